@@ -1,0 +1,97 @@
+"""What a client may ask of sessions: the parameters and answers of protocol 1, section 3, as values."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+from .ids import ApprovalId, PromptId, ProviderName, SessionId
+from .permissions import PermissionMode
+from .prompts import Block
+from .sessions import Limits
+from .status import Status
+
+
+class WhenBusy(enum.StrEnum):
+    """What becomes of a prompt while a turn runs. `STEER` queues at a provider that can't be steered."""
+
+    QUEUE = "queue"
+    STEER = "steer"
+    INTERRUPT = "interrupt"
+    REFUSE = "refuse"
+
+
+@attrs.frozen(kw_only=True)
+class CreateSession:
+    """`session/create`. Fields of the protocol that are not here are not spoken yet and are refused by name."""
+
+    cwd: str
+    prompt: str | tuple[Block, ...] | None = None
+    title: str | None = None
+    name: str | None = None
+    provider: ProviderName | None = None
+    pin: bool = False
+    model: str | None = None
+    permission_mode: PermissionMode | None = None
+    system_prompt: str | None = None
+    directories: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    exclusive: bool = False
+    request_key: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class FindSessions:
+    """`session/list`."""
+
+    status: Status | None = None
+    provider: ProviderName | None = None
+    cwd: str | None = None
+    include_terminated: bool = False
+    cursor: str | None = None
+    limit: int = 100
+
+
+@attrs.frozen(kw_only=True)
+class SendPrompt:
+    """`session/prompt`."""
+
+    session_id: SessionId
+    prompt: str | tuple[Block, ...]
+    when_busy: WhenBusy = WhenBusy.QUEUE
+    request_key: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class PromptReceipt:
+    """`seq` is that of the `user` event; `turn` stands only with a prompt that has started one."""
+
+    prompt_id: PromptId
+    disposition: Literal["started", "queued", "steered"]
+    turn: int | None = None
+    seq: int
+
+
+@attrs.frozen(kw_only=True)
+class Interrupt:
+    """`session/interrupt`. With another turn than `expected_turn` running, nothing happens."""
+
+    session_id: SessionId
+    drop_queue: bool = True
+    expected_turn: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ResolveApproval:
+    """`approval/resolve`: exactly one of `option_id`, `answers`, `cancelled`."""
+
+    approval_id: ApprovalId
+    option_id: str | None = None
+    answers: Mapping[str, tuple[str, ...]] | None = None
+    cancelled: bool = False
+    message: str | None = None
+    updated_input: Mapping[str, Any] | None = None
+    interrupt: bool = False

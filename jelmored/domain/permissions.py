@@ -1,0 +1,252 @@
+"""The permission policy: one vocabulary for all agents, enforced by our answers (protocol 1, section 3, Approval)."""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from .ids import ApprovalId, ConnectionId, RequestId, SessionId, ToolUseId
+
+
+class PermissionMode(enum.StrEnum):
+    """What is answered without asking a person."""
+
+    ASK = "ask"
+    ALLOW_READS = "allow-reads"
+    ALLOW_EDITS = "allow-edits"
+    ALLOW_ALL = "allow-all"
+    DENY = "deny"
+    PLAN = "plan"
+
+
+class ToolKind(enum.StrEnum):
+    READ = "read"
+    EDIT = "edit"
+    DELETE = "delete"
+    MOVE = "move"
+    SEARCH = "search"
+    EXECUTE = "execute"
+    THINK = "think"
+    FETCH = "fetch"
+    OTHER = "other"
+
+
+HARMLESS = frozenset({ToolKind.READ, ToolKind.SEARCH, ToolKind.THINK})
+"""Kinds without a side effect: a turn that used only these may be given again."""
+
+
+class Verdict(enum.StrEnum):
+    ALLOW = "allow"
+    DENY = "deny"
+    ASK = "ask"
+
+
+class OptionKind(enum.StrEnum):
+    ALLOW_ONCE = "allow_once"
+    ALLOW_ALWAYS = "allow_always"
+    REJECT_ONCE = "reject_once"
+    REJECT_ALWAYS = "reject_always"
+
+
+class ApprovalKind(enum.StrEnum):
+    PERMISSION = "permission"
+    QUESTION = "question"
+
+
+class ApprovalStatus(enum.StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+@attrs.frozen(kw_only=True)
+class Location:
+    path: str
+    line: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Diff:
+    path: str
+    old_text: str
+    new_text: str
+
+
+@attrs.frozen(kw_only=True)
+class PermissionRequest:
+    """What an agent asks before it uses a tool. `locations` are absolute paths."""
+
+    request_id: RequestId
+    tool_name: str
+    kind: ToolKind
+    title: str
+    input: Mapping[str, Any]
+    tool_use_id: ToolUseId | None = None
+    command: str | None = None
+    locations: tuple[Location, ...] = ()
+    diffs: tuple[Diff, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """An "always" that a person gave. Exactly one of `command` (the same command again), `directory`
+    (this tool on paths in it) or neither (this tool on anything) bounds it."""
+
+    tool_name: str
+    verdict: Verdict
+    command: str | None = None
+    directory: str | None = None
+
+    def covers(self, request: PermissionRequest) -> bool:
+        if request.tool_name != self.tool_name:
+            return False
+        if self.command is not None:
+            return request.command == self.command
+        if self.directory is not None:
+            return bool(request.locations) and all(_inside(place.path, [self.directory]) for place in request.locations)
+        return True
+
+    @property
+    def scope(self) -> str:
+        """In words, as the option that makes this rule says it."""
+        if self.command is not None:
+            return f"this exact command, in this session: {self.command}"
+        if self.directory is not None:
+            return f"{self.tool_name} on files in {self.directory}, in this session"
+        return f"{self.tool_name} with any input, in this session"
+
+
+@attrs.frozen(kw_only=True)
+class Option:
+    option_id: str
+    name: str
+    kind: OptionKind
+    scope: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class QuestionOption:
+    label: str
+    description: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    id: str
+    header: str
+    question: str
+    options: tuple[QuestionOption, ...]
+    multi_select: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Resolver:
+    """Who or what settled an approval: a client, the policy, the session itself."""
+
+    kind: str
+    connection_id: ConnectionId | None = None
+    client: str | None = None
+    uid: int | None = None
+    option_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Approval:
+    """A question that an agent waits on. The first answer wins."""
+
+    approval_id: ApprovalId
+    session_id: SessionId
+    turn: int | None
+    kind: ApprovalKind
+    title: str
+    tool_use_id: ToolUseId | None = None
+    tool_name: str | None = None
+    input: Mapping[str, Any] | None = None
+    command: str | None = None
+    locations: tuple[Location, ...] = ()
+    diffs: tuple[Diff, ...] = ()
+    questions: tuple[Question, ...] = ()
+    options: tuple[Option, ...]
+    created_at: datetime
+    expires_at: datetime | None = None
+    status: ApprovalStatus = ApprovalStatus.OPEN
+    resolved_by: Resolver | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What the agent is told. A denial always carries a message; `interrupt` ends the turn with it."""
+
+    verdict: Verdict
+    message: str | None = None
+    updated_input: Mapping[str, Any] | None = None
+    interrupt: bool = False
+
+
+def decide(
+    mode: PermissionMode, rules: Iterable[Rule], request: PermissionRequest, directories: Sequence[str]
+) -> Verdict:
+    """What the policy says to a request; `ASK` means that a person decides.
+
+    A rule that denies wins over everything, `DENY` and `PLAN` win over a rule that allows: no "always" outlives a
+    stricter mode.
+
+    Args:
+        mode: the session's mode.
+        rules: what was answered with "always" in this session.
+        request: what the agent wants to do.
+        directories: absolute directories in which the session works; reads and edits outside of them are asked.
+    """
+    verdicts = {rule.verdict for rule in rules if rule.covers(request)}
+    if Verdict.DENY in verdicts or mode is PermissionMode.DENY:
+        return Verdict.DENY
+    reads = request.kind in HARMLESS and _within(request, directories)
+    if mode is PermissionMode.PLAN:
+        return Verdict.ALLOW if reads else Verdict.DENY
+    if mode is PermissionMode.ALLOW_ALL or Verdict.ALLOW in verdicts:
+        return Verdict.ALLOW
+    edits = request.kind is ToolKind.EDIT and bool(request.locations) and _within(request, directories)
+    match mode:
+        case PermissionMode.ALLOW_READS if reads:
+            return Verdict.ALLOW
+        case PermissionMode.ALLOW_EDITS if reads or edits:
+            return Verdict.ALLOW
+        case _:
+            return Verdict.ASK
+
+
+def options_for(request: PermissionRequest, cwd: str) -> tuple[tuple[Option, ...], Rule]:
+    """The options of an approval, and the rule that its "always" would make."""
+    rule = _always(request, cwd)
+    return (
+        Option(option_id="allow", name="Allow", kind=OptionKind.ALLOW_ONCE),
+        Option(option_id="allow-always", name="Always allow", kind=OptionKind.ALLOW_ALWAYS, scope=rule.scope),
+        Option(option_id="reject", name="Reject", kind=OptionKind.REJECT_ONCE),
+    ), rule
+
+
+def _always(request: PermissionRequest, cwd: str) -> Rule:
+    bound = Rule(tool_name=request.tool_name, verdict=Verdict.ALLOW)
+    if request.command is not None:
+        return attrs.evolve(bound, command=request.command)
+    if request.locations:
+        inside = _within(request, [cwd])
+        home = cwd if inside else os.path.dirname(request.locations[0].path)
+        return attrs.evolve(bound, directory=home)
+    return bound
+
+
+def _within(request: PermissionRequest, directories: Sequence[str]) -> bool:
+    return all(_inside(place.path, directories) for place in request.locations)
+
+
+def _inside(path: str, directories: Sequence[str]) -> bool:
+    """By the text of the paths: `..` is folded; links were resolved by whoever made the request."""
+    clean = os.path.normpath(path)
+    return any(clean == home or clean.startswith(home.rstrip("/") + "/") for home in directories)

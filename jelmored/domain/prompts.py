@@ -1,0 +1,79 @@
+"""What a client may say to an agent: text, images, files, documents (protocol 1, section 3, Blocks)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+from .ids import ConnectionId, PromptId
+
+
+@attrs.frozen(kw_only=True)
+class TextBlock:
+    text: str
+    type: Literal["text"] = "text"
+
+
+@attrs.frozen(kw_only=True)
+class ImageBlock:
+    """`data` is base64, at most 10 MiB of it."""
+
+    mime_type: str
+    data: str = attrs.field(repr=False)
+    type: Literal["image"] = "image"
+
+
+@attrs.frozen(kw_only=True)
+class FileBlock:
+    """A file by its absolute path. `range`: lines from 1, both inclusive. `text`: an unsaved buffer; it wins."""
+
+    path: str
+    text: str | None = None
+    range: tuple[int, int] | None = None
+    type: Literal["file"] = "file"
+
+
+@attrs.frozen(kw_only=True)
+class DocumentBlock:
+    """`data` is base64, at most 10 MiB of it."""
+
+    mime_type: str
+    data: str = attrs.field(repr=False)
+    type: Literal["document"] = "document"
+
+
+Block = TextBlock | ImageBlock | FileBlock | DocumentBlock
+
+
+@attrs.frozen(kw_only=True)
+class Author:
+    """Who asked: stands in the log as `by`."""
+
+    connection_id: ConnectionId
+    client: str
+    uid: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Prompt:
+    """One thing said to an agent, as it waits in a queue or goes to a run."""
+
+    prompt_id: PromptId
+    blocks: tuple[Block, ...]
+    by: Author
+
+    @property
+    def text(self) -> str:
+        """The words of it, for a person and for the log."""
+        return "\n".join(_line(block) for block in self.blocks)
+
+
+def _line(block: Block) -> str:
+    match block:
+        case TextBlock():
+            return block.text
+        case FileBlock():
+            return f"@{block.path}" + (f":{block.range[0]}-{block.range[1]}" if block.range else "")
+        case ImageBlock() | DocumentBlock():
+            return f"[{block.type} {block.mime_type}]"

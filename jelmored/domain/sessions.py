@@ -1,0 +1,137 @@
+"""What is known of a session: `Facts`, which the journal keeps, and `SessionView`, which clients see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from .ids import LogId, PromptId, ProviderName, SessionId
+from .permissions import Approval, PermissionMode, Rule
+from .status import Status
+from .usage import Usage
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """`turn_seconds` in seconds, `max_cost_usd` in USD; None: no limit."""
+
+    max_turns: int | None = None
+    turn_seconds: float | None = None
+    max_cost_usd: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class NativeSession:
+    """A provider's own session behind ours. `used`: it has accepted a message, so it can be resumed."""
+
+    native_id: str
+    used: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class OpenTurn:
+    """The turn that runs, as a restart must know it to close it."""
+
+    number: int
+    prompt_id: PromptId | None
+    started_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """All that the journal keeps of a session beside its events, queue and keys."""
+
+    session_id: SessionId
+    name: str | None = None
+    title: str | None = None
+    status: Status = Status.IDLE
+    provider: ProviderName
+    pin: bool = False
+    model: str | None = None
+    """As the agent says it runs."""
+    wanted_model: str | None = None
+    """As the client asked for it; None: the provider's default."""
+    cwd: str
+    directory: str
+    permission_mode: PermissionMode = PermissionMode.ASK
+    system_prompt: str | None = None
+    directories: tuple[str, ...] = ()
+    environment: Mapping[str, str] = attrs.field(factory=dict)
+    limits: Limits = Limits()
+    created_at: datetime
+    last_activity: datetime
+    log_id: LogId
+    seq: int = 0
+    turn: int = 0
+    """The number of the last turn that started."""
+    open_turn: OpenTurn | None = None
+    usage: Usage = Usage()
+    native: Mapping[ProviderName, NativeSession] = attrs.field(factory=dict)
+    rules: tuple[Rule, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    """Open ones."""
+    commands: tuple[str, ...] = ()
+    warnings: tuple[Mapping[str, Any], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class SessionView:
+    """Session of protocol 1, section 3."""
+
+    session_id: SessionId
+    name: str | None
+    title: str | None
+    status: Status
+    provider: ProviderName
+    pin: bool
+    model: str | None
+    cwd: str
+    directory: str
+    permission_mode: PermissionMode
+    created_at: datetime
+    last_activity: datetime
+    log_id: LogId
+    seq: int
+    turn: int
+    attached: bool
+    subscribers: int
+    usage: Usage
+    pending_approvals: int
+    queued_prompts: int
+    background_tasks: int
+    limits: Limits
+    commands: tuple[str, ...] = ()
+    warnings: tuple[Mapping[str, Any], ...] = ()
+
+
+def view(facts: Facts, *, attached: bool, subscribers: int, queued: int, background_tasks: int) -> SessionView:
+    """A session as clients see it: its facts, and what is only known while the daemon lives."""
+    return SessionView(
+        session_id=facts.session_id,
+        name=facts.name,
+        title=facts.title,
+        status=facts.status,
+        provider=facts.provider,
+        pin=facts.pin,
+        model=facts.model or facts.wanted_model,
+        cwd=facts.cwd,
+        directory=facts.directory,
+        permission_mode=facts.permission_mode,
+        created_at=facts.created_at,
+        last_activity=facts.last_activity,
+        log_id=facts.log_id,
+        seq=facts.seq,
+        turn=facts.turn,
+        attached=attached,
+        subscribers=subscribers,
+        usage=facts.usage,
+        pending_approvals=len(facts.approvals),
+        queued_prompts=queued,
+        background_tasks=background_tasks,
+        limits=facts.limits,
+        commands=facts.commands,
+        warnings=facts.warnings,
+    )

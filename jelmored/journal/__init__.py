@@ -1,0 +1,1 @@
+"""What has happened, kept. Two verbs: append a batch, read from a cursor."""

@@ -1,0 +1,141 @@
+"""The journal's contract: what is appended is durable when `append` returns, and is read back in order, byte for byte.
+
+Bodies are JSON bytes that the journal never looks into. `sqlite.py` keeps them on disk, `memory.py` in memory; both
+pass tests/journal/contract.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import attrs
+import trio
+
+from jelmored.domain.ids import PromptId, SessionId
+
+PAGE_EVENTS = 500
+PAGE_BYTES = 4 * 1024 * 1024
+
+
+@attrs.frozen
+class Entry:
+    """An event as it is kept: `body` is what stands in `params` of its notification."""
+
+    seq: int
+    event_type: str
+    body: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen
+class StoredPrompt:
+    """A prompt that waits in the queue. Its place in the tuple is its place in the queue."""
+
+    prompt_id: PromptId
+    body: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen
+class StoredKey:
+    """A requestKey, with a digest of what was asked and the answer that was given. Kept for 24 h."""
+
+    key: str
+    digest: str
+    answer: bytes
+    created_at: datetime
+    daemon_wide: bool = False
+    """Of `session/create`: looked up without a session."""
+
+
+@attrs.frozen
+class Attachment:
+    sha256: str
+    data: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Batch:
+    """What becomes durable together, or not at all. All of one session.
+
+    Args:
+        events: consecutive, the first one's seq is the log's head + 1.
+        facts: replaces the session's facts.
+        queue: replaces the whole queue.
+        open_items: replaces the checkpoint of what streams.
+        keys: added.
+        attachments: added, those that are there already are left.
+    """
+
+    session_id: SessionId
+    events: tuple[Entry, ...] = ()
+    facts: bytes | None = None
+    queue: tuple[StoredPrompt, ...] | None = None
+    open_items: bytes | None = None
+    keys: tuple[StoredKey, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+@attrs.frozen
+class Page:
+    """Events in order. `has_more`: there are further ones in the direction that was asked for."""
+
+    entries: tuple[Entry, ...]
+    has_more: bool
+
+
+@attrs.frozen(kw_only=True)
+class StoredSession:
+    """A session as the journal has it at start. `seq`: the head of its log; 0 is an empty one."""
+
+    session_id: SessionId
+    seq: int
+    facts: bytes
+    queue: tuple[StoredPrompt, ...] = ()
+    open_items: bytes = b"[]"
+
+
+@attrs.frozen(kw_only=True)
+class JournalStatus:
+    """`size_bytes` on disk; `lag_ms`: how long the oldest batch waits that is not durable yet."""
+
+    ok: bool
+    size_bytes: int
+    lag_ms: float
+
+
+class Journal(Protocol):
+    """The log of all sessions. `run` is its writer; appends made before it has started wait for it.
+
+    Every method raises `JournalError` when the engine fails or has stopped.
+    """
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Open, migrate, write until cancelled; what was appended before is written first."""
+
+    async def append(self, batches: Sequence[Batch]) -> None:
+        """Make batches durable, in order, each one whole. Returns when they are. Cancelled, they may be or not."""
+
+    async def read(
+        self,
+        session_id: SessionId,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = PAGE_EVENTS,
+        max_bytes: int = PAGE_BYTES,
+    ) -> Page:
+        """Events with `after < seq` (and `< before`), in order: the first ones, or with `before` the last ones.
+
+        A page ends at `limit` events or `max_bytes`, but has at least one event if there is any.
+        """
+
+    async def sessions(self) -> Sequence[StoredSession]:
+        """All sessions, for the start."""
+
+    async def key(self, session_id: SessionId | None, key: str) -> StoredKey | None:
+        """A requestKey of a session, or a daemon-wide one (None), not older than 24 h."""
+
+    async def attachment(self, sha256: str) -> bytes | None: ...
+
+    def status(self) -> JournalStatus: ...

@@ -1,0 +1,208 @@
+"""The contract of a provider: small enough for a plug-in, wide enough for an agent per process and one behind a server.
+
+A `BaseProvider` is a configured source of agents. It opens a `BaseSession` per run, which tells what it hears as lists
+of `RunEvent` on a memory channel. Who calls what: supervision/ alone; nothing else in jelmored touches a provider.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+import trio
+
+from jelmored.domain.events import DeltaKind, Draft, TurnCause, TurnReason, UsageNote
+from jelmored.domain.failures import Failure
+from jelmored.domain.ids import ItemId, ProviderName, RequestId, SessionId, ToolUseId
+from jelmored.domain.models import ModelInfo, ProviderCapabilities
+from jelmored.domain.permissions import Answer, PermissionMode, PermissionRequest
+from jelmored.domain.prompts import Prompt
+
+
+@attrs.frozen(kw_only=True)
+class SessionConfig:
+    """What a run needs to know of its session.
+
+    Args:
+        session_id: ours; the same for every run.
+        cwd: absolute; the agent is started there, also when it is resumed.
+        model: as the provider names it; None is the provider's default.
+        permission_mode: our policy. The answers are given by the session; a provider only needs it to start the
+            agent in a mode that asks no less.
+        directories: further directories in which the agent may work.
+        environment: names and values that the client sent along.
+        native_id: the agent's own session to resume, None for a new one.
+    """
+
+    session_id: SessionId
+    cwd: str
+    model: str | None = None
+    permission_mode: PermissionMode = PermissionMode.ASK
+    system_prompt: str | None = None
+    directories: tuple[str, ...] = ()
+    environment: Mapping[str, str] = attrs.field(factory=dict)
+    max_turns: int | None = None
+    native_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Delta:
+    """A piece of text as it streams. The `Draft` that closes its item carries the same `item_id` and all the text."""
+
+    item_id: ItemId
+    kind: DeltaKind
+    text: str
+    parent_tool_use_id: ToolUseId | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ItemVoided:
+    """The agent does its answer over: what was shown of this item is void and no event will close it."""
+
+    item_id: ItemId
+    reason: str
+
+
+@attrs.frozen
+class TurnBegan:
+    """The agent began a turn that nobody prompted."""
+
+
+@attrs.frozen(kw_only=True)
+class TurnOver:
+    """The last of a turn. `usage` is of this turn alone; `failure` says why, where the reason is `failed`."""
+
+    reason: TurnReason
+    cause: TurnCause | None = None
+    failure: Failure | None = None
+    usage: UsageNote | None = None
+
+
+@attrs.frozen
+class Asked:
+    """The agent waits for `BaseSession.answer(request.request_id, …)`."""
+
+    request: PermissionRequest
+
+
+@attrs.frozen
+class Withdrawn:
+    """The agent no longer waits on this request."""
+
+    request_id: RequestId
+
+
+@attrs.frozen(kw_only=True)
+class RunFacts:
+    """What the agent says of itself; None is "nothing new". `native_id`: resume by it from now on."""
+
+    native_id: str | None = None
+    used: bool | None = None
+    model: str | None = None
+    directory: str | None = None
+    commands: tuple[str, ...] | None = None
+    background_tasks: int | None = None
+
+
+RunEvent = Draft | Delta | ItemVoided | TurnBegan | TurnOver | Asked | Withdrawn | RunFacts
+
+
+@attrs.frozen(kw_only=True)
+class Probe:
+    """What a free look at a provider showed. Without a failure, it can start sessions."""
+
+    version: str | None = None
+    models: tuple[ModelInfo, ...] = ()
+    account: str | None = None
+    failure: Failure | None = None
+
+
+class BaseSession(abc.ABC):
+    """One run: an agent at work for one session. Made by `BaseProvider.open`; it starts nothing until `run`.
+
+    The methods are called by one task, one after the other, between the `started()` of `run` and its end. They
+    return when the agent has been told, not when it has done it; what it does arrives on the channel. They raise
+    `SessionError` when the agent can't be told any more; the run is over then.
+    """
+
+    @abc.abstractmethod
+    async def run(
+        self,
+        events: trio.MemorySendChannel[Sequence[RunEvent]],
+        *,
+        task_status: trio.TaskStatus[RunFacts] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Live from the agent's start to its end: `started(facts)` when it can take a prompt, return when it has
+        ended as it was asked to. Lists are sent as they come, an empty one is a sign of life. Cancelled, it stops the
+        agent within 15 s and leaves no process.
+
+        Raises:
+            ProviderError: it could not be started, or ended by itself; the kind decides what happens next.
+        """
+
+    @abc.abstractmethod
+    async def prompt(self, prompt: Prompt) -> None:
+        """Begin a turn. Called only while none runs."""
+
+    async def steer(self, prompt: Prompt) -> None:
+        """Put a message into the turn that runs. Called only if `ProviderCapabilities.steer`."""
+        raise NotImplementedError
+
+    @abc.abstractmethod
+    async def interrupt(self) -> None:
+        """End the turn; its `TurnOver` follows within 5 s. Without a turn, nothing."""
+
+    @abc.abstractmethod
+    async def answer(self, request_id: RequestId, answer: Answer) -> None:
+        """Settle an `Asked`. For one that the agent withdrew meanwhile, nothing."""
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """End cleanly and leave what `native_id` needs to resume; `run` returns soon after."""
+
+
+class BaseProvider(abc.ABC):
+    """A configured source of agents.
+
+    Args:
+        name: as configured, `claude` or `claude-work`.
+        settings: the provider's own settings class.
+    """
+
+    name: ProviderName
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hold what all runs share (a server, an event stream). It is restarted when it fails. Default: nothing."""
+        task_status.started()
+        await trio.sleep_forever()
+
+    @property
+    @abc.abstractmethod
+    def capabilities(self) -> ProviderCapabilities:
+        """What sessions here can do."""
+
+    @abc.abstractmethod
+    async def probe(self) -> Probe:
+        """Look whether it is there, logged in, and which models it has. Free of charge, ≤ 10 s; failures are in the
+        answer, nothing is raised for them."""
+
+    @abc.abstractmethod
+    def open(self, config: SessionConfig) -> BaseSession:
+        """A run for this session: new, or resumed by `config.native_id`. Starts nothing yet.
+
+        Raises:
+            ModelNotSupportedError: for a model that it certainly does not have.
+        """
+
+
+@attrs.frozen(kw_only=True)
+class RunTimeouts:
+    """Seconds. `model`: without a sign of life while the model's answer is awaited. `tool`: for one tool, 0 = none."""
+
+    model: float = 240
+    tool: float = 0
+
+
+JsonObject = Mapping[str, Any]

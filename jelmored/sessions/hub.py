@@ -1,0 +1,216 @@
+"""What sessions publish, to whoever listens. Publishing never waits: a subscriber that lags is its own matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+import attrs
+import trio
+
+from jelmored.domain.events import DeltaKind, OpenItem
+from jelmored.domain.ids import ApprovalId, ItemId, SessionId, ToolUseId
+from jelmored.domain.permissions import Approval, ApprovalStatus
+from jelmored.domain.sessions import SessionView
+from jelmored.wire import codec, jsonrpc
+
+CHANGES_PER_SECOND = 4  # protocol 1, section 4: `session/changed`
+
+
+@attrs.frozen
+class EventFrame:
+    """A numbered event as every client gets it. `closes`: the item whose deltas it ends."""
+
+    seq: int
+    payload: bytes = attrs.field(repr=False)
+    closes: ItemId | None = None
+    approval: Approval | None = None
+
+
+@attrs.frozen
+class DeltaFrame:
+    payload: bytes = attrs.field(repr=False)
+    item_id: ItemId
+    kind: DeltaKind
+    text: str
+    parent_tool_use_id: ToolUseId | None = None
+
+
+@attrs.frozen
+class VoidFrame:
+    payload: bytes = attrs.field(repr=False)
+    item_id: ItemId
+
+
+Frame = EventFrame | DeltaFrame | VoidFrame
+
+
+class Subscriber(Protocol):
+    """Whoever listens. All methods return at once and raise nothing."""
+
+    def push(self, feed: Feed, frames: Sequence[Frame]) -> None:
+        """What a session that it subscribed to has just published, in order."""
+
+    def notify(self, payload: bytes) -> None:
+        """A notification that may be lost: it tells of a state, and a newer one follows."""
+
+    def opened(self, feed: Feed) -> None:
+        """Only for subscribers of all sessions: there is a new one, nothing of it is published yet."""
+
+
+@attrs.define
+class OpenItems:
+    """The texts that stream, by item."""
+
+    _items: dict[ItemId, _Streaming] = attrs.field(factory=dict)
+
+    def append(self, item_id: ItemId, kind: DeltaKind, text: str, parent: ToolUseId | None) -> int:
+        """Returns the offset of this piece: the code points of the item before it."""
+        item = self._items.get(item_id)
+        if item is None:
+            item = self._items[item_id] = _Streaming(kind, parent)
+        offset = item.length
+        item.pieces.append(text)
+        item.length += len(text)
+        return offset
+
+    def close(self, item_id: ItemId) -> bool:
+        """True if it was open."""
+        return self._items.pop(item_id, None) is not None
+
+    def snapshot(self) -> tuple[OpenItem, ...]:
+        return tuple(
+            OpenItem(item_id=item_id, kind=item.kind, text="".join(item.pieces), parent_tool_use_id=item.parent)
+            for item_id, item in self._items.items()
+        )
+
+    def clear(self) -> None:
+        self._items.clear()
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+
+@attrs.define
+class _Streaming:
+    kind: DeltaKind
+    parent: ToolUseId | None
+    pieces: list[str] = attrs.field(factory=list)
+    length: int = 0
+
+
+@attrs.define(eq=False)
+class Feed:
+    """One session's published state: what a client knows that has seen everything up to now."""
+
+    session_id: SessionId
+    log_id: str
+    head: int
+    open_items: OpenItems = attrs.field(factory=OpenItems)
+    approvals: dict[ApprovalId, Approval] = attrs.field(factory=dict)
+    subscribers: set[Subscriber] = attrs.field(factory=set)
+
+    def publish(self, frames: Sequence[Frame]) -> None:
+        """Durable frames, in order, to every subscriber."""
+        for frame in frames:
+            self._apply(frame)
+        for subscriber in tuple(self.subscribers):
+            subscriber.push(self, frames)
+
+    def _apply(self, frame: Frame) -> None:
+        match frame:
+            case DeltaFrame(item_id=item_id, kind=kind, text=text, parent_tool_use_id=parent):
+                self.open_items.append(item_id, kind, text, parent)
+            case VoidFrame(item_id=item_id):
+                self.open_items.close(item_id)
+            case EventFrame(seq=seq, closes=closes, approval=approval):
+                self.head = seq
+                if closes is not None:
+                    self.open_items.close(closes)
+                if approval is not None:
+                    self._note(approval)
+
+    def _note(self, approval: Approval) -> None:
+        if approval.status is ApprovalStatus.OPEN:
+            self.approvals[approval.approval_id] = approval
+        else:
+            self.approvals.pop(approval.approval_id, None)
+
+
+class Hub:
+    """The feeds of all sessions.
+
+    Args:
+        view: a session as clients see it now; None for one that is gone.
+    """
+
+    def __init__(self, view: Callable[[SessionId], SessionView | None]) -> None:
+        self._view = view
+        self._feeds: dict[SessionId, Feed] = {}
+        self._everyone: set[Subscriber] = set()
+        self._watchers: set[Subscriber] = set()
+        self._dirty: dict[SessionId, None] = {}
+        self._wake = trio.Event()
+
+    def open(self, feed: Feed) -> None:
+        """A session is there; subscribers of all sessions learn of it."""
+        self._feeds[feed.session_id] = feed
+        for subscriber in tuple(self._watchers):
+            subscriber.opened(feed)
+
+    def feed(self, session_id: SessionId) -> Feed | None:
+        return self._feeds.get(session_id)
+
+    @property
+    def feeds(self) -> Mapping[SessionId, Feed]:
+        return self._feeds
+
+    def join(self, subscriber: Subscriber) -> None:
+        """It gets what concerns everybody: `provider/changed`, `daemon/event`."""
+        self._everyone.add(subscriber)
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """It gets nothing any more."""
+        self._everyone.discard(subscriber)
+        self._watchers.discard(subscriber)
+        for feed in self._feeds.values():
+            feed.subscribers.discard(subscriber)
+
+    def watch(self, subscriber: Subscriber) -> None:
+        """It learns of sessions to come."""
+        self._watchers.add(subscriber)
+
+    def unwatch(self, subscriber: Subscriber) -> None:
+        self._watchers.discard(subscriber)
+
+    def broadcast(self, method: str, params: bytes) -> None:
+        """A notification for every client."""
+        self._notify(self._everyone, jsonrpc.notification(method, params))
+
+    def changed(self, session_id: SessionId) -> None:
+        """The session's view is another: its subscribers are told soon, at most four times a second."""
+        self._dirty[session_id] = None
+        self._wake.set()
+
+    def _notify(self, subscribers: Iterable[Subscriber], payload: bytes) -> None:
+        for subscriber in tuple(subscribers):
+            subscriber.notify(payload)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Tells of changed sessions."""
+        task_status.started()
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            dirty, self._dirty = self._dirty, {}
+            for session_id in dirty:
+                self._tell(session_id)
+            await trio.sleep(1 / CHANGES_PER_SECOND)
+
+    def _tell(self, session_id: SessionId) -> None:
+        feed = self._feeds.get(session_id)
+        view = self._view(session_id)
+        if feed is None or view is None or not (feed.subscribers or self._watchers):
+            return
+        payload = jsonrpc.notification("session/changed", codec.encode({"session": codec.to_json(view)}))
+        self._notify(feed.subscribers | self._watchers, payload)
