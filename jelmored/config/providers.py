@@ -1,0 +1,39 @@
+"""The settings of each kind of provider. Their names are the configuration's keys; etc/jelmored.toml explains them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from jelmored.domain.permissions import PermissionMode
+
+
+@attrs.frozen(kw_only=True)
+class ClaudeSettings:
+    """`[providers.<name>]` with `type = "claude"`. Times are seconds; 0 means no limit where a limit is optional."""
+
+    type: str = "claude"
+    enabled: bool = True
+    claude_bin: str = "claude"
+    default_model: str = "default"
+    extra_models: tuple[str, ...] = ()
+    max_concurrent_sessions: int = 10
+    max_turns: int = 0
+    timeout_seconds: float = 240
+    tool_timeout_seconds: float = 0
+    max_retries: int = 2
+    permission_mode: PermissionMode = PermissionMode.ASK
+    setting_sources: tuple[str, ...] = ("user",)
+    environment: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class DemoSettings:
+    """`[providers.<name>]` with `type = "demo"`: the scripted agent of the package."""
+
+    type: str = "demo"
+    enabled: bool = True
+    max_concurrent_sessions: int = 4
+    permission_mode: PermissionMode = PermissionMode.ASK
+    timeout_seconds: float = 60
