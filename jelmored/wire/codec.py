@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -102,6 +103,13 @@ def _strict(kind: type) -> Any:
     return check
 
 
+def _member(value: Any, kind: type[enum.StrEnum]) -> enum.StrEnum:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ValueError(f"expected one of {', '.join(kind)}, got {value!r}") from None
+
+
 _WORDS: Mapping[type, str] = {
     str: "a string",
     int: "an integer",
@@ -114,6 +122,7 @@ _WORDS: Mapping[type, str] = {
 
 for _kind in (str, int, float, bool):
     converter.register_structure_hook(_kind, _strict(_kind))
+converter.register_structure_hook(enum.StrEnum, _member)  # or the hook of str, its base, would let any word through
 converter.register_unstructure_hook(datetime, to_rfc3339)
 converter.register_structure_hook(datetime, lambda value, _: from_rfc3339(value))
 converter.register_structure_hook(Any, lambda value, _: value)
