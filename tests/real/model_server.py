@@ -1,0 +1,239 @@
+"""A scripted Anthropic Messages API on loopback: real HTTP, real streams, only the words are made up.
+
+By hand: `python -m tests.real.model_server --script play` prints its URL; then start an agent with
+`ANTHROPIC_BASE_URL` set to it and any `ANTHROPIC_API_KEY`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import attrs
+import h11
+import trio
+
+from . import messages_api
+from .conversation import Conversation
+from .script import Answer, Failure, Fault, Line, Script, Silence
+from .scripts import SCRIPTS
+
+CHUNK = 64 * 1024
+HANG_SECONDS = 3600  # longer than anybody waits
+
+
+@attrs.frozen
+class Call:
+    """A request to the model, as it came. `time` in seconds of the Trio clock."""
+
+    time: float
+    headers: Mapping[str, str]
+    body: Mapping[str, Any] = attrs.field(repr=False)
+
+    @property
+    def streaming(self) -> bool:
+        return bool(self.body.get("stream"))
+
+    @property
+    def conversation(self) -> Conversation:
+        return Conversation(self.body["messages"])
+
+
+class ModelServer:
+    """Answers by its script and remembers what it was asked.
+
+    Args:
+        script: chooses the answers; may be replaced between turns.
+        port: on loopback; 0 takes a free one.
+    """
+
+    def __init__(self, script: Script, port: int = 0) -> None:
+        self.script = script
+        self.calls: list[Call] = []
+        self.others: list[str] = []
+        """What else was asked: `HEAD /`, `POST /v1/messages/count_tokens`."""
+        self.url = ""
+        self._port = port
+
+    async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled; `started` with the URL."""
+        (listener,) = await trio.open_tcp_listeners(self._port, host="127.0.0.1")
+        self.url = f"http://127.0.0.1:{listener.socket.getsockname()[1]}"
+        async with trio.open_nursery() as nursery:
+            await nursery.start(trio.serve_listeners, self._serve, [listener])
+            task_status.started(self.url)
+
+    async def _serve(self, stream: trio.SocketStream) -> None:
+        peer = _Peer(stream)
+        try:
+            while (request := await peer.request()) is not None:
+                await self._answer(peer, request)
+        except (trio.BrokenResourceError, h11.RemoteProtocolError, _HungUp):
+            pass  # a client may go whenever it likes
+        finally:
+            await trio.aclose_forcefully(stream)
+
+    async def _answer(self, peer: _Peer, request: _Request) -> None:
+        if request.path == "/v1/messages":
+            call = Call(trio.current_time(), request.headers, json.loads(request.body))
+            self.calls.append(call)
+            await _perform(self.script.line(call.conversation), call, peer)
+        else:
+            self.others.append(f"{request.method} {request.path}")
+            await peer.reply(200, {"input_tokens": 100}, head=request.method == "HEAD")
+
+
+async def _perform(line: Line, call: Call, peer: _Peer) -> None:
+    model = call.body["model"]
+    match line:
+        case Failure():
+            await peer.reply(line.status, messages_api.error(line), line.headers)
+        case Silence.HANG:
+            await peer.hang()
+        case Silence.HANG_UP:
+            raise _HungUp
+        case Answer() if call.streaming:
+            await _stream(line, model, peer)
+        case Answer():
+            await peer.reply(200, messages_api.body(line, model))
+
+
+async def _stream(answer: Answer, model: str, peer: _Peer) -> None:
+    await peer.open_stream()
+    for event in _until_fault(answer, model):
+        await trio.sleep(answer.pace if event.is_delta else 0)
+        await peer.send(event.encode())
+    if answer.fault is not None:
+        await _strike(answer.fault, peer)
+    await peer.close_stream()
+
+
+def _until_fault(answer: Answer, model: str) -> Iterator[messages_api.StreamEvent]:
+    deltas = 0
+    for event in messages_api.stream(answer, model):
+        deltas += event.is_delta
+        if answer.fault is not None and deltas > answer.sound_deltas:
+            return
+        yield event
+
+
+async def _strike(fault: Fault, peer: _Peer) -> None:
+    match fault:
+        case Fault.STALL:
+            await peer.hang()
+        case Fault.ERROR:
+            await peer.send(messages_api.stream_error().encode())
+        case Fault.GARBLED:
+            await peer.send(b'event: content_block_delta\ndata: {"type": "content_block_del\x00\xff\n\n')
+            raise _HungUp
+        case Fault.CUT:
+            raise _HungUp
+
+
+class _HungUp(Exception):
+    """The connection is to be closed as it is."""
+
+
+@attrs.frozen
+class _Request:
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Peer:
+    """One connection, its requests one after the other."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=1024 * 1024)
+
+    async def request(self) -> _Request | None:
+        """The next one; None when the client has gone."""
+        if self._http.our_state is h11.DONE:
+            self._http.start_next_cycle()
+        head = await self._next_event()
+        if not isinstance(head, h11.Request):
+            return None
+        body = bytearray()
+        while isinstance(data := await self._next_event(), h11.Data):
+            body += data.data
+        headers = {name.decode(): value.decode() for name, value in head.headers}
+        path = head.target.decode().partition("?")[0]
+        return _Request(head.method.decode(), path, headers, bytes(body))
+
+    async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            if self._http.they_are_waiting_for_100_continue:
+                await self._send(h11.InformationalResponse(status_code=100, headers=[]))
+            self._http.receive_data(await self._stream.receive_some(CHUNK))
+        return event  # type: ignore[return-value]
+
+    async def reply(
+        self, status: int, value: Any, headers: tuple[tuple[str, str], ...] = (), *, head: bool = False
+    ) -> None:
+        body = json.dumps(value).encode()
+        fixed = [("content-type", "application/json"), ("content-length", str(len(body)))]
+        await self._send(h11.Response(status_code=status, headers=[*fixed, *headers]))
+        if not head:
+            await self._send(h11.Data(data=body))
+        await self._send(h11.EndOfMessage())
+
+    async def open_stream(self) -> None:
+        await self._send(h11.Response(status_code=200, headers=[("content-type", "text/event-stream; charset=utf-8")]))
+
+    async def send(self, data: bytes) -> None:
+        await self._send(h11.Data(data=data))
+
+    async def close_stream(self) -> None:
+        await self._send(h11.EndOfMessage())
+
+    async def hang(self) -> None:
+        """Nothing, until the client has had enough."""
+        with trio.move_on_after(HANG_SECONDS):
+            while await self._stream.receive_some(CHUNK):
+                pass
+        raise _HungUp
+
+    async def _send(self, event: h11.Event) -> None:
+        if data := self._http.send(event):
+            await self._stream.send_all(data)
+
+
+@asynccontextmanager
+async def serving(script: Script) -> AsyncIterator[ModelServer]:
+    """A model server for as long as the body runs."""
+    server = ModelServer(script)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        yield server
+        nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def refusing() -> Iterator[str]:
+    """The URL of a port that is held and refuses every connection."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+async def _main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--script", choices=sorted(SCRIPTS), default="play")
+    arguments = parser.parse_args()
+    async with trio.open_nursery() as nursery:
+        print(await nursery.start(ModelServer(SCRIPTS[arguments.script](), arguments.port).run), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        trio.run(_main)
+    except* KeyboardInterrupt:
+        pass
