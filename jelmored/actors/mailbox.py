@@ -1,0 +1,175 @@
+"""How a task is asked: messages through a bounded queue, and one answer to each that wants one.
+
+The queue belongs to the object, not to the task that serves it: an actor that crashes is served again by its next
+incarnation. Nobody who asks is left hanging: the answer is a value, a refusal, `Crashed` or `Stopped`.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar, cast
+
+import attrs
+import structlog
+import trio
+
+from jelmored.errors import Crashed, JournalError, ProviderError, Refused, Stopped
+
+T = TypeVar("T")
+M = TypeVar("M", bound="Tell")
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.define(eq=False)
+class Reply(Generic[T]):
+    """A one-shot answer. Settling it never blocks, and the first one counts: an asker that left costs nothing."""
+
+    _settled: trio.Event = attrs.field(factory=trio.Event, init=False)
+    _value: T | None = attrs.field(default=None, init=False)
+    _error: Exception | None = attrs.field(default=None, init=False)
+
+    def set(self, value: T) -> None:
+        """This is the answer."""
+        if not self._settled.is_set():
+            self._value = value
+            self._settled.set()
+
+    def fail(self, error: Exception) -> None:
+        """There will be no answer; `wait` raises this error."""
+        if not self._settled.is_set():
+            self._error = error
+            self._settled.set()
+
+    async def wait(self) -> T:
+        """The answer, once there is one. Raises what `fail` was given."""
+        await self._settled.wait()
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._value)
+
+
+@attrs.frozen(eq=False)
+class Tell:
+    """A message that wants no answer. Subclass it, frozen, with the fields it needs."""
+
+
+@attrs.frozen(eq=False)
+class Ask(Tell, Generic[T]):
+    """A message that wants one `T` back: `class Prompt(Ask[TurnId])`. Its handler settles `reply`, at once or later."""
+
+    reply: Reply[T] = attrs.field(factory=lambda: Reply(), kw_only=True, repr=False)
+
+
+@attrs.frozen
+class MailboxStatistics:
+    """`queued` of at most `room` messages wait to be taken, `senders` tasks wait to put one in."""
+
+    queued: int
+    room: int
+    senders: int
+    closed: bool
+
+
+class Mailbox(Generic[M]):
+    """A bounded queue of messages that outlives the task that serves it. Whoever owns it closes it at its end.
+
+    Args:
+        room: messages that may wait; who sends more waits for room.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._send, self._receive = trio.open_memory_channel[M](room)
+        self._taken: weakref.WeakSet[Reply[Any]] = weakref.WeakSet()  # weak: settled, or awaited by nobody, is gone
+        self._room = room
+        self._closed = False
+
+    async def ask(self, message: Ask[T]) -> T:
+        """Send a message and wait for its answer. Cancelled, it may be taken all the same, and whole.
+
+        Raises:
+            Refused, JournalError, ProviderError: what the handler answered.
+            Crashed: the actor fell, or stopped, before it had answered; whether the message took effect is not known.
+            Stopped: the mailbox is closed and the message was not looked at.
+        """
+        await self.tell(cast("M", message))  # no type says "an M that is an Ask[T]"; the handler's match has them all
+        return await message.reply.wait()
+
+    async def tell(self, message: M) -> None:
+        """Send a message; waits while there is no room, so never call it from the handler of the same mailbox.
+
+        Raises:
+            Stopped: the mailbox is closed.
+        """
+        try:
+            await self._send.send(message)
+        except trio.ClosedResourceError:
+            raise _stopped() from None
+
+    def tell_nowait(self, message: M) -> bool:
+        """Send a message if there is room; False if not. Raises `Stopped` once the mailbox is closed."""
+        try:
+            self._send.send_nowait(message)
+        except trio.WouldBlock:
+            return False
+        except trio.ClosedResourceError:
+            raise _stopped() from None
+        return True
+
+    async def serve(self, handle: Callable[[M], Awaitable[None]]) -> None:
+        """Hand over one message after the other until the mailbox is closed. One task at a time may do this.
+
+        The handler settles an `Ask` by its `reply`; it may keep that and let another task answer, as long as this one
+        serves. When the handler raises an error that is the asker's (`Refused`, `JournalError`, `ProviderError`), that
+        is the answer. A `Tell` that is refused is logged and dropped. Anything else ends the serving, and with it, as
+        with any end, all that was taken and not answered gets `Crashed`.
+        """
+        try:
+            async for message in self._receive:
+                await self._attend(message, handle)
+        finally:
+            for reply in tuple(self._taken):
+                reply.fail(Crashed("the actor ended before it had answered; it may have done what was asked, or not"))
+
+    async def _attend(self, message: M, handle: Callable[[M], Awaitable[None]]) -> None:
+        if not isinstance(message, Ask):
+            return await self._attend_tell(message, handle)
+        self._taken.add(message.reply)
+        try:
+            await handle(message)
+        except (Refused, JournalError, ProviderError) as error:
+            message.reply.fail(error)
+
+    async def _attend_tell(self, message: M, handle: Callable[[M], Awaitable[None]]) -> None:
+        """Nobody hears of a failure here: what is more than a refusal is the actor's own."""
+        try:
+            await handle(message)
+        except Refused as no:
+            log.warning("message refused", message=type(message).__name__, kind=no.kind, reason=no.message)
+
+    def close(self) -> None:
+        """Take nothing more and answer `Stopped` to all that waits; `serve` returns after the message in hand."""
+        self._closed = True
+        self._send.close()  # first, so that draining lets none of the waiting senders in
+        while True:
+            try:
+                message = self._receive.receive_nowait()
+            except trio.EndOfChannel:
+                return
+            if isinstance(message, Ask):
+                message.reply.fail(_stopped())
+
+    def statistics(self) -> MailboxStatistics:
+        """A snapshot, for status and tests."""
+        channel = self._receive.statistics()
+        return MailboxStatistics(
+            queued=channel.current_buffer_used,
+            room=self._room,
+            senders=channel.tasks_waiting_send,
+            closed=self._closed,
+        )
+
+
+def _stopped() -> Stopped:
+    return Stopped("the actor is gone and did not look at the message")
