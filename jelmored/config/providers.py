@@ -8,6 +8,8 @@ import attrs
 
 from jelmored.domain.permissions import PermissionMode
 
+from .checks import Count, CountOrNone, Seconds, SecondsOrNone
+
 
 @attrs.frozen(kw_only=True)
 class ClaudeSettings:
@@ -18,11 +20,11 @@ class ClaudeSettings:
     claude_bin: str = "claude"
     default_model: str = "default"
     extra_models: tuple[str, ...] = ()
-    max_concurrent_sessions: int = 10
-    max_turns: int = 0
-    timeout_seconds: float = 240
-    tool_timeout_seconds: float = 0
-    max_retries: int = 2
+    max_concurrent_sessions: Count = 10
+    max_turns: CountOrNone = 0
+    timeout_seconds: Seconds = 240
+    tool_timeout_seconds: SecondsOrNone = 0
+    max_retries: CountOrNone = 2
     permission_mode: PermissionMode = PermissionMode.ASK
     setting_sources: tuple[str, ...] = ("user",)
     environment: Mapping[str, str] = attrs.field(factory=dict)
@@ -34,6 +36,6 @@ class DemoSettings:
 
     type: str = "demo"
     enabled: bool = True
-    max_concurrent_sessions: int = 4
+    max_concurrent_sessions: Count = 4
     permission_mode: PermissionMode = PermissionMode.ASK
-    timeout_seconds: float = 60
+    timeout_seconds: Seconds = 60

@@ -1,0 +1,165 @@
+"""Configuration files to `Settings`: all faults at once, each a line with its place and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import cattrs
+
+from jelmored.domain.ids import ProviderName
+from jelmored.errors import ConfigError
+
+from .checks import Unexpected, converter
+from .documents import Document, Key, merged, read
+from .settings import KINDS, ProviderEntry, Settings, built_in
+
+SYSTEM = Path("/etc/jelmored/config.toml")
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_converter = converter()
+
+Fault = tuple[Key, str]
+"""What is wrong, and with which key."""
+
+
+def files(config: Path | None = None, environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """The files to read, later ones win: `config` alone, or those of the system and of the user that are there."""
+    if config is not None:
+        return [config]
+    home = environ.get("XDG_CONFIG_HOME", "")
+    user = Path(home) if os.path.isabs(home) else Path.home() / ".config"
+    return [file for file in (SYSTEM, user / "jelmored" / "config.toml") if file.exists()]
+
+
+def load(files: Iterable[Path], kinds: Mapping[str, type] = KINDS) -> Settings:
+    """Read the files, later ones win key by key.
+
+    Args:
+        files: TOML, or JSON where the name ends so.
+        kinds: the known types of provider, with the classes of their settings.
+
+    Raises:
+        ConfigError: with every fault of all files.
+    """
+    documents, faults = _read_all(files)
+    tree = merged(documents)
+    settings, wrong = build(tree, kinds)
+    if faults := faults + [_line(documents, fault) for fault in wrong]:
+        raise ConfigError(faults)
+    return settings
+
+
+def build(tree: Mapping[str, Any], kinds: Mapping[str, type] = KINDS) -> tuple[Settings, list[Fault]]:
+    """Tables to settings; with a fault, what is faulty has its default."""
+    rest = {key: value for key, value in tree.items() if key != "providers"}
+    settings, faults = _structure(rest, Settings, ())
+    providers, more = _providers(tree.get("providers", {}), kinds)
+    faults += more
+    if settings.default_provider not in providers:
+        faults.append((("default_provider",), _unknown("provider", settings.default_provider, providers)))
+    return attrs.evolve(settings, providers=providers), faults
+
+
+def _read_all(files: Iterable[Path]) -> tuple[list[Document], list[str]]:
+    documents: list[Document] = []
+    faults: list[str] = []
+    for file in files:
+        try:
+            documents.append(read(file))
+        except ConfigError as error:
+            faults += error.faults
+    return documents, faults
+
+
+# Providers
+
+
+def _providers(tables: Any, kinds: Mapping[str, type]) -> tuple[Mapping[ProviderName, ProviderEntry], list[Fault]]:
+    if not isinstance(tables, dict):
+        return built_in(), [(("providers",), "expected a table with a table for each provider")]
+    named: dict[ProviderName, ProviderEntry] = {}
+    faults: list[Fault] = []
+    for name, table in tables.items():
+        entry, wrong = _provider(name, table, kinds)
+        faults += wrong
+        named[ProviderName(name)] = entry
+    unnamed = {name: entry for name, entry in built_in().items() if name not in named}
+    return {**named, **unnamed}, faults
+
+
+def _provider(name: str, table: Any, kinds: Mapping[str, type]) -> tuple[ProviderEntry, list[Fault]]:
+    key = ("providers", name)
+    if (fault := _bad_type(key, table, kinds)) is not None:
+        return ProviderEntry(settings=None, named=True), [fault]
+    kind = table.get("type", name)
+    settings, faults = _structure(table, kinds[kind], key)
+    if not _NAME.fullmatch(name):
+        faults.append((key, "a provider's name is made of small letters, digits, - and _, 64 at most"))
+    return ProviderEntry(settings=settings, named=True), faults
+
+
+def _bad_type(key: Key, table: Any, kinds: Mapping[str, type]) -> Fault | None:
+    if not isinstance(table, dict):
+        return key, "expected a table"
+    kind = table.get("type", key[-1])
+    if isinstance(kind, str) and kind in kinds:
+        return None
+    if "type" not in table:
+        return key, f"needs a type, one of {', '.join(kinds)}"
+    return (*key, "type"), _unknown("type", str(kind), kinds)
+
+
+# Faults
+
+
+def _structure(value: Any, cls: type[Any], key: Key) -> tuple[Any, list[Fault]]:
+    try:
+        return _converter.structure(value, cls), []
+    except (cattrs.BaseValidationError, Unexpected) as error:
+        return cls(), [fault for at, leaf in _leaves(error, key) for fault in _faults(at, leaf)]
+
+
+def _leaves(error: Exception, key: Key) -> Iterator[tuple[Key, Exception]]:
+    if not isinstance(error, cattrs.ClassValidationError | cattrs.IterableValidationError):
+        yield key, error
+        return
+    noted, bare = error.group_exceptions()
+    for cause, note in noted:
+        step = note.name if isinstance(note, cattrs.AttributeValidationNote) else note.index
+        yield from _leaves(cause, (*key, str(step)))
+    for cause in bare:
+        yield from _leaves(cause, key)
+
+
+def _faults(key: Key, error: Exception) -> Iterator[Fault]:
+    if isinstance(error, cattrs.ForbiddenExtraKeysError):
+        known = [field.name for field in attrs.fields(error.cl)]
+        for extra in sorted(error.extra_fields):
+            hint = _nearest(extra, known) or f"; there is {', '.join(known)}"
+            yield (*key, extra), f"unknown key{hint}"
+    elif isinstance(error, Unexpected) and error.choices:
+        yield key, f"{error}, got {error.got!r}{_nearest(error.got, error.choices)}"
+    else:
+        yield key, str(error)
+
+
+def _unknown(what: str, word: str, known: Iterable[str]) -> str:
+    return f"no {what} {word!r}; there is {', '.join(known)}{_nearest(word, known)}"
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _line(documents: Sequence[Document], fault: Fault) -> str:
+    key, what = fault
+    places = (document.place(key) or document.place(key[:-1]) for document in reversed(documents))
+    place = next((place for place in places if place is not None), "configuration")
+    return f"{place}: {'.'.join(key)}: {what}"

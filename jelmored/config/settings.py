@@ -1,0 +1,73 @@
+"""The settings of the daemon. Their names are the configuration's keys; etc/jelmored.toml explains them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from jelmored.domain.ids import ProviderName
+
+from .checks import Count, Seconds
+from .providers import ClaudeSettings, DemoSettings
+
+
+class Synchronous(enum.StrEnum):
+    """When the journal's writes are on the disk: before they are told of, or soon after."""
+
+    FULL = "full"
+    NORMAL = "normal"
+
+
+@attrs.frozen(kw_only=True)
+class ControlSettings:
+    allowed_origins: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class JournalSettings:
+    synchronous: Synchronous = Synchronous.FULL
+
+
+@attrs.frozen(kw_only=True)
+class SessionsSettings:
+    hibernate_after: Seconds = 900
+
+
+@attrs.frozen(kw_only=True)
+class ProviderEntry:
+    """A configured provider.
+
+    Args:
+        settings: of the class that belongs to its type.
+        named: a file names it. One that no file names is there by itself and may be missing without fault.
+    """
+
+    settings: Any
+    named: bool = False
+
+    @property
+    def type(self) -> str:
+        return str(self.settings.type)
+
+
+KINDS: Mapping[str, type] = {"claude": ClaudeSettings, "demo": DemoSettings}
+"""The types of provider in the package, with their settings. Each is there as a provider of its own name by itself."""
+
+
+def built_in() -> Mapping[ProviderName, ProviderEntry]:
+    return {ProviderName(kind): ProviderEntry(settings=settings()) for kind, settings in KINDS.items()}
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Everything that can be set. `providers` are in the order of the configuration."""
+
+    default_provider: ProviderName = ProviderName("claude")
+    max_total_sessions: Count = 50
+    control: ControlSettings = ControlSettings()
+    journal: JournalSettings = JournalSettings()
+    sessions: SessionsSettings = SessionsSettings()
+    providers: Mapping[ProviderName, ProviderEntry] = attrs.field(factory=built_in)

@@ -1,0 +1,199 @@
+"""Files to settings, and every fault by its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import pytest
+
+from jelmored.config.loading import files, load
+from jelmored.config.providers import ClaudeSettings
+from jelmored.config.settings import ControlSettings, Settings, Synchronous
+from jelmored.domain.ids import ProviderName
+from jelmored.domain.permissions import PermissionMode
+from jelmored.errors import ConfigError
+
+CLAUDE, DEMO, WORK = ProviderName("claude"), ProviderName("demo"), ProviderName("claude-work")
+REFERENCE = Path(__file__).parents[2] / "etc" / "jelmored.toml"
+
+
+def _load(tmp_path: Path, text: str, name: str = "config.toml") -> Settings:
+    (tmp_path / name).write_text(text)
+    return load([tmp_path / name])
+
+
+def _faults(tmp_path: Path, text: str, name: str = "config.toml") -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, text, name)
+    return [fault.removeprefix(f"{tmp_path}/") for fault in caught.value.faults]
+
+
+def test_without_a_file_everything_has_its_default() -> None:
+    assert load([]) == Settings()
+    assert list(load([]).providers) == [CLAUDE, DEMO]
+    assert not load([]).providers[CLAUDE].named
+
+
+def test_the_reference_says_every_key_with_its_default() -> None:
+    settings = load([REFERENCE])
+    unnamed = {name: attrs.evolve(entry, named=False) for name, entry in settings.providers.items()}
+
+    assert attrs.evolve(settings, providers=unnamed) == Settings()
+    assert _written(REFERENCE) == _keys(Settings())
+
+
+def _keys(settings: Settings) -> set[str]:
+    tables = {name: getattr(settings, name) for name in ("control", "journal", "sessions")}
+    tables |= {f"providers.{name}": entry.settings for name, entry in settings.providers.items()}
+    top = {field.name for field in attrs.fields(Settings)} - set(tables) - {"providers"}
+    return top | {f"{table}.{field.name}" for table, value in tables.items() for field in attrs.fields(type(value))}
+
+
+def _written(file: Path) -> set[str]:
+    found, table = set(), ""
+    for line in file.read_text().splitlines():
+        if line.startswith("["):
+            table = line.strip("[]") + "."
+        elif line and not line.startswith("#"):
+            found.add(table + line.partition(" = ")[0])
+    return found
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    settings = _load(
+        tmp_path,
+        """
+        default_provider = "claude-work"
+        control.allowed_origins = ["https://a.example"]
+        [journal]
+        synchronous = "normal"
+        [providers.claude-work]
+        type = "claude"
+        permission_mode = "allow-reads"
+        timeout_seconds = 20
+        environment = { HTTPS_PROXY = "http://proxy.example" }
+        """,
+    )
+
+    assert settings.control == ControlSettings(allowed_origins=("https://a.example",))
+    assert settings.journal.synchronous is Synchronous.NORMAL
+    assert settings.providers[WORK].named
+    assert settings.providers[WORK].type == "claude"
+    assert settings.providers[WORK].settings == ClaudeSettings(
+        permission_mode=PermissionMode.ALLOW_READS,
+        timeout_seconds=20,
+        environment={"HTTPS_PROXY": "http://proxy.example"},
+    )
+    assert list(settings.providers) == [WORK, CLAUDE, DEMO]
+
+
+def test_json_says_the_same(tmp_path: Path) -> None:
+    settings = _load(tmp_path, '{"max_total_sessions": 3, "providers": {"claude": {"max_retries": 0}}}', "config.json")
+
+    assert settings.max_total_sessions == 3
+    assert settings.providers[CLAUDE].settings.max_retries == 0
+    assert settings.providers[CLAUDE].named
+
+
+def test_the_later_file_wins_key_by_key(tmp_path: Path) -> None:
+    below, above = tmp_path / "below.toml", tmp_path / "above.toml"
+    below.write_text('max_total_sessions = 3\n[providers.work]\ntype = "claude"\nmax_turns = 7\nmax_retries = 1\n')
+    above.write_text("[providers.work]\nmax_retries = 0\n")
+    settings = load([below, above])
+
+    assert settings.max_total_sessions == 3
+    assert settings.providers[ProviderName("work")].settings == ClaudeSettings(max_turns=7, max_retries=0)
+
+
+def test_all_faults_are_told_at_once_with_file_line_and_the_nearest_right_key(tmp_path: Path) -> None:
+    faults = _faults(
+        tmp_path,
+        """
+max_total_session = 3
+[journal]
+synchronous = "ful"
+[providers.claude]
+timeout_secs = 3
+max_retries = -1
+extra_models = ["a", 1]
+environment = { TOKEN = 1 }
+[providers.work]
+type = "claud"
+[sessions]
+hibernate_after = true
+""",
+    )
+
+    assert sorted(faults) == [
+        "config.toml:11: providers.work.type: no type 'claud'; there is claude, demo; did you mean claude?",
+        "config.toml:13: sessions.hibernate_after: expected a number from 0.1 to 31536000, got true or false",
+        "config.toml:2: max_total_session: unknown key; did you mean max_total_sessions?",
+        "config.toml:4: journal.synchronous: expected one of full, normal, got 'ful'; did you mean full?",
+        "config.toml:6: providers.claude.timeout_secs: unknown key; did you mean timeout_seconds?",
+        "config.toml:7: providers.claude.max_retries: expected a whole number from 0 to 10000, got -1",
+        "config.toml:8: providers.claude.extra_models.1: expected a string, got a whole number",
+        "config.toml:9: providers.claude.environment.TOKEN: expected a string, got a whole number",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("control = 1", "1: control: expected a table, got a whole number"),
+        ("providers = []", "1: providers: expected a table with a table for each provider"),
+        ("[providers]\nclaude = 1", "2: providers.claude: expected a table"),
+        ("[providers.x]", "1: providers.x: needs a type, one of claude, demo"),
+        (
+            "claude = { max_turns = 1.5 }",
+            "1: claude: unknown key; there is default_provider, max_total_sessions, control, "
+            "journal, sessions, providers",
+        ),
+        (
+            "[providers.claude]\nenvironment = 1",
+            "2: providers.claude.environment: expected a table, got a whole number",
+        ),
+        (
+            "[providers.claude]\nextra_models = 1",
+            "2: providers.claude.extra_models: expected an array, got a whole number",
+        ),
+        (
+            "[providers.'Big One']\ntype = 'demo'",
+            "1: providers.Big One: a provider's name is made of small letters, digits, - and _, 64 at most",
+        ),
+        (
+            "default_provider = 'cluade'",
+            "1: default_provider: no provider 'cluade'; there is claude, demo; did you mean claude?",
+        ),
+        ("a = x", " Invalid value (at line 1, column 5)"),
+    ],
+)
+def test_a_fault(tmp_path: Path, text: str, fault: str) -> None:
+    assert _faults(tmp_path, text) == [f"config.toml:{fault}"]
+
+
+def test_faults_of_json_have_no_line(tmp_path: Path) -> None:
+    assert _faults(tmp_path, '{"journal": {"synchronus": 1}}', "config.json") == [
+        "config.json: journal.synchronus: unknown key; did you mean synchronous?"
+    ]
+    assert _faults(tmp_path, "[]", "config.json") == ["config.json: expected a table of settings"]
+    assert "line 1 column" in _faults(tmp_path, "{", "config.json")[0]
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="can't be read: No such file"):
+        load([tmp_path / "none.toml"])
+
+
+def test_faults_never_repeat_what_stands_in_an_environment(tmp_path: Path) -> None:
+    faults = _faults(tmp_path, '[providers.claude]\nenvironment = { A = ["sk-secret"] }')
+
+    assert "sk-secret" not in "".join(faults)
+
+
+def test_the_users_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / "jelmored").mkdir()
+    (tmp_path / "jelmored" / "config.toml").touch()
+
+    assert files(environ={"XDG_CONFIG_HOME": str(tmp_path)})[-1] == tmp_path / "jelmored" / "config.toml"
+    assert files(Path("other.toml"), environ={"XDG_CONFIG_HOME": str(tmp_path)}) == [Path("other.toml")]
