@@ -3,6 +3,8 @@
 JelmoreError
 ├─ Refused                    you may not, or that was not valid: the asker's (an RPC error)
 ├─ ConfigError                the configuration's: every fault in it at once
+├─ PlaceError                 a directory of ours can't be used
+├─ AlreadyRunning             another daemon has our place
 ├─ ProviderError              the agent's or its model's
 │   ├─ ProviderUnavailableError   it is not there, or not now
 │   └─ SessionError               of one run
@@ -15,6 +17,7 @@ JelmoreError
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -171,6 +174,23 @@ class ConfigError(JelmoreError):
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = tuple(faults)
+
+
+class PlaceError(JelmoreError):
+    """A directory of the daemon can't be used; says which, why, and what to do."""
+
+
+class AlreadyRunning(JelmoreError):
+    """Another daemon lives in this runtime directory.
+
+    Args:
+        runtime: the directory.
+        pid: of the other one, "unknown" where it can't be told.
+    """
+
+    def __init__(self, runtime: os.PathLike[str], pid: str) -> None:
+        super().__init__(f"a daemon runs already (pid {pid}) in {os.fspath(runtime)}: stop it, or give --runtime-dir")
+        self.pid = pid
 
 
 class ProviderError(JelmoreError):

@@ -1,0 +1,149 @@
+"""Where the daemon keeps its files: private directories, the lock that proves that it lives, the notice for clients."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import attrs
+import orjson
+import trio
+
+from jelmored.errors import AlreadyRunning, PlaceError
+
+SOCKET_BYTES = 107 if sys.platform == "linux" else 103
+"""The longest path of a Unix socket that the system takes."""
+
+LOOKS = 20
+"""A client that looks whether a daemon lives holds its lock for an instant, so look again before giving up."""
+LOOK_SECONDS = 0.025
+
+
+@attrs.frozen(kw_only=True)
+class Places:
+    """The two directories of a daemon; both are absolute."""
+
+    state: Path
+    runtime: Path
+
+    @property
+    def socket(self) -> Path:
+        return self.runtime / "control.sock"
+
+    @property
+    def notice(self) -> Path:
+        return self.runtime / "daemon.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.runtime / "daemon.lock"
+
+    def prepare(self) -> None:
+        """Make the directories, for us alone.
+
+        Raises:
+            PlaceError: one can't be made, is not ours alone, or is too long for a socket.
+        """
+        length = len(os.fsencode(self.socket))
+        if length > SOCKET_BYTES:
+            raise PlaceError(
+                f"{self.socket} is {length} bytes long and a socket's path has {SOCKET_BYTES} at most: "
+                "give a shorter --runtime-dir"
+            )
+        for directory in (self.state, self.runtime):
+            _make(directory)
+            _check(directory)
+
+    def publish(self, notice: Mapping[str, Any]) -> None:
+        """Write `daemon.json` (protocol 1, section 6), whole or not at all, for us alone."""
+        fresh = self.notice.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        with open(fresh, "xb", opener=_private) as file:
+            file.write(orjson.dumps(notice))
+        fresh.replace(self.notice)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Hold `daemon.lock`: the only proof that a daemon lives, so for as long as it lives.
+
+        Raises:
+            AlreadyRunning: another one does.
+        """
+        with _lock_file(self.lock) as file:
+            if not await _patiently_locked(file):
+                raise AlreadyRunning(self.runtime, file.read(32).strip() or "unknown")
+            file.truncate()
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            try:
+                yield
+            finally:
+                self.notice.unlink(missing_ok=True)
+
+
+def find(*, state: Path | None = None, runtime: Path | None = None, environ: Mapping[str, str] = os.environ) -> Places:
+    """The places by what was asked for, else by the environment, else in the home directory."""
+    state = state or _systemds(environ, "STATE_DIRECTORY") or _state_home(environ) / "jelmored"
+    runtime = runtime or _systemds(environ, "RUNTIME_DIRECTORY") or _users(environ) or state / "run"
+    return Places(state=state.absolute(), runtime=runtime.absolute())
+
+
+def _systemds(environ: Mapping[str, str], name: str) -> Path | None:
+    """Of several, separated by colons, the first one is the main one."""
+    first = environ.get(name, "").split(":")[0]
+    return Path(first) if first else None
+
+
+def _state_home(environ: Mapping[str, str]) -> Path:
+    home = environ.get("HOME") or os.path.expanduser("~")
+    return Path(environ.get("XDG_STATE_HOME") or f"{home}/.local/state")
+
+
+def _users(environ: Mapping[str, str]) -> Path | None:
+    base = environ.get("XDG_RUNTIME_DIR")
+    return Path(base) / "jelmored" if base else None
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlaceError(f"{directory} can't be made: {error.strerror}") from error
+
+
+def _check(directory: Path) -> None:
+    found = directory.stat()
+    if found.st_uid != os.geteuid():
+        raise PlaceError(f"{directory} belongs to uid {found.st_uid}, not to us (uid {os.geteuid()}): choose another")
+    if mode := stat.S_IMODE(found.st_mode) & 0o077:
+        raise PlaceError(f"{directory} is open to others (mode has {mode:03o}): run `chmod 700 {directory}`")
+
+
+def _lock_file(path: Path) -> TextIO:
+    return open(path, "r+", opener=_private)
+
+
+async def _patiently_locked(file: TextIO) -> bool:
+    for _ in range(LOOKS):
+        if _locked(file):
+            return True
+        await trio.sleep(LOOK_SECONDS)
+    return False
+
+
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT, 0o600)
