@@ -1,0 +1,143 @@
+"""The log: lines to read on a terminal, JSON lines elsewhere; no secret at any level, and no prompt's text at info.
+
+Modules say `log = structlog.get_logger()` and bind what they speak of with `about(session=…, turn=…, provider=…)`.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import re
+import sys
+from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import AbstractContextManager
+from typing import Any, TextIO
+
+import attrs
+import orjson
+import structlog
+from structlog.typing import Processor
+
+from jelmored.domain.ids import ProviderName, SessionId
+
+Record = MutableMapping[str, Any]
+
+
+class Level(enum.StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def number(self) -> int:
+        return logging.getLevelNamesMapping()[self.upper()]
+
+
+def configure(level: Level = Level.INFO, *, stream: TextIO = sys.stderr, secrets: Iterable[str] = ()) -> None:
+    """Once, at the start.
+
+    Args:
+        level: what is below costs next to nothing.
+        stream: a terminal gets lines to read, anything else JSON lines.
+        secrets: values that are never written, whatever they stand in.
+    """
+    processors: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        Redaction.of(secrets, texts=level is Level.DEBUG),
+    ]
+    structlog.configure(
+        processors=[*processors, _renderer(stream)],
+        wrapper_class=structlog.make_filtering_bound_logger(level.number),
+        logger_factory=structlog.PrintLoggerFactory(stream)
+        if stream.isatty()
+        else structlog.BytesLoggerFactory(stream.buffer),
+        cache_logger_on_first_use=True,
+    )
+    _take_over_foreign_logs(level)
+
+
+def about(
+    *, session: SessionId | None = None, turn: int | None = None, provider: ProviderName | None = None
+) -> AbstractContextManager[None]:
+    """What all lines of a block speak of, also those of the tasks that are started in it."""
+    known = {"session": session, "turn": turn, "provider": provider}
+    return structlog.contextvars.bound_contextvars(**{key: value for key, value in known.items() if value is not None})
+
+
+def _renderer(stream: TextIO) -> Processor:
+    if stream.isatty():
+        # The default shows the local variables of a failure, and with them prompts and secrets.
+        return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return structlog.processors.JSONRenderer(serializer=_dumps)
+
+
+def _dumps(value: Any, **_: Any) -> bytes:
+    return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS)
+
+
+REDACTED = "[redacted]"
+SHORTEST_SECRET = 8
+"""Shorter values would be found in words that are none."""
+DEPTH = 6
+
+_SECRET_KEY = re.compile(r"token|secret|passw|authorization|api_?key|cookie|credential", re.IGNORECASE)
+_TEXT_KEYS = frozenset({
+    "prompt", "prompts", "text", "content", "blocks", "input", "output", "arguments", "raw", "line", "params", "body",
+})  # fmt: skip
+_COUNT_KEY = re.compile(r"tokens$", re.IGNORECASE)
+
+
+@attrs.frozen
+class Redaction:
+    """A processor that replaces what must not be read: by the names of keys, and known secrets wherever they stand.
+
+    Args:
+        secrets: finds any known one; None if none is known.
+        texts: prompts and answers may be written out.
+    """
+
+    secrets: re.Pattern[str] | None
+    texts: bool = False
+
+    @classmethod
+    def of(cls, secrets: Iterable[str], *, texts: bool = False) -> Redaction:
+        known = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
+        return cls(re.compile("|".join(map(re.escape, known))) if known else None, texts)
+
+    def __call__(self, _logger: Any, _method: str, record: Record) -> Record:
+        return {key: self._value(key, value, DEPTH) for key, value in record.items()}
+
+    def _value(self, key: str, value: Any, depth: int) -> Any:
+        if _SECRET_KEY.search(key) and not _COUNT_KEY.search(key):
+            return REDACTED
+        if key in _TEXT_KEYS and not self.texts:
+            return f"[{len(value)} characters]" if isinstance(value, str) else f"[{type(value).__name__}]"
+        match value:
+            case str():
+                return self.secrets.sub(REDACTED, value) if self.secrets else value
+            case None | bool() | int() | float():
+                return value
+            case _ if depth == 0:
+                return f"[{type(value).__name__}]"
+            case Mapping():
+                return {str(inner): self._value(str(inner), item, depth - 1) for inner, item in value.items()}
+            case list() | tuple() | set() | frozenset():
+                return [self._value("", item, depth - 1) for item in value]
+            case _:
+                return self._value("", repr(value), depth - 1)
+
+
+def _take_over_foreign_logs(level: Level) -> None:
+    """Libraries log in Python's own way; what they warn of goes the way of ours."""
+    number = max(level.number, logging.WARNING)
+    logging.basicConfig(handlers=[_Forward()], level=number, force=True)
+
+
+class _Forward(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger()
+        log.log(record.levelno, record.getMessage(), library=record.name, exc_info=record.exc_info)
