@@ -86,7 +86,7 @@ async def new_place() -> AsyncIterator[Place]:
 
 def _make_place() -> Place:
     place = Place(Path(tempfile.mkdtemp(prefix="jd-")).resolve())
-    for directory in (place.home, place.work, place.root / "state"):
+    for directory in (place.home, place.work, place.root / "tmp", place.root / "state"):
         directory.mkdir()
     return place
 
@@ -145,9 +145,15 @@ async def running(place: Place, configuration: Mapping[str, Any]) -> AsyncIterat
     try:
         yield daemon
     finally:
-        with trio.move_on_after(STOP_SECONDS, shield=True):
+        await _end(daemon)
+
+
+async def _end(daemon: Daemon) -> None:
+    try:
+        with trio.CancelScope(shield=True):  # `stop` has a deadline
             if daemon.process.poll() is None:
                 await daemon.stop()
+    finally:
         daemon.process.kill()
 
 
@@ -162,7 +168,13 @@ def command(place: Place) -> list[str]:
 
 async def _start(place: Place) -> Daemon:
     name, _, value = place.marker.partition("=")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(place.home), "PYTHONPATH": str(agents.ROOT), name: value}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(place.home),
+        "TMPDIR": str(place.root / "tmp"),
+        "PYTHONPATH": str(agents.ROOT),
+        name: value,
+    }
     with place.log.open("ab") as log:
         process = await trio.lowlevel.open_process(
             command(place), stdout=subprocess.PIPE, stderr=log, env=environment, cwd=place.root

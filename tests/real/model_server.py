@@ -155,6 +155,8 @@ class _Peer:
 
     async def request(self) -> _Request | None:
         """The next one; None when the client has gone."""
+        if self._http.our_state is h11.MUST_CLOSE:
+            return None
         if self._http.our_state is h11.DONE:
             self._http.start_next_cycle()
         head = await self._next_event()

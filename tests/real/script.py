@@ -85,6 +85,19 @@ class Failure:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+SUBSCRIPTION_SPENT = Failure(
+    429,
+    "rate_limit_error",
+    "This request would exceed your account's rate limit.",
+    (
+        ("anthropic-ratelimit-unified-status", "rejected"),
+        ("anthropic-ratelimit-unified-reset", "1999999999"),
+        ("anthropic-ratelimit-unified-representative-claim", "five_hour"),
+    ),
+)
+"""What a subscription's login is told when its hours are used up, until May 2033."""
+
+
 class Silence(enum.Enum):
     """No answer at all."""
 

@@ -1,0 +1,139 @@
+"""Sudden ends: of the daemon, of the agent. Nothing is left running, nothing that was told is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+
+from tests.client_raw import Watch
+from tests.invariants import check
+
+from . import processes
+from .processes import Process
+from .script import Script, recalls, says, uses, when
+from .scripts import LONG
+from .stage import Stage, alive, open_place, open_stage
+
+pytestmark = pytest.mark.real
+
+LEFT_SECONDS = 2.0
+SLEEP = "sleep 974"
+
+Begin = Callable[[Stage, Watch], Awaitable[None]]
+"""Begins turn 2 and is back in the middle of it."""
+
+
+def _script() -> Script:
+    return Script(
+        when("first thing", recalls),
+        when("wait", uses("Bash", command=SLEEP), says("Waited.")),
+        when("talk", says(LONG, pieces=400, pace=0.02)),
+        when("ask", uses("Bash", command="touch made"), says("Made.")),
+        when("", says("Noted.")),
+    )
+
+
+async def _in_a_tool(stage: Stage, session: Watch) -> None:
+    await stage.prompt(session, "wait")
+    await processes.until_running(stage.place.marker, SLEEP)
+
+
+async def _in_a_stream(stage: Stage, session: Watch) -> None:
+    await stage.prompt(session, "talk")
+    await session.delta(turn=2, count=20)
+
+
+async def _in_a_question(stage: Stage, session: Watch) -> None:
+    await stage.prompt(session, "ask")
+    await session.event("approval_requested", turn=2)
+
+
+@pytest.mark.parametrize(("begin", "mode"), [(_in_a_tool, "allow-all"), (_in_a_stream, "ask"), (_in_a_question, "ask")])
+async def test_of_the_daemon(begin: Begin, mode: str) -> None:
+    async with open_place(_script()) as (place, model):
+        async with alive(place, model) as stage:
+            session = await stage.session(prompt="my parrot is called Coco", permissionMode=mode)
+            await session.turn_over(1)
+            await begin(stage, session)
+            family = stage.daemon.family()
+            assert len(family) > 2, "the daemon, a warden, the agent at least"
+            known = dict(session.frames)
+            await stage.daemon.kill()
+            await place.until_empty(family, LEFT_SECONDS)
+        async with alive(place, model) as stage:
+            (listed,) = (await stage.client.request("session/list"))["sessions"]
+            assert listed["sessionId"] == session.session_id
+            assert listed["status"] == "idle"
+            again = await stage.client.subscribe(session.session_id)
+            await again.caught_up()
+            assert {seq: again.frames[seq] for seq in known} == known
+            assert again.reply["logId"] == session.reply["logId"]
+            ended = await again.turn_over(2)
+            assert ended["metadata"]["reason"] == "interrupted"
+            assert ended["metadata"]["cause"] == "daemon_restart"
+            for partial in again.of_turn(2, "assistant"):
+                assert partial["metadata"]["partial"] is True
+                assert LONG.startswith(partial["content"])
+            await stage.turn(again, "what was the first thing I told you?")
+            assert again.said(3) == "The first thing you told me was: my parrot is called Coco"
+            check(again)
+
+
+async def test_of_the_daemon_with_a_prompt_in_the_queue() -> None:
+    async with open_place(_script()) as (place, model):
+        async with alive(place, model) as stage:
+            session = await stage.session(prompt="my parrot is called Coco")
+            await session.turn_over(1)
+            await _in_a_stream(stage, session)
+            queued = await stage.prompt(session, "what was the first thing I told you?")
+            await stage.daemon.kill()
+        async with alive(place, model) as stage:
+            again = await stage.client.subscribe(session.session_id)
+            await again.turn_over(2)
+            waiting = await stage.client.request("session/queue", sessionId=session.session_id)
+            done = [e["metadata"].get("promptId") for e in again.events if e["eventType"] == "turn_started"]
+            assert queued["promptId"] in done + [prompt["promptId"] for prompt in waiting["prompts"]]
+            if waiting["prompts"]:
+                await stage.prompt(again, "thank you")
+            await again.turn_over(3)
+            assert again.said(3) == "The first thing you told me was: my parrot is called Coco"
+
+
+def _agent(stage: Stage) -> Process:
+    """The process of claude itself."""
+    return next(p for p in stage.place.left() if "--input-format" in p.command and "warden" not in p.command)
+
+
+@pytest.mark.parametrize(("begin", "mode"), [(_in_a_tool, "allow-all"), (_in_a_stream, "ask")])
+async def test_of_the_agent(begin: Begin, mode: str) -> None:
+    async with open_stage(_script()) as stage:
+        session = await stage.session(prompt="my parrot is called Coco", permissionMode=mode)
+        await session.turn_over(1)
+        await begin(stage, session)
+        family = stage.daemon.family()
+        tools = [process for process in family if process.command.endswith(SLEEP)]
+        os.kill(_agent(stage).pid, signal.SIGKILL)
+        ended = await session.turn_over(2)
+        assert ended["metadata"]["reason"] == "failed"
+        assert ended["metadata"]["cause"] == "crash"
+        assert ended["metadata"]["error"]["kind"] == "agent-crashed"
+        for tool in tools:
+            await processes.until_gone(tool, LEFT_SECONDS)
+        with trio.fail_after(30):
+            await stage.turn(session, "what was the first thing I told you?")
+        assert session.said(3) == "The first thing you told me was: my parrot is called Coco"
+        check(session)
+
+
+async def test_of_the_agent_while_nobody_asks_anything() -> None:
+    async with open_stage(_script()) as stage:
+        session = await stage.session(prompt="my parrot is called Coco")
+        await session.turn_over(1)
+        os.kill(_agent(stage).pid, signal.SIGKILL)
+        await stage.turn(session, "what was the first thing I told you?")
+        assert session.said(2) == "The first thing you told me was: my parrot is called Coco"
+        check(session)

@@ -1,0 +1,104 @@
+"""Agents are closed when nobody needs them and taken up again by the next prompt, with all they knew."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.client_raw import Watch
+from tests.eventually import eventually
+from tests.invariants import check
+
+from . import processes
+from .processes import Process
+from .script import Script, recalls, says, uses, when
+from .scripts import LONG
+from .stage import Stage, open_stage
+
+pytestmark = pytest.mark.real
+
+SLEEP = "sleep 975"
+
+
+def _script() -> Script:
+    return Script(
+        when("first thing", recalls),
+        when("wait", uses("Bash", command=SLEEP), says("Waited.")),
+        when("talk", says(LONG, pieces=200, pace=0.02)),
+        when("", says("Noted.")),
+    )
+
+
+def _agents(stage: Stage) -> list[Process]:
+    return [p for p in stage.place.left() if "--input-format" in p.command and "warden" not in p.command]
+
+
+async def _asleep(stage: Stage, session: Watch) -> None:
+    """Its agent is closed, and the daemon says so."""
+    await eventually(lambda: not _agents(stage), 10, lambda: _agents(stage))
+    view = await stage.get(session)
+    assert view["attached"] is False
+    assert view["status"] == "idle"
+
+
+async def test_an_idle_session_falls_asleep_and_wakes_with_its_memory() -> None:
+    async with open_stage(_script(), sessions={"hibernate_after": 1}) as stage:
+        session = await stage.session(prompt="my parrot is called Coco")
+        await session.turn_over(1)
+        await _asleep(stage, session)
+        await stage.turn(session, "what was the first thing I told you?")
+        assert session.said(2) == "The first thing you told me was: my parrot is called Coco"
+        assert len(_agents(stage)) == 1
+        await _asleep(stage, session)
+        check(session)
+
+
+async def test_the_model_stays_the_same_over_a_sleep() -> None:
+    async with open_stage(_script(), sessions={"hibernate_after": 1}) as stage:
+        session = await stage.session(prompt="hello", model="haiku")
+        await session.turn_over(1)
+        before = (await stage.get(session))["model"]
+        await _asleep(stage, session)
+        await stage.turn(session, "hello again")
+        assert (await stage.get(session))["model"] == before
+        assert {call.body["model"] for call in stage.model.calls} == {"claude-haiku-4-5-20251001"}
+
+
+async def test_nobody_sleeps_in_a_turn() -> None:
+    async with open_stage(_script(), sessions={"hibernate_after": 1}) as stage:
+        session = await stage.session(prompt="talk")
+        ended = await session.turn_over(1)
+        assert ended["metadata"]["reason"] == "completed"
+        check(session)
+
+
+async def test_when_the_places_are_full_the_idle_one_makes_room_and_comes_back() -> None:
+    async with open_stage(_script(), claude={"max_concurrent_sessions": 1}) as stage:
+        first = await stage.session(prompt="my parrot is called Coco")
+        await first.turn_over(1)
+        second = await stage.session(prompt="my cat is called Tom")
+        await second.turn_over(1)
+        assert len(_agents(stage)) == 1
+        assert (await stage.get(first))["attached"] is False
+        for session, fact in ((first, "my parrot is called Coco"), (second, "my cat is called Tom")):
+            await stage.turn(session, "what was the first thing I told you?")
+            assert session.said(2) == f"The first thing you told me was: {fact}"
+            check(session)
+        provider = await stage.client.request("provider/get", name="claude")
+        assert provider["runs"] == {"active": 1, "max": 1}
+
+
+async def test_when_the_places_are_full_of_work_the_next_one_is_told() -> None:
+    async with open_stage(_script(), claude={"max_concurrent_sessions": 1}) as stage:
+        first = await stage.session(prompt="wait", permissionMode="allow-all")
+        await processes.until_running(stage.place.marker, SLEEP)
+        second = await stage.session(prompt="hello")
+        ended = await second.turn_over(1)
+        assert ended["metadata"]["reason"] == "failed"
+        assert ended["metadata"]["error"]["kind"] == "provider-full"
+        assert ended["metadata"]["error"]["retryable"] is True
+        await stage.client.request("session/interrupt", sessionId=first.session_id)
+        await first.turn_over(1)
+        await stage.turn(second, "hello again")
+        assert second.said(2) == "Noted."
+        check(first)
+        check(second)
