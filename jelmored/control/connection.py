@@ -1,0 +1,142 @@
+"""One upgraded client: frames in, frames out, alive or gone. What is said is the matter of its `Speaker`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection
+
+from .principal import Principal
+from .stream import MAX_MESSAGE_BYTES, CloseCode, FrameStream
+
+PING_SECONDS = 20
+PONG_SECONDS = 20
+FLUSH_SECONDS = 1
+
+log = structlog.get_logger(__name__)
+
+
+class Speaker(Protocol):
+    """One client's conversation in the language of its path."""
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Whatever runs beside `hear` and `take`, until cancelled."""
+
+    async def hear(self, frame: str) -> None:
+        """One message of the client. Returns when the next one may come; while it waits, no ping is answered."""
+
+    async def take(self) -> Sequence[bytes]:
+        """What to send next, at least one message; waits for it."""
+
+    def rest(self) -> Sequence[bytes]:
+        """What still waits at the end."""
+
+
+class Connection:
+    """What a speaker has of its client.
+
+    Args:
+        principal: who it is.
+        ws: the upgraded connection.
+        stream: the one that `ws` was made on.
+        path: by which it came.
+        clients: how many there are.
+    """
+
+    def __init__(
+        self,
+        principal: Principal,
+        ws: WebSocketConnection,
+        stream: FrameStream,
+        *,
+        path: str,
+        clients: Callable[[], int],
+    ) -> None:
+        self.principal = principal
+        self.path = path
+        self.clients = clients
+        self.binaries = 0
+        """Binary frames: nothing here speaks them, they are ignored."""
+        self._ws = ws
+        self._stream = stream
+        self._ended = trio.Event()
+        self._code, self._reason = CloseCode.OUR_FAULT, "internal error"
+
+    def end(self, code: CloseCode, reason: str) -> None:
+        """Close soon. The first reason stands."""
+        if not self._ended.is_set():
+            self._code, self._reason = code, reason
+            self._ended.set()
+
+    async def run(self, speak: Callable[[Connection], Speaker]) -> None:
+        """Until one side ends it, or a task of it fails."""
+        speaker = speak(self)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(speaker.run)
+            for task in (self._read, self._write):
+                nursery.start_soon(task, speaker)
+            nursery.start_soon(self._keep_alive)
+            await self._ended.wait()
+            nursery.cancel_scope.cancel()
+        with trio.move_on_after(FLUSH_SECONDS):
+            await self._flush(speaker)
+
+    async def close(self) -> None:
+        """Say why, and wait for the peer to say goodbye; the caller has a deadline."""
+        if self._stream.stalled:
+            self._code = CloseCode.SLOW
+        log.debug("connection closed", connection=self.principal.connection_id, code=int(self._code))
+        await self._ws.aclose(self._code, self._reason)
+
+    async def _read(self, speaker: Speaker) -> None:
+        while True:
+            try:
+                frame = await self._ws.get_message()
+            except ConnectionClosed:
+                return self.end(CloseCode.BYE, "bye")
+            self._stream.message_ended()
+            if isinstance(frame, bytes):
+                self.binaries += 1
+            elif _is_too_big(frame):
+                return self.end(CloseCode.SIZE, "a message has at most 16 MiB")
+            else:
+                await speaker.hear(frame)
+
+    async def _write(self, speaker: Speaker) -> None:
+        while True:
+            batch = await speaker.take()
+            try:
+                await self._stream.send_texts(batch)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return self.end(CloseCode.SLOW if self._stream.stalled else CloseCode.BYE, "the peer is gone")
+
+    async def _flush(self, speaker: Speaker) -> None:
+        try:
+            if batch := speaker.rest():
+                await self._stream.send_texts(batch)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+
+    async def _keep_alive(self) -> None:
+        """An upload on a slow line delays the pong behind it: any byte counts as a sign of life."""
+        while not self._ended.is_set():
+            await trio.sleep(PING_SECONDS)
+            heard = self._stream.received
+            with trio.move_on_after(PONG_SECONDS) as scope:
+                await self._ping()
+            if scope.cancelled_caught and self._stream.received == heard:
+                self.end(CloseCode.SLOW, "no answer to a ping")
+
+    async def _ping(self) -> None:
+        try:
+            await self._ws.ping()
+        except ConnectionClosed:
+            self.end(CloseCode.BYE, "bye")
+
+
+def _is_too_big(frame: str) -> bool:
+    """The limit is in bytes; a text has one to four a character."""
+    return len(frame) > MAX_MESSAGE_BYTES // 4 and len(frame.encode()) > MAX_MESSAGE_BYTES

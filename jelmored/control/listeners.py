@@ -1,0 +1,91 @@
+"""The Unix socket: who can reach the daemon at all is decided by the modes of its file and its directory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+from pathlib import Path
+
+import trio
+
+from jelmored.errors import ConfigError
+
+from .server import Connections
+
+SOCKET_PATH_BYTES = 107  # sun_path without its closing zero
+BACKLOG = 512
+
+
+class Listeners:
+    """Accepts and hands over. Its end closes no connection.
+
+    Args:
+        path: of the socket. Its directory is there and is ours alone; the daemon's lock is held, so a socket that
+            lies there is a dead one.
+        connections: already running.
+    """
+
+    def __init__(self, path: Path, connections: Connections) -> None:
+        self._path = path
+        self._connections = connections
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Listen until cancelled, then remove the socket.
+
+        Raises:
+            ConfigError: the path can't hold a socket.
+        """
+        listener = bind(self._path)
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self._accept, listener)
+                task_status.started()
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+
+    async def _accept(
+        self, listener: trio.SocketListener, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        await trio.serve_listeners(
+            self._connections.serve,
+            [listener],
+            handler_nursery=self._connections.nursery,
+            task_status=task_status,
+        )
+
+
+def bind(path: Path) -> trio.SocketListener:
+    """A socket (0600) in place of a dead one.
+
+    Raises:
+        ConfigError: the path is too long for a socket, or something else lies there.
+    """
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+        raise ConfigError([
+            f"{path}: too long for a socket (at most {SOCKET_PATH_BYTES} bytes); set a shorter runtime directory"
+        ])
+    _remove_dead(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    umask = os.umask(0o177)
+    try:
+        listener.bind(os.fspath(path))
+        listener.listen(BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    finally:
+        os.umask(umask)
+    return trio.SocketListener(trio.socket.from_stdlib_socket(listener))
+
+
+def _remove_dead(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ConfigError([f"{path}: not a socket, and in the way of ours; move it or set another runtime directory"])
+    path.unlink()

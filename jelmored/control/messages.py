@@ -1,0 +1,216 @@
+"""Params and results of protocol 1, section 3, that no layer below has a word for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from jelmored.domain.events import BlockNote
+from jelmored.domain.ids import ConnectionId, InstanceId, LogId, PromptId, ProviderName, SessionId
+from jelmored.domain.models import Health, ModelInfo, ProviderView
+from jelmored.domain.permissions import Approval
+from jelmored.domain.prompts import Author
+from jelmored.domain.sessions import SessionView
+from jelmored.domain.status import Status
+
+from .principal import Scope
+
+
+@attrs.frozen
+class Nothing:
+    """No params; no result."""
+
+
+# initialize
+
+
+@attrs.frozen(kw_only=True)
+class Spoken:
+    """What is looked at first: the rest of `initialize` may be another in another version."""
+
+    protocol_version: int
+
+
+@attrs.frozen(kw_only=True)
+class ClientInfo:
+    """`name` stands in the log of every session that the client touches."""
+
+    name: str = attrs.field(validator=attrs.validators.max_len(200))
+    version: str
+    title: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ClientCapabilities:
+    deltas: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class Initialize:
+    protocol_version: int
+    client_info: ClientInfo
+    capabilities: ClientCapabilities = ClientCapabilities()
+
+
+@attrs.frozen(kw_only=True)
+class ServerInfo:
+    name: str
+    version: str
+
+
+@attrs.frozen(kw_only=True)
+class MessageLimits:
+    max_message_bytes: int
+
+
+@attrs.frozen(kw_only=True)
+class Welcome:
+    protocol_version: int
+    server_info: ServerInfo
+    instance_id: InstanceId
+    connection_id: ConnectionId
+    scope: Scope
+    limits: MessageLimits
+
+
+# daemon/
+
+
+@attrs.frozen(kw_only=True)
+class Shutdown:
+    grace_seconds: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class JournalHealth:
+    """`bytes` on disk; `lag_ms`: how long the oldest batch waits that is not durable yet."""
+
+    ok: bool
+    bytes: int
+    lag_ms: float
+
+
+@attrs.frozen(kw_only=True)
+class DaemonStatus:
+    version: str
+    instance_id: InstanceId
+    pid: int
+    uptime_seconds: float
+    providers: Mapping[ProviderName, Health]
+    sessions: Mapping[Status, int]
+    runs: int
+    connections: int
+    journal: JournalHealth
+
+
+# provider/, model/
+
+
+@attrs.frozen(kw_only=True)
+class NamedProvider:
+    name: ProviderName
+
+
+@attrs.frozen(kw_only=True)
+class ProviderList:
+    providers: tuple[ProviderView, ...]
+
+
+@attrs.frozen(kw_only=True)
+class FindModels:
+    provider: ProviderName | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ModelList:
+    models: tuple[ModelInfo, ...]
+
+
+# session/, approval/
+
+
+@attrs.frozen(kw_only=True)
+class OneSession:
+    session_id: SessionId
+
+
+@attrs.frozen(kw_only=True)
+class SessionPage:
+    sessions: tuple[SessionView, ...]
+    next_cursor: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Unqueue:
+    session_id: SessionId
+    prompt_id: PromptId
+
+
+@attrs.frozen(kw_only=True)
+class QueuedPrompt:
+    """`prompt` is its text; `blocks` stand there if it has more than text, without their bytes."""
+
+    prompt_id: PromptId
+    prompt: str
+    blocks: tuple[BlockNote, ...] = ()
+    by: Author
+
+
+@attrs.frozen(kw_only=True)
+class PromptQueue:
+    prompts: tuple[QueuedPrompt, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Interrupted:
+    interrupted: bool
+
+
+@attrs.frozen(kw_only=True)
+class Subscribe:
+    """`after`: a seq, "start" or "now"; with the session "*": "now", or a seq by session."""
+
+    session_id: SessionId
+    after: Any = "now"
+    tail: int | None = None
+    log_id: LogId | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Subscribed:
+    log_id: str
+    head: int
+    oldest: int
+
+
+@attrs.frozen(kw_only=True)
+class SubscribedAll:
+    sessions: Mapping[SessionId, Subscribed]
+
+
+@attrs.frozen(kw_only=True)
+class ReadHistory:
+    session_id: SessionId
+    after: int = 0
+    before: int | None = None
+    limit: int = 500
+
+
+@attrs.frozen(kw_only=True)
+class History:
+    """`events` are the journal's own bytes."""
+
+    events: tuple[Any, ...]
+    has_more: bool
+
+
+@attrs.frozen(kw_only=True)
+class FindApprovals:
+    session_id: SessionId | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ApprovalList:
+    approvals: tuple[Approval, ...]

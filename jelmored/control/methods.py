@@ -1,0 +1,273 @@
+"""The methods of protocol 1, section 3, in one table. A handler takes decoded params, gives a value, knows no frames."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import attrs
+import orjson
+
+from jelmored.domain.commands import CreateSession, FindSessions, Interrupt, PromptReceipt, ResolveApproval, SendPrompt
+from jelmored.domain.events import BlockNote
+from jelmored.domain.models import ProviderView
+from jelmored.domain.permissions import Approval
+from jelmored.domain.prompts import Block, DocumentBlock, FileBlock, ImageBlock, Prompt, TextBlock
+from jelmored.domain.sessions import SessionView
+from jelmored.domain.times import utc_now
+from jelmored.errors import ErrorKind, Refused
+from jelmored.wire import codec
+
+from . import messages as m
+from . import subscribing
+from .outbound import Outbound
+from .principal import Principal, Scope
+from .services import Services
+
+PROTOCOL_VERSION = 1
+MAX_PAGE = 500
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+class Caller(Protocol):
+    """The client that asks, as a handler sees it."""
+
+    @property
+    def services(self) -> Services: ...
+
+    @property
+    def principal(self) -> Principal: ...
+
+    @property
+    def outbound(self) -> Outbound: ...
+
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+
+    def greet(self, hello: m.Initialize) -> m.Welcome:
+        """Remember who it is."""
+
+
+@attrs.frozen
+class Method(Generic[P, R]):
+    """A row of the table.
+
+    Args:
+        name: on the wire.
+        scope: the least that a client needs.
+        params: their type.
+        handler: an ordinary function does all of it at once; a coroutine function may wait.
+        result: its type.
+        absent: params of the protocol that are not spoken yet: refused by name rather than ignored.
+        lane: requests with the same lane take effect one after the other; None: beside all others.
+    """
+
+    name: str
+    scope: Scope
+    params: type[P]
+    handler: Callable[[Caller, P], R | Awaitable[R]]
+    result: type[R] | tuple[type[Any], ...]
+    absent: tuple[str, ...] = ()
+    lane: Callable[[Caller, P], str | None] = lambda _, params: getattr(params, "session_id", None)
+
+    @property
+    def waits(self) -> bool:
+        return inspect.iscoroutinefunction(self.handler)
+
+    def decode(self, params: Mapping[str, Any]) -> P:
+        """Raises `Refused` (`invalid-params`), naming the field."""
+        for field in self.absent:
+            if params.get(field) is not None:
+                raise Refused(ErrorKind.INVALID_PARAMS, f"{field} is not supported yet", field=field)
+        return codec.from_params(params, self.params)
+
+
+def initialize(caller: Caller, hello: m.Initialize) -> m.Welcome:
+    return caller.greet(hello)
+
+
+def ping(caller: Caller, _: m.Nothing) -> m.Nothing:
+    return m.Nothing()
+
+
+def daemon_status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
+    services = caller.services
+    instance, journal = services.instance, services.journal.status()
+    return m.DaemonStatus(
+        version=instance.version,
+        instance_id=instance.instance_id,
+        pid=instance.pid,
+        uptime_seconds=max(0.0, (utc_now() - instance.started_at).total_seconds()),
+        providers={view.name: view.health for view in services.providers.views()},
+        sessions=services.directory.counts(),
+        runs=services.providers.runs,
+        connections=caller.clients,
+        journal=m.JournalHealth(ok=journal.ok, bytes=journal.size_bytes, lag_ms=journal.lag_ms),
+    )
+
+
+def daemon_shutdown(caller: Caller, params: m.Shutdown) -> m.Nothing:
+    grace = params.grace_seconds
+    if grace is not None and grace < 0:
+        raise Refused(ErrorKind.INVALID_PARAMS, "graceSeconds is a number from 0 on", field="graceSeconds")
+    caller.services.shutdown(grace)
+    return m.Nothing()
+
+
+def provider_list(caller: Caller, _: m.Nothing) -> m.ProviderList:
+    return m.ProviderList(providers=caller.services.providers.views())
+
+
+def provider_get(caller: Caller, params: m.NamedProvider) -> ProviderView:
+    return caller.services.providers.view(params.name)
+
+
+async def provider_check(caller: Caller, params: m.NamedProvider) -> ProviderView:
+    return await caller.services.providers.check(params.name)
+
+
+async def model_list(caller: Caller, params: m.FindModels) -> m.ModelList:
+    return m.ModelList(models=await caller.services.providers.models(params.provider))
+
+
+async def session_create(caller: Caller, params: CreateSession) -> SessionView:
+    return await caller.services.directory.create(params, caller.principal.author)
+
+
+def session_get(caller: Caller, params: m.OneSession) -> SessionView:
+    return caller.services.directory.get(params.session_id)
+
+
+def session_list(caller: Caller, params: FindSessions) -> m.SessionPage:
+    _refuse_limit(params.limit)
+    sessions, cursor = caller.services.directory.find(params)
+    return m.SessionPage(sessions=sessions, next_cursor=cursor)
+
+
+async def session_prompt(caller: Caller, params: SendPrompt) -> PromptReceipt:
+    return await caller.services.directory.prompt(params, caller.principal.author)
+
+
+def session_queue(caller: Caller, params: m.OneSession) -> m.PromptQueue:
+    return _queue(caller.services.directory.queue(params.session_id))
+
+
+async def session_unqueue(caller: Caller, params: m.Unqueue) -> m.PromptQueue:
+    directory = caller.services.directory
+    return _queue(await directory.unqueue(params.session_id, params.prompt_id, caller.principal.author))
+
+
+async def session_interrupt(caller: Caller, params: Interrupt) -> m.Interrupted:
+    interrupted = await caller.services.directory.interrupt(params, caller.principal.author)
+    return m.Interrupted(interrupted=interrupted)
+
+
+async def session_close(caller: Caller, params: m.OneSession) -> SessionView:
+    return await caller.services.directory.close(params.session_id, caller.principal.author)
+
+
+def session_subscribe(caller: Caller, params: m.Subscribe) -> m.Subscribed | m.SubscribedAll:
+    return subscribing.subscribe(params, caller.services.directory.hub, caller.outbound)
+
+
+def session_unsubscribe(caller: Caller, params: m.OneSession) -> m.Nothing:
+    subscribing.unsubscribe(params.session_id, caller.services.directory.hub, caller.outbound)
+    return m.Nothing()
+
+
+async def session_history(caller: Caller, params: m.ReadHistory) -> m.History:
+    _refuse_limit(params.limit)
+    for field, value in (("after", params.after), ("before", params.before)):
+        if value is not None and value < 0:
+            raise Refused(ErrorKind.INVALID_PARAMS, f"{field} is a number from 0 on", field=field)
+    page = await caller.services.directory.history(
+        params.session_id, after=params.after, before=params.before, limit=params.limit
+    )
+    return m.History(events=tuple(orjson.Fragment(entry.body) for entry in page.entries), has_more=page.has_more)
+
+
+def approval_list(caller: Caller, params: m.FindApprovals) -> m.ApprovalList:
+    return m.ApprovalList(approvals=caller.services.directory.approvals(params.session_id))
+
+
+async def approval_resolve(caller: Caller, params: ResolveApproval) -> Approval:
+    given = (params.option_id is not None) + (params.answers is not None) + params.cancelled
+    if given != 1:
+        raise Refused(ErrorKind.INVALID_PARAMS, "exactly one of optionId, answers and cancelled", field="optionId")
+    return await caller.services.directory.resolve(params, caller.principal.author)
+
+
+def _refuse_limit(limit: int) -> None:
+    if not 1 <= limit <= MAX_PAGE:
+        raise Refused(ErrorKind.INVALID_PARAMS, f"limit is a number from 1 to {MAX_PAGE}", field="limit")
+
+
+def _queue(prompts: tuple[Prompt, ...]) -> m.PromptQueue:
+    return m.PromptQueue(prompts=tuple(map(_queued, prompts)))
+
+
+def _queued(prompt: Prompt) -> m.QueuedPrompt:
+    plain = all(isinstance(block, TextBlock) for block in prompt.blocks)
+    blocks = () if plain else tuple(map(_note, prompt.blocks))
+    return m.QueuedPrompt(prompt_id=prompt.prompt_id, prompt=prompt.text, blocks=blocks, by=prompt.by)
+
+
+def _note(block: Block) -> BlockNote:
+    match block:
+        case ImageBlock(mime_type=mime_type) | DocumentBlock(mime_type=mime_type):
+            return BlockNote(type=block.type, mime_type=mime_type)
+        case FileBlock(path=path):
+            return BlockNote(type=block.type, path=path)
+        case TextBlock():
+            return BlockNote(type=block.type)
+
+
+def _one_page_at_a_time(_: Caller, __: m.ReadHistory) -> str:
+    """A page is large: a client has one of them in the making, whatever it asks for at once."""
+    return "session/history"
+
+
+def _session_of_approval(caller: Caller, params: ResolveApproval) -> str | None:
+    found = (one for one in caller.services.directory.approvals() if one.approval_id == params.approval_id)
+    return next((one.session_id for one in found), None)
+
+
+WATCH, WORK, GOVERN = Scope.OBSERVER, Scope.OPERATOR, Scope.ADMIN
+
+_TABLE: tuple[Method[Any, Any], ...] = (
+    Method("initialize", WATCH, m.Initialize, initialize, m.Welcome),
+    Method("ping", WATCH, m.Nothing, ping, m.Nothing),
+    Method("daemon/status", WATCH, m.Nothing, daemon_status, m.DaemonStatus),
+    Method("daemon/shutdown", GOVERN, m.Shutdown, daemon_shutdown, m.Nothing),
+    Method("provider/list", WATCH, m.Nothing, provider_list, m.ProviderList),
+    Method("provider/get", WATCH, m.NamedProvider, provider_get, ProviderView),
+    Method("provider/check", WORK, m.NamedProvider, provider_check, ProviderView),
+    Method("model/list", WATCH, m.FindModels, model_list, m.ModelList),
+    Method(
+        "session/create",
+        WORK,
+        CreateSession,
+        session_create,
+        SessionView,
+        absent=("mcpServers", "environment", "requirements"),
+    ),
+    Method("session/get", WATCH, m.OneSession, session_get, SessionView),
+    Method("session/list", WATCH, FindSessions, session_list, m.SessionPage),
+    Method("session/prompt", WORK, SendPrompt, session_prompt, PromptReceipt, absent=("whenUnavailable",)),
+    Method("session/queue", WATCH, m.OneSession, session_queue, m.PromptQueue),
+    Method("session/unqueue", WORK, m.Unqueue, session_unqueue, m.PromptQueue),
+    Method("session/interrupt", WORK, Interrupt, session_interrupt, m.Interrupted),
+    Method("session/close", WORK, m.OneSession, session_close, SessionView),
+    Method("session/subscribe", WATCH, m.Subscribe, session_subscribe, (m.Subscribed, m.SubscribedAll)),
+    Method("session/unsubscribe", WATCH, m.OneSession, session_unsubscribe, m.Nothing),
+    Method("session/history", WATCH, m.ReadHistory, session_history, m.History, lane=_one_page_at_a_time),
+    Method("approval/list", WATCH, m.FindApprovals, approval_list, m.ApprovalList),
+    Method("approval/resolve", WORK, ResolveApproval, approval_resolve, Approval, lane=_session_of_approval),
+)
+
+METHODS: Mapping[str, Method[Any, Any]] = {method.name: method for method in _TABLE}
+"""All that a client may ask. What is not here is `method-not-found`."""

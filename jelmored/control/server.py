@@ -1,0 +1,171 @@
+"""All connections and the barrier around each: no fault of one reaches another, or the listener.
+
+trio-websocket lets exceptions of its reader, and wsproto those of its decoders, out into the nursery around them; here
+that nursery is the connection's own, and what comes out of it is counted and logged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+import attrs
+import structlog
+import trio
+from trio_websocket import wrap_server_stream
+
+from jelmored.domain.ids import new_connection_id
+
+from .connection import Connection, Speaker
+from .gate import MAX_HEAD_BYTES, Door, Refusal, judge
+from .principal import Peer, Principal, Scope, peer_of
+from .stream import MAX_MESSAGE_BYTES, CloseCode, FrameStream
+
+MAX_CLIENTS = 512  # protocol 1, section 1
+MAX_WAITING = 256
+UPGRADE_SECONDS = 5
+CLOSE_SECONDS = 2
+STOP_SECONDS = 5
+
+log = structlog.get_logger(__name__)
+
+
+@attrs.frozen
+class Route:
+    """What is spoken on a path."""
+
+    subprotocol: str
+    speak: Callable[[Connection], Speaker]
+
+
+class Connections:
+    """The parent of all connections, upgraded or not. It accepts none itself: see `Listeners`.
+
+    Args:
+        routes: by path.
+        allowed_origins: web origins that may connect.
+        uid: the user whose processes may connect; default: ours.
+    """
+
+    def __init__(self, routes: Mapping[str, Route], *, allowed_origins: Collection[str] = (), uid: int | None = None):
+        self._routes = routes
+        self._door = Door(
+            subprotocols={path: route.subprotocol for path, route in routes.items()},
+            allowed_origins=allowed_origins,
+            uid=os.getuid() if uid is None else uid,
+        )
+        self._seats: dict[FrameStream, Connection | None] = {}
+        self._waiting: dict[trio.CancelScope, None] = {}
+        self._nursery: trio.Nursery | None = None
+        self.failures: Counter[str] = Counter()
+        """How many connections ended by an exception, by its class."""
+
+    @property
+    def count(self) -> int:
+        """Clients that are connected, or just being let in."""
+        return len(self._seats)
+
+    @property
+    def nursery(self) -> trio.Nursery:
+        """Where `serve` is to be started."""
+        if self._nursery is None:
+            raise RuntimeError("Connections.run has not started")
+        return self._nursery
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled; then every client is told (1001), all within `STOP_SECONDS`."""
+        async with trio.open_nursery() as outer:
+            stopped = trio.Event()
+            with trio.CancelScope(shield=True) as life:  # it gets its deadline when `outer` is cancelled
+                outer.start_soon(_tell_when_cancelled, life, stopped)
+                async with trio.open_nursery() as self._nursery:
+                    task_status.started()
+                    await stopped.wait()
+                    self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        for scope in self._waiting:
+            scope.cancel()
+        for connection in filter(None, self._seats.values()):
+            connection.end(CloseCode.SHUTDOWN, "the daemon stops")
+
+    async def serve(self, transport: trio.SocketStream) -> None:
+        """One connection from accept to close. Raises nothing."""
+        try:
+            await self._admit(FrameStream(transport), peer_of(transport))
+        except* Exception as errors:  # noqa: BLE001 - the barrier
+            self._note(errors)
+        finally:
+            await trio.aclose_forcefully(transport)
+
+    def _note(self, errors: BaseExceptionGroup[BaseException]) -> None:
+        for error in _leaves(errors):
+            name = type(error).__name__
+            self.failures[name] += 1
+            log.warning("a connection failed", error=name, times=self.failures[name])
+            log.debug("a connection failed", exc_info=error)
+
+    async def _admit(self, stream: FrameStream, peer: Peer) -> None:
+        async with trio.open_nursery() as nursery:  # trio-websocket reads in it
+            try:
+                with self._in_line():
+                    await self._upgrade(nursery, stream, peer)
+                if (connection := self._seats.get(stream)) is not None:
+                    await self._talk(connection)
+            finally:
+                self._seats.pop(stream, None)
+            nursery.cancel_scope.cancel()
+
+    @contextlib.contextmanager
+    def _in_line(self) -> Iterator[None]:
+        """A place among those not yet upgraded; the oldest one makes room."""
+        if len(self._waiting) >= MAX_WAITING:
+            next(iter(self._waiting)).cancel()
+        with trio.move_on_after(UPGRADE_SECONDS) as scope:
+            self._waiting[scope] = None
+            try:
+                yield
+            finally:
+                del self._waiting[scope]
+
+    async def _upgrade(self, nursery: trio.Nursery, stream: FrameStream, peer: Peer) -> None:
+        head = await stream.head(MAX_HEAD_BYTES)
+        verdict = judge(head, peer, self._door, full=self.count >= MAX_CLIENTS)
+        if isinstance(verdict, Refusal):
+            with contextlib.suppress(trio.BrokenResourceError):  # it has left already
+                await stream.send_all(verdict.encode())
+            return
+        self._seats[stream] = None
+        request = await wrap_server_stream(nursery, stream, max_message_size=MAX_MESSAGE_BYTES)
+        ws = await request.accept(subprotocol=verdict.subprotocol)
+        self._seats[stream] = Connection(_principal(peer), ws, stream, path=verdict.path, clients=lambda: self.count)
+
+    async def _talk(self, connection: Connection) -> None:
+        try:
+            await connection.run(self._routes[connection.path].speak)
+        finally:
+            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                await connection.close()
+
+
+async def _tell_when_cancelled(life: trio.CancelScope, stopped: trio.Event) -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        life.deadline = trio.current_time() + STOP_SECONDS
+        stopped.set()
+
+
+def _principal(peer: Peer) -> Principal:
+    """The gate let in nobody but our own user."""
+    return Principal(connection_id=new_connection_id(), client="unnamed", uid=peer.uid, pid=peer.pid, scope=Scope.ADMIN)
+
+
+def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in errors.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

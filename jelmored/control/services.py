@@ -1,0 +1,88 @@
+"""What the methods work with: the layers below, as far as a client may reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+import attrs
+
+from jelmored.domain.commands import CreateSession, FindSessions, Interrupt, PromptReceipt, ResolveApproval, SendPrompt
+from jelmored.domain.ids import InstanceId, PromptId, ProviderName, SessionId
+from jelmored.domain.models import ModelInfo, ProviderView
+from jelmored.domain.permissions import Approval
+from jelmored.domain.prompts import Author, Prompt
+from jelmored.domain.sessions import SessionView
+from jelmored.domain.status import Status
+from jelmored.journal.base import Journal, Page
+from jelmored.sessions.hub import Hub
+
+
+class Directory(Protocol):
+    """All sessions; `jelmored.sessions.directory` has it. Its methods raise `Refused`."""
+
+    @property
+    def hub(self) -> Hub: ...
+
+    async def create(self, command: CreateSession, by: Author) -> SessionView: ...
+
+    def get(self, session_id: SessionId) -> SessionView: ...
+
+    def find(self, query: FindSessions) -> tuple[tuple[SessionView, ...], str | None]: ...
+
+    async def prompt(self, command: SendPrompt, by: Author) -> PromptReceipt: ...
+
+    def queue(self, session_id: SessionId) -> tuple[Prompt, ...]: ...
+
+    async def unqueue(self, session_id: SessionId, prompt_id: PromptId, by: Author) -> tuple[Prompt, ...]: ...
+
+    async def interrupt(self, command: Interrupt, by: Author) -> bool: ...
+
+    async def close(self, session_id: SessionId, by: Author) -> SessionView: ...
+
+    async def history(
+        self, session_id: SessionId, *, after: int = 0, before: int | None = None, limit: int = 500
+    ) -> Page: ...
+
+    def approvals(self, session_id: SessionId | None = None) -> tuple[Approval, ...]: ...
+
+    async def resolve(self, command: ResolveApproval, by: Author) -> Approval: ...
+
+    def counts(self) -> Mapping[Status, int]: ...
+
+
+class Providers(Protocol):
+    """All providers; `jelmored.supervision.providers` has it."""
+
+    def views(self) -> tuple[ProviderView, ...]: ...
+
+    def view(self, name: ProviderName) -> ProviderView: ...
+
+    async def check(self, name: ProviderName) -> ProviderView: ...
+
+    async def models(self, name: ProviderName | None = None) -> tuple[ModelInfo, ...]: ...
+
+    @property
+    def runs(self) -> int: ...
+
+
+@attrs.frozen(kw_only=True)
+class Instance:
+    """This life of the daemon."""
+
+    instance_id: InstanceId
+    version: str
+    pid: int
+    started_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Services:
+    """`shutdown(grace_seconds)` asks the daemon to stop and returns at once; None: its own grace."""
+
+    directory: Directory
+    providers: Providers
+    journal: Journal
+    instance: Instance
+    shutdown: Callable[[float | None], None]
