@@ -1,13 +1,15 @@
 """A client that knows the protocol page and nothing else: its own frames, its own JSON, no line of the daemon's code.
 
 Tests use it so that what they prove holds for a client of anybody's making. It keeps every frame as it came.
+By hand: `python -m tests.client_raw SOCKET METHOD [PARAMS]` prints the result, and what comes after it until Ctrl-C.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import sys
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,11 @@ import trio
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, Ping, RejectConnection, Request, TextMessage
 
+from .watch import PATIENCE, Json, Note, Watch
+
 PATH = "/v1"
 SUBPROTOCOL = "jelmored.v1"
-PATIENCE = 20.0  # seconds that anything may take before a test fails
 CHUNK = 64 * 1024
-
-Json = dict[str, Any]
 
 
 class RpcError(Exception):
@@ -56,118 +57,9 @@ class UpgradeRefused(Exception):
 
 
 @attrs.frozen
-class Note:
-    """A notification. `raw`: the frame as it came; `time`: of the Trio clock, when it came."""
-
-    method: str
-    params: Json
-    raw: str = attrs.field(repr=False)
-    time: float
-
-    @property
-    def is_event(self) -> bool:
-        return self.method == "session/event"
-
-
-@attrs.frozen
 class Reply:
     result: Any
     raw: str = attrs.field(repr=False)
-
-
-class Watch:
-    """One subscription: the notifications of its session in the order in which they came.
-
-    Every wait looks at what is there already, too, and fails after `PATIENCE` seconds with what did come.
-    """
-
-    def __init__(self, session_id: str, after: int | str) -> None:
-        self.session_id = session_id
-        self.after = after
-        self.reply: Json = {}
-        self.notes: list[Note] = []
-        self._news = trio.Event()
-
-    def add(self, note: Note) -> None:
-        self.notes.append(note)
-        self._news.set()
-        self._news = trio.Event()
-
-    @property
-    def events(self) -> list[Json]:
-        return [note.params for note in self.notes if note.is_event]
-
-    @property
-    def frames(self) -> dict[int, str]:
-        """The events as they came, by their seq."""
-        return {note.params["seq"]: note.raw for note in self.notes if note.is_event}
-
-    def of_turn(self, turn: int, *types: str) -> list[Json]:
-        """The events of a turn, of these types if any are named."""
-        return [e for e in self.events if e["turn"] == turn and (not types or e["eventType"] in types)]
-
-    def said(self, turn: int) -> str:
-        """What the agent said in a turn."""
-        return "".join(event["content"] for event in self.of_turn(turn, "assistant"))
-
-    async def note(self, fits: Callable[[Note], bool], seconds: float = PATIENCE) -> Note:
-        """The first one that fits."""
-        seen = 0
-        with trio.move_on_after(seconds):
-            while True:
-                for note in self.notes[seen:]:
-                    if fits(note):
-                        return note
-                seen = len(self.notes)
-                await self._news.wait()
-        raise AssertionError(f"not within {seconds} s; what came: {self.summary()}")
-
-    async def event(
-        self, event_type: str, *, turn: int | None = None, after: int = 0, seconds: float = PATIENCE, **metadata: Any
-    ) -> Json:
-        """The first event of a type, in a turn, after a seq, with these values in its metadata."""
-
-        def fits(note: Note) -> bool:
-            event = note.params
-            return (
-                note.is_event
-                and event["eventType"] == event_type
-                and event["seq"] > after
-                and (turn is None or event["turn"] == turn)
-                and all(event["metadata"].get(key) == value for key, value in metadata.items())
-            )
-
-        return (await self.note(fits, seconds)).params
-
-    async def delta(self, *, turn: int, count: int = 1, seconds: float = PATIENCE) -> Json:
-        """The nth delta of a turn."""
-        numbers = itertools.count(1)
-        return (
-            await self.note(
-                lambda note: note.method == "session/delta" and note.params["turn"] == turn and next(numbers) == count,
-                seconds,
-            )
-        ).params
-
-    async def turn_over(self, turn: int, seconds: float = PATIENCE) -> Json:
-        """The end of a turn, once the status after it has come as well."""
-        ended = await self.event("turn_ended", turn=turn, seconds=seconds)
-        await self.event("status_change", after=ended["seq"], seconds=seconds)
-        return ended
-
-    async def caught_up(self) -> Json:
-        return (await self.note(lambda note: note.method == "session/caughtUp")).params
-
-    def summary(self) -> Sequence[str]:
-        """The last of what came, in few words."""
-        return [_in_short(note) for note in self.notes[-40:]]
-
-
-def _in_short(note: Note) -> str:
-    params = note.params
-    if note.is_event:
-        return f"{params['seq']} {params['eventType']} turn={params['turn']} {params['content'][:80]!r}"
-    return note.method.removeprefix("session/")
 
 
 class RawClient:
@@ -189,6 +81,7 @@ class RawClient:
         self._text: list[str] = []
         self._open = True
         self._over = trio.Event()
+        self._news = trio.Event()
 
     async def upgrade(self) -> None:
         """The WebSocket handshake; raises `UpgradeRefused`."""
@@ -208,6 +101,7 @@ class RawClient:
                 await self._take(event)
         finally:
             self._over.set()
+            self._news.set()
             for waiting in self._waiting.values():
                 waiting.close()
 
@@ -256,6 +150,8 @@ class RawClient:
 
     def _note(self, note: Note) -> None:
         self.notes.append(note)
+        self._news.set()
+        self._news = trio.Event()
         session_id = note.params.get("sessionId") or note.params.get("session", {}).get("sessionId")
         if session_id is None:
             return
@@ -294,6 +190,14 @@ class RawClient:
         await self.ask("session/subscribe", _watch=watch, sessionId=session_id, after=after)
         return watch
 
+    async def next_note(self, number: int) -> Note:
+        """The notification of this number, from 0, once it has come; for as long as the connection lives."""
+        while len(self.notes) <= number:
+            if self._over.is_set():
+                raise Closed(self.close_code)
+            await self._news.wait()
+        return self.notes[number]
+
     async def send_text(self, text: str) -> None:
         """A frame, whatever is in it."""
         await self._send(TextMessage(data=text))
@@ -326,3 +230,18 @@ async def connect(socket: Path, *, name: str = "raw", initialize: bool = True) -
             nursery.cancel_scope.cancel()
     finally:
         await trio.aclose_forcefully(client._stream)
+
+
+async def _main(*arguments: str) -> None:
+    socket, method, *params = arguments
+    async with connect(Path(socket)) as client:
+        print(json.dumps(await client.request(method, **json.loads("".join(params) or "{}")), indent=1))
+        for number in itertools.count():
+            print((await client.next_note(number)).raw, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        trio.run(_main, *sys.argv[1:])
+    except* KeyboardInterrupt:
+        pass

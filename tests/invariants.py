@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from . import event_fields
-from .client_raw import Json, Watch
+from .watch import Json, Watch
 
 STATUSES = {"initializing", "idle", "active", "waiting_input", "suspended", "failed", "terminated"}
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from .client_raw import Json, Note, Watch
 from .invariants import check
+from .watch import Json, Note, Watch
 
 TIME = "2026-11-23T01:00:00.000Z"
 AUTHOR = {"connectionId": "con_1", "client": "raw"}

@@ -13,7 +13,8 @@ from typing import Any
 
 import attrs
 
-from tests.client_raw import Json, Note, RawClient, Watch, connect
+from tests.client_raw import RawClient, connect
+from tests.watch import Json, Note, Watch
 
 from . import daemon
 from .daemon import Daemon, Place

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from tests.client_raw import Watch
 from tests.invariants import check
+from tests.watch import Watch
 
 from . import processes
 from .processes import Process

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.client_raw import Watch
 from tests.invariants import check
+from tests.watch import Watch
 
 from .model_server import refusing
 from .script import SUBSCRIPTION_SPENT, Failure, Line, Script, Silence, fails, refuses, says, uses, when

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import trio
 
-from tests.client_raw import Watch
 from tests.eventually import eventually
 from tests.invariants import check
+from tests.watch import Watch
 
 from . import processes
 from .script import Script, Silence, says, uses, when

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.client_raw import Watch
 from tests.eventually import eventually
 from tests.invariants import check
+from tests.watch import Watch
 
 from . import processes
 from .processes import Process
