@@ -1,0 +1,57 @@
+# What you can do here. All that it makes stays in .venv and .cache of this directory.
+#
+#   make run [PROMPT="…"]   one prompt through the daemon: on claude if it is there and logged in, else on the demo
+#   make test               the tests that need nothing but this repository
+#   make test-real          the tests with the real agents, installed from the npm registry
+#   make check              format, lint, types, layers
+#   make clean              remove what was made; your sessions are not in here
+
+BIN = .venv/bin
+CLAUDE = @anthropic-ai/claude-code@2.1.197
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+run: .venv/run
+	@sh scripts/first-run
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+test-real: .venv/test .cache/agents/installed
+	$(BIN)/python -m pytest -m real tests/real
+
+check: .venv/check .venv/test
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+.venv/made: scripts/make-venv
+	@sh scripts/make-venv .venv
+	@touch $@
+
+.venv/run: .venv/made pyproject.toml
+	@echo "installing jelmored into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/test: .venv/made pyproject.toml
+	@echo "installing jelmored and what its tests need into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ .venv/run
+
+.venv/check: .venv/made pyproject.toml
+	@echo "installing the checkers into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[check]'
+	@touch $@ .venv/run
+
+.cache/agents/installed: Makefile
+	@command -v npm >/dev/null || { echo "the real agents are installed by npm: install Node.js 18 or later first" >&2; exit 1; }
+	npm install --no-audit --no-fund --no-save --prefix .cache/agents $(CLAUDE)
+	@touch $@
+
+.PHONY: help run test test-real check clean
