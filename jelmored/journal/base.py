@@ -7,7 +7,7 @@ pass tests/journal/contract.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import attrs
@@ -17,6 +17,7 @@ from jelmored.domain.ids import PromptId, SessionId
 
 PAGE_EVENTS = 500
 PAGE_BYTES = 4 * 1024 * 1024
+KEY_AGE = timedelta(hours=24)
 
 
 @attrs.frozen
@@ -38,7 +39,7 @@ class StoredPrompt:
 
 @attrs.frozen
 class StoredKey:
-    """A requestKey, with a digest of what was asked and the answer that was given. Kept for 24 h."""
+    """A requestKey, with a digest of what was asked and the answer that was given. Kept for `KEY_AGE`."""
 
     key: str
     digest: str
@@ -132,6 +133,9 @@ class Journal(Protocol):
 
     async def sessions(self) -> Sequence[StoredSession]:
         """All sessions, for the start."""
+
+    async def session(self, session_id: SessionId) -> StoredSession | None:
+        """One session as it is kept now."""
 
     async def key(self, session_id: SessionId | None, key: str) -> StoredKey | None:
         """A requestKey of a session, or a daemon-wide one (None), not older than 24 h."""

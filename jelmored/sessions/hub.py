@@ -138,18 +138,13 @@ class Feed:
 
 
 class Hub:
-    """The feeds of all sessions.
+    """The feeds of all sessions."""
 
-    Args:
-        view: a session as clients see it now; None for one that is gone.
-    """
-
-    def __init__(self, view: Callable[[SessionId], SessionView | None]) -> None:
-        self._view = view
+    def __init__(self) -> None:
         self._feeds: dict[SessionId, Feed] = {}
         self._everyone: set[Subscriber] = set()
         self._watchers: set[Subscriber] = set()
-        self._dirty: dict[SessionId, None] = {}
+        self._dirty: dict[SessionId, Callable[[], SessionView]] = {}
         self._wake = trio.Event()
 
     def open(self, feed: Feed) -> None:
@@ -187,9 +182,13 @@ class Hub:
         """A notification for every client."""
         self._notify(self._everyone, jsonrpc.notification(method, params))
 
-    def changed(self, session_id: SessionId) -> None:
-        """The session's view is another: its subscribers are told soon, at most four times a second."""
-        self._dirty[session_id] = None
+    def changed(self, session_id: SessionId, view: Callable[[], SessionView]) -> None:
+        """The session's view is another: its subscribers are told soon, at most four times a second.
+
+        Args:
+            view: asked when they are told.
+        """
+        self._dirty[session_id] = view
         self._wake.set()
 
     def _notify(self, subscribers: Iterable[Subscriber], payload: bytes) -> None:
@@ -203,14 +202,13 @@ class Hub:
             await self._wake.wait()
             self._wake = trio.Event()
             dirty, self._dirty = self._dirty, {}
-            for session_id in dirty:
-                self._tell(session_id)
+            for session_id, view in dirty.items():
+                self._tell(session_id, view)
             await trio.sleep(1 / CHANGES_PER_SECOND)
 
-    def _tell(self, session_id: SessionId) -> None:
+    def _tell(self, session_id: SessionId, view: Callable[[], SessionView]) -> None:
         feed = self._feeds.get(session_id)
-        view = self._view(session_id)
-        if feed is None or view is None or not (feed.subscribers or self._watchers):
+        if feed is None or not (feed.subscribers or self._watchers):
             return
-        payload = jsonrpc.notification("session/changed", codec.encode({"session": codec.to_json(view)}))
+        payload = jsonrpc.notification("session/changed", codec.encode({"session": codec.to_json(view())}))
         self._notify(feed.subscribers | self._watchers, payload)

@@ -1,0 +1,1 @@
+"""For people who write providers, and for our own tests: a provider that does what a test tells it."""

@@ -1,0 +1,91 @@
+"""The bytes in a prompt. The log and the queue refer to them by sha256; the journal keeps them once."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+
+import attrs
+
+from jelmored.domain.events import BlockNote
+from jelmored.domain.prompts import Block, DocumentBlock, FileBlock, ImageBlock, Prompt, TextBlock
+from jelmored.errors import ErrorKind, Refused
+from jelmored.journal.base import Attachment, Journal
+
+MAX_BASE64 = 10 * 1024 * 1024  # protocol 1, section 3
+REFERENCE = "sha256:"
+
+
+@attrs.frozen
+class Examined:
+    """What the log keeps of a prompt's blocks, and the bytes beside it."""
+
+    notes: tuple[BlockNote, ...]
+    attachments: tuple[Attachment, ...]
+
+
+def examine(blocks: tuple[Block, ...]) -> Examined:
+    """Check what a client sent.
+
+    Raises:
+        Refused: `invalid-params`, naming the block.
+    """
+    if not blocks:
+        raise Refused(ErrorKind.INVALID_PARAMS, "a prompt has at least one block", field="prompt")
+    pairs = [_examine(block, index) for index, block in enumerate(blocks)]
+    if all(isinstance(block, TextBlock) for block in blocks):
+        return Examined((), ())
+    return Examined(tuple(note for note, _ in pairs), tuple(kept for _, kept in pairs if kept is not None))
+
+
+def _examine(block: Block, index: int) -> tuple[BlockNote, Attachment | None]:
+    match block:
+        case TextBlock():
+            return BlockNote(type=block.type), None
+        case FileBlock(path=path):
+            if not path.startswith("/"):
+                raise _bad(index, "path", "must be absolute")
+            return BlockNote(type=block.type, path=path), None
+        case ImageBlock() | DocumentBlock():
+            data = _decoded(block.data, index)
+            sha256 = hashlib.sha256(data).hexdigest()
+            note = BlockNote(type=block.type, mime_type=block.mime_type, bytes=len(data), sha256=sha256)
+            return note, Attachment(sha256, data)
+
+
+def _decoded(data: str, index: int) -> bytes:
+    if len(data) > MAX_BASE64:
+        raise _bad(index, "data", f"is larger than {MAX_BASE64} bytes of base64")
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise _bad(index, "data", "is not base64") from None
+
+
+def _bad(index: int, member: str, what: str) -> Refused:
+    field = f"prompt[{index}].{member}"
+    return Refused(ErrorKind.INVALID_PARAMS, f"{field} {what}", field=field)
+
+
+def slim(prompt: Prompt, notes: tuple[BlockNote, ...]) -> Prompt:
+    """The prompt with references in place of its bytes, as the queue keeps it."""
+    blocks = tuple(
+        attrs.evolve(block, data=REFERENCE + note.sha256)
+        if isinstance(block, ImageBlock | DocumentBlock) and note.sha256
+        else block
+        for block, note in zip(prompt.blocks, notes or [BlockNote(type="text")] * len(prompt.blocks), strict=True)
+    )
+    return attrs.evolve(prompt, blocks=blocks)
+
+
+async def inflate(prompt: Prompt, journal: Journal) -> Prompt:
+    """The inverse of `slim`."""
+    return attrs.evolve(prompt, blocks=tuple([await _inflate(block, journal) for block in prompt.blocks]))
+
+
+async def _inflate(block: Block, journal: Journal) -> Block:
+    if isinstance(block, ImageBlock | DocumentBlock) and block.data.startswith(REFERENCE):
+        data = await journal.attachment(block.data.removeprefix(REFERENCE))
+        return attrs.evolve(block, data=base64.b64encode(data or b"").decode())
+    return block

@@ -1,0 +1,196 @@
+"""A session's log: the only place where events are born. What one message changed becomes durable together, and only
+then is it published, in order: a delta waits behind earlier events that are not yet durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import attrs
+import trio
+
+from jelmored.domain.events import Draft, Event, Said
+from jelmored.domain.ids import ItemId, ProviderName
+from jelmored.domain.permissions import Approval
+from jelmored.domain.sessions import Facts
+from jelmored.domain.times import utc_now
+from jelmored.journal.base import Attachment, Batch, Entry, Journal, StoredKey, StoredPrompt
+from jelmored.providers.base import Delta
+from jelmored.wire import codec, jsonrpc
+
+from .bounds import bounded
+from .hub import DeltaFrame, EventFrame, Feed, Frame, OpenItems, VoidFrame
+
+CHECKPOINT_EVERY = 1.0  # seconds; of the texts that stream
+ROOM = 64  # messages whose changes are not published yet; then the session waits, and so does its agent
+
+Then = Callable[[], None]
+"""What is done once it is durable; must not wait or raise."""
+
+
+@attrs.frozen
+class _Parcel:
+    """What one message changed."""
+
+    batch: Batch | None
+    frames: Sequence[Frame]
+    then: Sequence[Then]
+
+
+class SessionLog:
+    """Numbers, encodes and keeps what happens; publishes it when it is durable.
+
+    Args:
+        feed: where it is published.
+        journal: where it is kept.
+        head: the number of the last event.
+    """
+
+    def __init__(self, feed: Feed, journal: Journal, head: int) -> None:
+        self.open_items = OpenItems()
+        self.seq = head
+        self._feed = feed
+        self._journal = journal
+        self._entries: list[Entry] = []
+        self._frames: list[Frame] = []
+        self._then: list[Then] = []
+        self._keys: list[StoredKey] = []
+        self._attachments: list[Attachment] = []
+        self._parcels: list[_Parcel] = []
+        self._sending = False
+        self._wake = trio.Event()
+        self._sent = trio.Event()
+        self._checkpointed = 0.0
+        self._checkpoint_stands = False
+
+    def record(self, draft: Draft, *, turn: int | None, provider: ProviderName | None) -> int:
+        """Give a draft its number."""
+        self.seq += 1
+        draft, body = self._encode(draft, turn, provider)
+        closes = draft.metadata.item_id if isinstance(draft.metadata, Said) else None
+        if closes is not None:
+            self.open_items.close(closes)
+        approval = draft.metadata if isinstance(draft.metadata, Approval) else None
+        self._entries.append(Entry(self.seq, draft.event_type, body))
+        self._frames.append(EventFrame(self.seq, jsonrpc.notification("session/event", body), closes, approval))
+        return self.seq
+
+    def _encode(self, draft: Draft, turn: int | None, provider: ProviderName | None) -> tuple[Draft, bytes]:
+        def encoded(draft: Draft) -> bytes:
+            event = Event(
+                session_id=self._feed.session_id,
+                seq=self.seq,
+                event_type=draft.event_type,
+                content=draft.content,
+                metadata=draft.metadata,
+                timestamp=utc_now(),
+                turn=turn,
+                provider=provider,
+            )
+            return codec.encode(event)
+
+        return bounded(draft, encoded)
+
+    def stream(self, delta: Delta, turn: int | None) -> None:
+        """A piece of text: no number, never kept."""
+        offset = self.open_items.append(delta.item_id, delta.kind, delta.text, delta.parent_tool_use_id)
+        params: dict[str, object] = {
+            "sessionId": self._feed.session_id,
+            "turn": turn,
+            "itemId": delta.item_id,
+            "afterSeq": self.seq,
+            "kind": delta.kind,
+            "offset": offset,
+            "text": delta.text,
+        }
+        if delta.parent_tool_use_id is not None:
+            params["parentToolUseId"] = delta.parent_tool_use_id
+        payload = jsonrpc.notification("session/delta", codec.encode(params))
+        self._frames.append(DeltaFrame(payload, delta.item_id, delta.kind, delta.text, delta.parent_tool_use_id))
+
+    def void_item(self, item_id: ItemId, reason: str) -> None:
+        """What streamed of an item is void."""
+        self.open_items.close(item_id)
+        params = {"sessionId": self._feed.session_id, "itemId": item_id, "reason": reason}
+        self._frames.append(VoidFrame(jsonrpc.notification("session/itemVoided", codec.encode(params)), item_id))
+
+    def then(self, act: Then) -> None:
+        """Do this once all that this message changed is durable."""
+        self._then.append(act)
+
+    def keep(self, *, keys: Sequence[StoredKey] = (), attachments: Sequence[Attachment] = ()) -> None:
+        """What becomes durable beside the events of this message."""
+        self._keys.extend(keys)
+        self._attachments.extend(attachments)
+
+    def commit(self, facts: Facts | None, *, queue: tuple[StoredPrompt, ...] | None = None) -> None:
+        """The end of a message: all that it changed goes on together. Never waits.
+
+        Args:
+            facts: as they are now, if they are others.
+            queue: the whole queue, if it is another.
+        """
+        batch = Batch(
+            session_id=self._feed.session_id,
+            events=tuple(self._entries),
+            facts=codec.encode(facts) if facts is not None else None,
+            queue=queue,
+            open_items=self._checkpoint(),
+            keys=tuple(self._keys),
+            attachments=tuple(self._attachments),
+        )
+        empty = batch == Batch(session_id=batch.session_id)
+        parcel = _Parcel(None if empty else batch, self._frames, self._then)
+        self._entries, self._frames, self._then = [], [], []
+        self._keys, self._attachments = [], []
+        if empty and not self._parcels and not self._sending:
+            self._publish([parcel])
+        else:
+            self._parcels.append(parcel)
+            self._wake.set()
+
+    def _checkpoint(self) -> bytes | None:
+        """The texts that stream, at most once a second; nothing once, when none does any more."""
+        if not self.open_items:
+            stood, self._checkpoint_stands = self._checkpoint_stands, False
+            return b"[]" if stood else None
+        if trio.current_time() - self._checkpointed < CHECKPOINT_EVERY:
+            return None
+        self._checkpointed = trio.current_time()
+        self._checkpoint_stands = True
+        return codec.encode(self.open_items.snapshot())
+
+    async def room(self) -> None:
+        """Wait while too much is not published yet."""
+        while len(self._parcels) > ROOM:
+            await self._sent.wait()
+
+    async def settled(self) -> None:
+        """Wait until all is durable and published."""
+        while self._parcels or self._sending:
+            await self._sent.wait()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Make durable, then publish. Whatever came meanwhile goes together.
+
+        Raises:
+            JournalError: nothing of what it failed with is published.
+        """
+        task_status.started()
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            parcels, self._parcels = self._parcels, []
+            self._sending = True
+            if batches := [parcel.batch for parcel in parcels if parcel.batch is not None]:
+                await self._journal.append(batches)
+            self._publish(parcels)
+            self._sending = False
+            self._sent.set()
+            self._sent = trio.Event()
+
+    def _publish(self, parcels: Sequence[_Parcel]) -> None:
+        if frames := [frame for parcel in parcels for frame in parcel.frames]:
+            self._feed.publish(frames)
+        for parcel in parcels:
+            for act in parcel.then:
+                act()

@@ -1,0 +1,94 @@
+"""What a session is told: asks of clients, and what it hears of its run."""
+
+from __future__ import annotations
+
+import attrs
+
+from jelmored.actors.mailbox import Ask, Tell
+from jelmored.domain.commands import PromptReceipt, ResolveApproval, WhenBusy
+from jelmored.domain.events import BlockNote
+from jelmored.domain.ids import Epoch, PromptId
+from jelmored.domain.permissions import Approval
+from jelmored.domain.prompts import Author, Prompt
+from jelmored.domain.sessions import SessionView
+from jelmored.domain.times import utc_now
+from jelmored.errors import ErrorKind, Refused
+from jelmored.journal.base import Attachment, StoredKey
+from jelmored.supervision.reports import Report
+from jelmored.wire import codec
+
+
+@attrs.frozen
+class KeyClaim:
+    """A requestKey, with a digest of what is asked under it."""
+
+    key: str
+    digest: str
+
+    def kept(self, answer: bytes) -> StoredKey:
+        return StoredKey(self.key, self.digest, answer, utc_now())
+
+    def answer_of(self, kept: StoredKey) -> PromptReceipt:
+        """The first answer again.
+
+        Raises:
+            Refused: `key-reused`, when something else was asked under the key.
+        """
+        self.check(kept)
+        return codec.decode(kept.answer, PromptReceipt)
+
+    def check(self, kept: StoredKey) -> None:
+        if kept.digest != self.digest:
+            raise Refused(ErrorKind.KEY_REUSED, f"requestKey {self.key!r} was used for something else")
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Admit(Ask[PromptReceipt]):
+    """A prompt. `claim`: its requestKey, remembered with the answer."""
+
+    prompt: Prompt
+    notes: tuple[BlockNote, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    when_busy: WhenBusy = WhenBusy.QUEUE
+    claim: KeyClaim | None = None
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Cut(Ask[bool]):
+    """Interrupt the turn."""
+
+    drop_queue: bool
+    expected_turn: int | None
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Unqueue(Ask[tuple[Prompt, ...]]):
+    prompt_id: PromptId
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Resolve(Ask[Approval]):
+    command: ResolveApproval
+    by: Author
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Close(Ask[SessionView]):
+    """End the session for good; its log stays."""
+
+
+@attrs.frozen(eq=False)
+class Heard(Tell):
+    """Its run tells."""
+
+    report: Report
+
+
+@attrs.frozen(eq=False)
+class RestartDue(Tell):
+    """The pause before another try with the agent is over."""
+
+    epoch: Epoch
+
+
+Message = Admit | Cut | Unqueue | Resolve | Close | Heard | RestartDue

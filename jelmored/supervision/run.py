@@ -1,0 +1,305 @@
+"""One incarnation of a session on one provider: the child session actor in that provider's nursery.
+
+It talks to the agent, watches its clock, and tells its session lists of events and, last, one `RunEnd`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import structlog
+import trio
+
+from jelmored.actors.running import grace
+from jelmored.domain.events import TurnReason
+from jelmored.domain.failures import REQUESTED, Failure, RunClass, RunEnd
+from jelmored.domain.ids import Epoch, ProviderName
+from jelmored.errors import ErrorKind, ProviderError
+from jelmored.providers.base import (
+    BaseProvider,
+    BaseSession,
+    RunEvent,
+    RunFacts,
+    RunTimeouts,
+    SessionConfig,
+    TurnBegan,
+    TurnOver,
+)
+
+from .places import Places
+from .reports import Hear, Order, Ready, Reply, Report, Say, SleepWanted, Stop, Waiting
+from .stall import StallClock
+
+log = structlog.get_logger(__name__)
+
+ORDERS = 64  # a session gives one at a time, and a reply per open approval
+EVENT_LISTS = 16  # lists of events between the agent's reader and the session; then the agent waits
+INTERRUPT_ANSWER = 5.0  # seconds; past them the agent counts as crashed
+START_DEADLINE = 60.0  # seconds until the agent can take a prompt
+LAST_WORD = 5.0  # seconds to tell the session that it is over, while we are being stopped
+LOOKS_PER_LIMIT = 8  # how finely the clock is looked at
+
+
+class Run:
+    """An agent at work for one session.
+
+    Args:
+        epoch: the session's number of this run.
+        config: what the agent is started with.
+        provider: where it is started.
+        hear: the session's ear.
+        places: where it needs a place first.
+        timeouts: of the stall clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        epoch: Epoch,
+        config: SessionConfig,
+        provider: BaseProvider,
+        hear: Hear,
+        places: Places,
+        timeouts: RunTimeouts,
+    ) -> None:
+        self.epoch = epoch
+        self.config = config
+        self.provider_name: ProviderName = provider.name
+        self.ready = False
+        self.background_tasks = 0
+        self.closing = False
+        self._idle_since: float | None = None
+        self._provider = provider
+        self._hear = hear
+        self._places = places
+        self._timeouts = timeouts
+        self._clock = StallClock(timeouts)
+        self._start_due: float | None = None
+        self._interrupt_due: float | None = None
+        self._stalled: Failure | None = None
+        self._broken: Failure | None = None
+        self._scope = trio.CancelScope()
+        self._orders, self._inbox = trio.open_memory_channel[Order](ORDERS)
+        self._events, self._heard = trio.open_memory_channel[Sequence[RunEvent]](EVENT_LISTS)
+        self._session: BaseSession
+        self._first_facts = RunFacts()
+        self.over = trio.Event()
+        """Nothing of it is left, and its session has been told, or could not be."""
+        self._began = trio.Event()
+        self._sleep_wanted = trio.Event()
+        self._close_wanted = trio.Event()
+
+    @property
+    def idle_since(self) -> float | None:
+        """Trio's time since which the agent has nothing to do."""
+        return None if self.background_tasks or self.closing else self._idle_since
+
+    def post(self, order: Order) -> None:
+        """Tell the agent, in order, soon. Never waits; what a run that ends can't take any more is void with it."""
+        try:
+            self._orders.send_nowait(order)
+        except trio.WouldBlock:
+            self._break(Failure(kind=ErrorKind.AGENT_CRASHED, message="the agent takes no orders any more"))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            log.debug("order to a run that has ended", order=type(order).__name__)
+
+    def close(self) -> None:
+        """End the run as asked; `RunEnd` follows. Before the agent is ready, at once."""
+        self.closing = True
+        if self.ready:
+            self._close_wanted.set()
+        else:
+            self._scope.cancel()
+
+    def want_sleep(self) -> None:
+        """Ask the session to end the run if it can do without."""
+        self._sleep_wanted.set()
+
+    async def run(self) -> None:
+        """From the wish for a place to the `RunEnd`. Whatever the agent does, nothing is raised."""
+        end = REQUESTED
+        try:
+            end = await self._live()
+        finally:
+            self._places.give_back(self)
+            self._inbox.close()
+            with grace(LAST_WORD):
+                await self._tell(end)
+            self.over.set()
+
+    async def _live(self) -> RunEnd:
+        async with trio.open_nursery() as pumping:
+            pumping.start_soon(self._pump)
+            with self._events:
+                async with trio.open_nursery() as beside:
+                    beside.start_soon(self._obey)
+                    beside.start_soon(self._watch)
+                    beside.start_soon(self._offer_sleep)
+                    beside.start_soon(self._close_when_wanted)
+                    end = await self._attend()
+                    beside.cancel_scope.cancel()
+            if not self.ready:
+                pumping.cancel_scope.cancel()
+        return end
+
+    async def _attend(self) -> RunEnd:
+        """Hold the agent until it has ended; the one place that says how it did."""
+        failure: Failure | None = None
+        with self._scope:
+            try:
+                await self._take_place()
+                self._session = self._provider.open(self.config)
+                self._start_due = trio.current_time() + START_DEADLINE
+                await self._session.run(self._events, task_status=_Started(self))
+            except Exception as error:  # the seam: what an agent or a plug-in does wrong ends its run, nothing else
+                failure = self._failure_of(error)
+        failure = self._broken or failure
+        if self.closing:
+            return REQUESTED
+        return RunEnd.failed(failure) if failure else RunEnd(cls=RunClass.NORMAL)
+
+    async def _take_place(self) -> None:
+        if not self._places.take_nowait(self):
+            name = self.provider_name
+            await self._tell(Waiting(f"all {self._places.limit(name)} places of {name} are taken, or those of all"))
+            await self._places.take(self)
+
+    def _started(self, facts: RunFacts) -> None:
+        self.ready = True
+        self._start_due = None
+        self._idle_since = trio.current_time()
+        self._first_facts = facts
+        self._began.set()
+
+    def _failure_of(self, error: Exception) -> Failure:
+        if (known := _provider_error(error)) is not None:
+            return Failure.of(known)
+        log.error("a provider fell", provider=self.provider_name, exc_info=error)
+        return Failure(kind=ErrorKind.AGENT_CRASHED, message=f"{self.provider_name} fell: {error!r}")
+
+    async def _tell(self, news: Ready | Waiting | SleepWanted | RunEnd | Sequence[RunEvent]) -> None:
+        await self._hear(Report(self.epoch, news))
+
+    async def _pump(self) -> None:
+        """Lists from the agent to the session."""
+        with self._heard:
+            await self._began.wait()
+            await self._tell(Ready(self._first_facts))
+            async for events in self._heard:
+                await self._pass_on(events)
+
+    async def _pass_on(self, events: Sequence[RunEvent]) -> None:
+        now = trio.current_time()
+        self._clock.heard(events, now)
+        told = [self._amend(event, now) for event in events]
+        if told:
+            await self._tell(told)
+
+    def _amend(self, event: RunEvent, now: float) -> RunEvent:
+        """Keep what we need to know of it; the end of a turn that we stopped for its silence says so."""
+        match event:
+            case TurnBegan():
+                self._idle_since = None
+            case RunFacts(background_tasks=int(count)):
+                self.background_tasks = count
+            case TurnOver():
+                self._interrupt_due = None
+                self._idle_since = now
+                self._places.stir()
+                stalled, self._stalled = self._stalled, None
+                if stalled is not None:
+                    return attrs.evolve(event, reason=TurnReason.FAILED, failure=stalled, cause=None)
+        return event
+
+    async def _obey(self) -> None:
+        """Orders from the session to the agent, one after the other."""
+        await self._began.wait()
+        try:
+            async for order in self._inbox:
+                await self._carry_out(order)
+        except ProviderError as error:
+            self._break(Failure.of(error))
+
+    async def _carry_out(self, order: Order) -> None:
+        now, session = trio.current_time(), self._session
+        match order:
+            case Say(prompt=prompt):
+                self._idle_since = None
+                self._clock.prompted(now)
+                await session.prompt(prompt)
+            case Reply(request_id=request_id, answer=answer):
+                self._clock.answered(request_id, now)
+                await session.answer(request_id, answer)
+            case Stop():
+                if self._clock.in_turn and self._interrupt_due is None:
+                    self._interrupt_due = now + INTERRUPT_ANSWER
+                await session.interrupt()
+
+    async def _offer_sleep(self) -> None:
+        while True:
+            await self._sleep_wanted.wait()
+            self._sleep_wanted = trio.Event()
+            await self._tell(SleepWanted())
+
+    async def _close_when_wanted(self) -> None:
+        await self._close_wanted.wait()
+        try:
+            await self._session.close()
+        except ProviderError as error:
+            self._break(Failure.of(error))
+
+    async def _watch(self) -> None:
+        """The three clocks: to be ready, to answer an interrupt, to show a sign of life."""
+        limits = [limit for limit in (self._timeouts.model, self._timeouts.tool, INTERRUPT_ANSWER) if limit]
+        while True:
+            await trio.sleep(min(limits) / LOOKS_PER_LIMIT)
+            now = trio.current_time()
+            if self._start_due is not None and now >= self._start_due:
+                self._break(_never_ready())
+            elif self._interrupt_due is not None and now >= self._interrupt_due:
+                self._break(self._stalled or _unanswered())
+            elif self._stalled is None and (deadline := self._clock.deadline) is not None and now >= deadline:
+                self._stalled = _stalled(self._timeouts)
+                self.post(Stop())
+
+    def _break(self, failure: Failure) -> None:
+        """It can't go on: the agent is stopped, and this is why."""
+        self._broken = self._broken or failure
+        self._scope.cancel()
+
+
+@attrs.frozen
+class _Started:
+    """What `BaseSession.run` calls when the agent can take a prompt."""
+
+    run: Run
+
+    def started(self, value: RunFacts | None = None) -> None:
+        self.run._started(value or RunFacts())
+
+
+def _provider_error(error: BaseException) -> ProviderError | None:
+    if isinstance(error, ProviderError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for inner in error.exceptions if (found := _provider_error(inner))), None)
+    return None
+
+
+def _never_ready() -> Failure:
+    return Failure(kind=ErrorKind.AGENT_CRASHED, message=f"the agent was not ready within {START_DEADLINE:.0f} s")
+
+
+def _unanswered() -> Failure:
+    return Failure(
+        kind=ErrorKind.AGENT_CRASHED, message=f"the agent did not answer an interrupt for {INTERRUPT_ANSWER:.0f} s"
+    )
+
+
+def _stalled(timeouts: RunTimeouts) -> Failure:
+    return Failure(
+        kind=ErrorKind.TURN_STALLED,
+        message=f"no sign of life for {timeouts.model:g} s while the model's answer was awaited",
+        remedy="send the prompt again; if it happens often, look at the provider's status or raise timeout_seconds",
+    )

@@ -1,0 +1,64 @@
+"""The stall clock: how long an agent may be silent. Pure; told what happens and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from jelmored.domain.events import Draft, ToolResult, ToolUse
+from jelmored.domain.ids import RequestId, ToolUseId
+from jelmored.providers.base import Asked, RunEvent, RunTimeouts, TurnBegan, TurnOver, Withdrawn
+
+
+@attrs.define
+class StallClock:
+    """Runs while the model's answer is awaited. It stops while an approval is open; while a tool runs, the tool's own
+    limit counts. Times are those of Trio's clock, in seconds."""
+
+    timeouts: RunTimeouts
+    in_turn: bool = False
+    _alive: float = 0
+    _tools: dict[ToolUseId, float] = attrs.field(factory=dict)
+    _asked: set[RequestId] = attrs.field(factory=set)
+
+    def prompted(self, now: float) -> None:
+        self._begin(now)
+
+    def answered(self, request_id: RequestId, now: float) -> None:
+        self._asked.discard(request_id)
+        self._alive = now
+        self._tools = dict.fromkeys(self._tools, now)  # the time that a person took is not the tool's
+
+    def heard(self, events: Iterable[RunEvent], now: float) -> None:
+        """A list from the agent, also an empty one: it lives."""
+        self._alive = now
+        for event in events:
+            match event:
+                case Draft(metadata=ToolUse(tool_use_id=tool)):
+                    self._tools[tool] = now
+                case Draft(metadata=ToolResult(tool_use_id=tool)):
+                    self._tools.pop(tool, None)
+                case Asked(request=request):
+                    self._asked.add(request.request_id)
+                case Withdrawn(request_id=request_id):
+                    self._asked.discard(request_id)
+                case TurnBegan():
+                    self._begin(now)
+                case TurnOver():
+                    self.in_turn = False
+
+    def _begin(self, now: float) -> None:
+        self.in_turn = True
+        self._alive = now
+        self._tools.clear()
+        self._asked.clear()
+
+    @property
+    def deadline(self) -> float | None:
+        """When the agent counts as stalled; None while nothing is awaited of it."""
+        if not self.in_turn or self._asked:
+            return None
+        if self._tools:
+            return min(self._tools.values()) + self.timeouts.tool if self.timeouts.tool else None
+        return self._alive + self.timeouts.model

@@ -1,0 +1,155 @@
+"""A provider whose agents are puppets: a test pulls the strings, everything above is real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import trio
+
+from jelmored.domain.events import DeltaKind, Draft, EventType, Said, TurnReason, UsageNote
+from jelmored.domain.failures import Failure
+from jelmored.domain.ids import ItemId, ProviderName, RequestId
+from jelmored.domain.models import ModelInfo, ProviderCapabilities
+from jelmored.domain.permissions import Answer
+from jelmored.domain.prompts import Prompt
+from jelmored.errors import ProviderError
+from jelmored.providers.base import (
+    BaseProvider,
+    BaseSession,
+    Delta,
+    Probe,
+    RunEvent,
+    RunFacts,
+    SessionConfig,
+    TurnOver,
+)
+
+WAIT = 5.0  # seconds that a test waits for what must come
+
+
+class PuppetSession(BaseSession):
+    """A run in a test's hands. What it was told is in `prompts`, `interrupts`, `answers`, `closed`.
+
+    Args:
+        config: as the run was opened.
+        start: called when it starts; may raise a `ProviderError`.
+    """
+
+    def __init__(self, config: SessionConfig, start: Callable[[], RunFacts]) -> None:
+        self.config = config
+        self.interrupts = 0
+        self.answers: dict[RequestId, Answer] = {}
+        self.closed = False
+        self.deaf = False
+        """It answers no interrupt."""
+        self._start = start
+        self._told, self._prompts = trio.open_memory_channel[Prompt](16)
+        self._answered, self._answers = trio.open_memory_channel[tuple[RequestId, Answer]](16)
+        self._over = trio.Event()
+        self._failure: ProviderError | None = None
+        self._events: trio.MemorySendChannel[Sequence[RunEvent]]
+        self._in_turn = False
+
+    async def run(
+        self,
+        events: trio.MemorySendChannel[Sequence[RunEvent]],
+        *,
+        task_status: trio.TaskStatus[RunFacts] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        self._events = events
+        task_status.started(self._start())
+        await self._over.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    async def prompt(self, prompt: Prompt) -> None:
+        self._in_turn = True
+        await self._told.send(prompt)
+
+    async def interrupt(self) -> None:
+        self.interrupts += 1
+        if self._in_turn and not self.deaf:
+            await self.tell(TurnOver(reason=TurnReason.INTERRUPTED))
+
+    async def answer(self, request_id: RequestId, answer: Answer) -> None:
+        self.answers[request_id] = answer
+        await self._answered.send((request_id, answer))
+
+    async def close(self) -> None:
+        self.closed = True
+        if self._in_turn:
+            await self.tell(TurnOver(reason=TurnReason.INTERRUPTED))
+        self._over.set()
+
+    # A test's side
+
+    async def heard(self) -> Prompt:
+        """The next prompt that it was given."""
+        with trio.fail_after(WAIT):
+            return await self._prompts.receive()
+
+    async def heard_answer(self) -> Answer:
+        """The next answer to what it asked."""
+        with trio.fail_after(WAIT):
+            return (await self._answers.receive())[1]
+
+    async def tell(self, *events: RunEvent) -> None:
+        """Send these as one list."""
+        if any(isinstance(event, TurnOver) for event in events):
+            self._in_turn = False
+        await self._events.send(list(events))
+
+    async def say(self, text: str, *, item: str = "item-1") -> None:
+        """Stream a text and close its item."""
+        item_id = ItemId(item)
+        await self.tell(Delta(item_id=item_id, kind=DeltaKind.TEXT, text=text))
+        await self.tell(Draft(EventType.ASSISTANT, text, Said(item_id=item_id)))
+
+    async def finish(self, reason: TurnReason = TurnReason.COMPLETED, failure: Failure | None = None) -> None:
+        """End the turn, with a little usage."""
+        usage = UsageNote(
+            model="puppet", input_tokens=10, output_tokens=5, cache_read_tokens=0, cache_write_tokens=0, cost_usd=0.01
+        )
+        await self.tell(TurnOver(reason=reason, failure=failure, usage=usage))
+
+    def crash(self, error: ProviderError) -> None:
+        """End the run by this."""
+        self._failure = error
+        self._over.set()
+
+
+class PuppetProvider(BaseProvider):
+    """Opens puppets. `facts`: what they say of themselves when they start; a `ProviderError` in it is raised instead."""
+
+    def __init__(self, name: str = "puppet") -> None:
+        self.name = ProviderName(name)
+        self.facts: RunFacts | ProviderError = RunFacts(native_id="native-1", used=True, model="puppet-1")
+        self.probed = Probe(version="1.0", models=(_MODEL,))
+        self._opened, self._sessions = trio.open_memory_channel[PuppetSession](64)
+
+    @property
+    def capabilities(self) -> ProviderCapabilities:
+        return ProviderCapabilities(resume=True)
+
+    async def probe(self) -> Probe:
+        return self.probed
+
+    def open(self, config: SessionConfig) -> PuppetSession:
+        session = PuppetSession(config, self._begin)
+        self._opened.send_nowait(session)
+        return session
+
+    def _begin(self) -> RunFacts:
+        if isinstance(self.facts, ProviderError):
+            raise self.facts
+        return self.facts
+
+    async def opened(self) -> PuppetSession:
+        """The next run that was opened."""
+        with trio.fail_after(WAIT):
+            return await self._sessions.receive()
+
+
+_MODEL = ModelInfo(
+    name="puppet-1", provider=ProviderName("puppet"), context_length=1000, capabilities=(), equivalents=()
+)

@@ -1,0 +1,118 @@
+"""A directory of sessions over puppets and a journal in memory, and what a subscriber of it sees."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import orjson
+import trio
+
+from jelmored.actors.running import running_in_order
+from jelmored.domain.commands import CreateSession, SendPrompt, WhenBusy
+from jelmored.domain.ids import ConnectionId, ProviderName, SessionId
+from jelmored.domain.permissions import PermissionMode
+from jelmored.domain.prompts import Author
+from jelmored.domain.sessions import SessionView
+from jelmored.journal.base import Journal
+from jelmored.journal.memory import MemoryJournal
+from jelmored.providers.base import RunTimeouts
+from jelmored.sessions.directory import Defaults, Directory
+from jelmored.sessions.hub import Feed, Frame, Hub
+from jelmored.sessions.session import World
+from jelmored.supervision.provider import ProviderSpec
+from jelmored.supervision.providers import Providers
+from jelmored.testing.puppet import PuppetProvider
+
+ME = Author(connection_id=ConnectionId("con_test"), client="test")
+PUPPET = ProviderName("puppet")
+
+
+class Watcher:
+    """A subscriber that keeps all it gets, as messages."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self._more = trio.Event()
+
+    def push(self, feed: Feed, frames: Sequence[Frame]) -> None:
+        self.messages.extend(orjson.loads(frame.payload) for frame in frames)
+        self._more.set()
+        self._more = trio.Event()
+
+    def notify(self, payload: bytes) -> None:
+        self.messages.append(orjson.loads(payload))
+
+    def opened(self, feed: Feed) -> None:
+        feed.subscribers.add(self)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [message["params"] for message in self.messages if message["method"] == "session/event"]
+
+    @property
+    def types(self) -> list[str]:
+        return [event["eventType"] for event in self.events]
+
+    async def wait_for(self, event_type: str, count: int = 1) -> dict[str, Any]:
+        """The count-th event of this type, once it is there."""
+        with trio.fail_after(60):
+            while self.types.count(event_type) < count:
+                await self._more.wait()
+        return [event for event in self.events if event["eventType"] == event_type][count - 1]
+
+    async def wait_status(self, status: str) -> None:
+        with trio.fail_after(60):
+            while not any(e["eventType"] == "status_change" and e["metadata"]["to"] == status for e in self.events):
+                await self._more.wait()
+
+
+@attrs.frozen
+class Stage:
+    directory: Directory
+    provider: PuppetProvider
+    journal: Journal
+    watcher: Watcher
+
+    async def create(self, prompt: str | None = None, **more: Any) -> SessionId:
+        session: SessionView = await self.directory.create(CreateSession(cwd="/", prompt=prompt, **more), ME)
+        return session.session_id
+
+    async def prompt(self, session_id: SessionId, text: str, **more: Any) -> Any:
+        return await self.directory.prompt(SendPrompt(session_id=session_id, prompt=text, **more), ME)
+
+    async def prompt_when_busy(self, session_id: SessionId, text: str, when: str) -> Any:
+        return await self.prompt(session_id, text, when_busy=WhenBusy(when))
+
+
+@asynccontextmanager
+async def stage(
+    *,
+    journal: Journal | None = None,
+    provider: PuppetProvider | None = None,
+    max_runs: int = 4,
+    hibernate_after: float = 0,
+    timeouts: RunTimeouts | None = None,
+    mode: PermissionMode = PermissionMode.ASK,
+) -> AsyncIterator[Stage]:
+    """Everything between the journal and the door, started and stopped as the daemon does."""
+    kept = journal or MemoryJournal()
+    puppets = provider or PuppetProvider()
+    spec = ProviderSpec(
+        provider=puppets,
+        type="puppet",
+        enabled=True,
+        named=True,
+        max_runs=max_runs,
+        timeouts=timeouts or RunTimeouts(),
+        hibernate_after=hibernate_after,
+    )
+    providers = Providers([spec], max_total_runs=50, changed=lambda view: None)
+    world = World(journal=kept, providers=providers, hub=Hub())
+    directory = Directory(world, Defaults(provider="puppet", permission_modes={PUPPET: mode}))
+    watcher = Watcher()
+    world.hub.watch(watcher)
+    async with running_in_order([kept.run, directory.run, providers.run]):
+        yield Stage(directory, puppets, kept, watcher)

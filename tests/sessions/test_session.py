@@ -1,0 +1,360 @@
+"""A conversation with a puppet, as a subscriber sees it."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from jelmored.domain.commands import Interrupt, ResolveApproval
+from jelmored.domain.events import Draft, EventType, ToolUse, TurnReason
+from jelmored.domain.failures import Failure
+from jelmored.domain.ids import RequestId, ToolUseId
+from jelmored.domain.permissions import PermissionMode, PermissionRequest, ToolKind, Verdict
+from jelmored.domain.status import Status
+from jelmored.errors import ErrorKind, Refused, SessionError
+from jelmored.providers.base import Asked, RunFacts, RunTimeouts, TurnBegan
+from tests.sessions.stage import ME, stage
+
+CRASH = SessionError(ErrorKind.AGENT_CRASHED, "killed by signal 9")
+
+
+def bash(command: str = "touch x", request: str = "r1") -> PermissionRequest:
+    return PermissionRequest(
+        request_id=RequestId(request),
+        tool_name="Bash",
+        kind=ToolKind.EXECUTE,
+        title=command,
+        input={"command": command},
+        command=command,
+    )
+
+
+def used_bash() -> Draft:
+    tool = ToolUse(tool_use_id=ToolUseId("t1"), name="Bash", kind=ToolKind.EXECUTE, input={"command": "touch x"})
+    return Draft(EventType.TOOL_USE, "touch x", tool)
+
+
+async def test_a_turn_in_its_order(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("hello")
+        run = await s.provider.opened()
+        assert (await run.heard()).text == "hello"
+        await run.say("hi there")
+        await run.finish()
+        await s.watcher.wait_status("idle")
+        assert s.watcher.types == [
+            "user",
+            "turn_started",
+            "status_change",
+            "status_change",
+            "assistant",
+            "usage",
+            "turn_ended",
+            "status_change",
+        ]
+        assert [event["seq"] for event in s.watcher.events] == list(range(1, 9))
+        assert [event["turn"] for event in s.watcher.events] == [1, 1, 1, 1, 1, 1, 1, None]
+        seen = s.directory.get(session_id)
+        assert (seen.status, seen.turn, seen.usage.cost_usd, seen.title) == (Status.IDLE, 1, 0.01, "hello")
+        assert seen.attached
+
+
+async def test_prompts_wait_in_their_order(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        second = await s.prompt(session_id, "two")
+        third = await s.prompt(session_id, "three")
+        assert (second.disposition, second.turn) == ("queued", None)
+        await s.directory.unqueue(session_id, second.prompt_id, ME)
+        await run.finish()
+        assert (await run.heard()).text == "three"
+        await run.finish()
+        ended = await s.watcher.wait_for("turn_ended", 2)
+        assert ended["turn"] == 2
+        assert third.prompt_id == (await s.watcher.wait_for("turn_started", 2))["metadata"]["promptId"]
+
+
+async def test_busy_may_be_refused_or_interrupt(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        with pytest.raises(Refused) as refused:
+            await s.prompt_when_busy(session_id, "no", "refuse")
+        assert refused.value.kind is ErrorKind.BUSY
+        await s.prompt_when_busy(session_id, "at once", "interrupt")
+        assert (await run.heard()).text == "at once"
+        ended = await s.watcher.wait_for("turn_ended")
+        assert (ended["metadata"]["reason"], ended["metadata"]["cause"]) == ("interrupted", "user")
+
+
+async def test_the_32_that_wait_are_the_most(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("first")
+        await (await s.provider.opened()).heard()
+        for number in range(32):
+            await s.prompt(session_id, str(number))
+        with pytest.raises(Refused) as refused:
+            await s.prompt(session_id, "one too many")
+        assert refused.value.kind is ErrorKind.QUEUE_FULL
+
+
+async def test_interrupt_drops_the_queue_and_minds_the_turn(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await s.prompt(session_id, "two")
+        assert not await s.directory.interrupt(Interrupt(session_id=session_id, expected_turn=7), ME)
+        assert run.interrupts == 0
+        assert await s.directory.interrupt(Interrupt(session_id=session_id, expected_turn=1), ME)
+        await s.watcher.wait_status("idle")
+        assert s.directory.queue(session_id) == ()
+        assert not await s.directory.interrupt(Interrupt(session_id=session_id), ME)
+
+
+async def test_an_interrupt_without_answer_is_a_crash(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        run.deaf = True
+        began = trio.current_time()
+        await s.directory.interrupt(Interrupt(session_id=session_id), ME)
+        ended = await s.watcher.wait_for("turn_ended")
+        assert ended["metadata"]["reason"] == "interrupted"
+        assert 5 <= trio.current_time() - began < 6.5
+        assert not s.directory.get(session_id).attached
+
+
+async def test_an_approval_is_given_once(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(used_bash(), Asked(bash()))
+        await s.watcher.wait_status("waiting_input")
+        (approval,) = s.directory.approvals(session_id)
+        decision = ResolveApproval(approval_id=approval.approval_id, option_id="allow")
+        await s.directory.resolve(decision, ME)
+        assert (await run.heard_answer()).verdict is Verdict.ALLOW
+        with pytest.raises(Refused) as late:
+            await s.directory.resolve(decision, ME)
+        assert late.value.kind is ErrorKind.ALREADY_RESOLVED
+        assert late.value.data["approval"]["resolvedBy"]["client"] == "test"
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+        types = s.watcher.types
+        assert types.index("tool_use") < types.index("approval_requested") < types.index("approval_resolved")
+
+
+async def test_a_rejection_carries_a_message(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(Asked(bash()))
+        requested = await s.watcher.wait_for("approval_requested")
+        approval_id = requested["metadata"]["approvalId"]
+        await s.directory.resolve(ResolveApproval(approval_id=approval_id, option_id="reject", message="not now"), ME)
+        answer = await run.heard_answer()
+        assert (answer.verdict, answer.message) == (Verdict.DENY, "not now")
+
+
+async def test_always_makes_a_rule_of_this_session(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(Asked(bash()))
+        requested = await s.watcher.wait_for("approval_requested")
+        approval_id = requested["metadata"]["approvalId"]
+        await s.directory.resolve(ResolveApproval(approval_id=approval_id, option_id="allow-always"), ME)
+        await run.heard_answer()
+        await run.tell(Asked(bash(request="r2")))
+        assert (await run.heard_answer()).verdict is Verdict.ALLOW
+        await run.tell(Asked(bash("rm -rf x", request="r3")))
+        await s.watcher.wait_for("approval_requested", 2)
+
+
+@pytest.mark.parametrize(("mode", "verdict"), [("deny", Verdict.DENY), ("allow-all", Verdict.ALLOW)])
+async def test_the_mode_answers(autojump_clock: trio.testing.MockClock, mode: str, verdict: Verdict) -> None:
+    async with stage(mode=PermissionMode(mode)) as s:
+        await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(Asked(bash()))
+        assert (await run.heard_answer()).verdict is verdict
+        assert "approval_requested" not in s.watcher.types
+
+
+async def test_a_crash_before_any_side_effect_is_done_over(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        run.crash(CRASH)
+        again = await s.provider.opened()
+        assert again.config.native_id == "native-1"
+        assert (await again.heard()).text == "one"
+        await again.finish()
+        ended = await s.watcher.wait_for("turn_ended")
+        assert (ended["metadata"]["reason"], s.watcher.types.count("turn_started")) == ("completed", 1)
+        assert s.directory.get(session_id).status is Status.IDLE
+
+
+async def test_a_crash_after_a_side_effect_ends_the_turn(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(used_bash())
+        await s.watcher.wait_for("tool_use")
+        run.crash(CRASH)
+        ended = await s.watcher.wait_for("turn_ended")
+        assert (ended["metadata"]["reason"], ended["metadata"]["cause"]) == ("failed", "crash")
+        await s.prompt(session_id, "two")
+        assert (await (await s.provider.opened()).heard()).text == "two"
+
+
+async def test_an_agent_that_keeps_crashing_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        s.provider.facts = CRASH
+        session_id = await s.create("one")
+        ended = await s.watcher.wait_for("turn_ended")
+        assert ended["metadata"]["error"]["kind"] == "agent-crashed"
+        await s.watcher.wait_status("failed")
+        assert s.watcher.types.count("turn_ended") == 1
+        assert s.directory.get(session_id).status is Status.FAILED
+
+
+async def test_a_start_that_cannot_be_leaves_the_session_failed_and_usable(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as s:
+        s.provider.facts = SessionError(ErrorKind.AUTH_REQUIRED, "not logged in", remedy="run `claude /login`")
+        session_id = await s.create("one")
+        error = await s.watcher.wait_for("error")
+        assert error["metadata"] == {"kind": "auth-required", "retryable": False, "remedy": "run `claude /login`"}
+        await s.watcher.wait_status("failed")
+        await s.provider.opened()
+        s.provider.facts = RunFacts(native_id="native-2", used=True)
+        await s.prompt(session_id, "two")
+        assert (await (await s.provider.opened()).heard()).text == "two"
+
+
+async def test_a_failed_turn_holds_the_queue_and_leaves_the_session_idle(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await s.prompt(session_id, "two")
+        await run.finish(TurnReason.FAILED, Failure(kind=ErrorKind.RATE_LIMITED, message="slow down"))
+        await s.watcher.wait_status("idle")
+        assert len(s.directory.queue(session_id)) == 1
+        third = await s.prompt(session_id, "three")
+        assert third.disposition == "queued"
+        assert (await run.heard()).text == "two"
+
+
+async def test_a_silent_agent_is_stalled(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage(timeouts=RunTimeouts(model=20)) as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        began = trio.current_time()
+        ended = await s.watcher.wait_for("turn_ended")
+        assert ended["metadata"]["error"]["kind"] == "turn-stalled"
+        assert 20 <= trio.current_time() - began <= 25
+        assert run.interrupts == 1
+        await s.prompt(session_id, "two")
+        assert (await run.heard()).text == "two"
+
+
+async def test_the_clock_stops_while_a_person_is_asked(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage(timeouts=RunTimeouts(model=20)) as s:
+        await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(Asked(bash()))
+        await trio.sleep(500)
+        assert "turn_ended" not in s.watcher.types
+        assert run.interrupts == 0
+
+
+async def test_turns_that_nobody_prompted(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+        await run.tell(TurnBegan())
+        await run.say("the build is done")
+        await run.finish()
+        await s.watcher.wait_for("turn_ended", 2)
+        started = await s.watcher.wait_for("turn_started", 2)
+        assert (started["turn"], started["metadata"]) == (2, {"origin": "agent"})
+        assert s.directory.get(session_id).turn == 2
+
+
+async def test_idle_agents_go_to_sleep_and_are_taken_up_by_the_next_prompt(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage(hibernate_after=100) as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+        await trio.sleep(200)
+        assert run.closed
+        assert not s.directory.get(session_id).attached
+        await s.prompt(session_id, "two")
+        again = await s.provider.opened()
+        assert again.config.native_id == "native-1"
+        assert (await again.heard()).text == "two"
+
+
+async def test_when_full_the_longest_idle_gives_its_place(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage(max_runs=1) as s:
+        first = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        second = await s.create("two")
+        await s.watcher.wait_for("system")
+        await run.finish()
+        other = await s.provider.opened()
+        assert (await other.heard()).text == "two"
+        assert run.closed
+        assert not s.directory.get(first).attached
+        assert s.directory.get(second).attached
+
+
+async def test_close_ends_the_turn_and_the_run(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        closed = await s.directory.close(session_id, ME)
+        assert closed.status is Status.TERMINATED
+        assert run.closed
+        with pytest.raises(Refused) as refused:
+            await s.prompt(session_id, "two")
+        assert refused.value.kind is ErrorKind.WRONG_STATUS
+        assert (await s.directory.close(session_id, ME)).status is Status.TERMINATED
+
+
+async def test_a_request_key_admits_once(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create()
+        first = await s.prompt(session_id, "one", request_key="k")
+        assert await s.prompt(session_id, "one", request_key="k") == first
+        with pytest.raises(Refused) as refused:
+            await s.prompt(session_id, "another", request_key="k")
+        assert refused.value.kind is ErrorKind.KEY_REUSED
+        assert s.watcher.types.count("user") == 1
