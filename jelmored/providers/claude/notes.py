@@ -1,0 +1,74 @@
+"""Messages that only inform: each becomes one event with a line for a person."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from jelmored.domain.events import Draft, ErrorNote, EventType, System
+from jelmored.domain.times import to_rfc3339
+
+from . import failures
+from .bounds import bounded_raw
+from .messages import Compacted, ModelFallback, RateLimit, Retry
+
+MAX_DELAY = 86_400.0  # s
+
+
+def retried(retry: Retry, now: datetime) -> Draft:
+    """The agent tries again by itself."""
+    seconds = min(max(retry.retry_delay_ms / 1000, 0), MAX_DELAY)
+    tries = f"try {retry.attempt} of {retry.max_retries} in {seconds:.1f} s"
+    words = f"The model's server: {_what(retry)}; {tries}"
+    kind = failures.kind_of(retry.error, retry.error_status)
+    return Draft(
+        EventType.ERROR, words, ErrorNote(kind=kind, retryable=True, retry_at=now + timedelta(seconds=seconds))
+    )
+
+
+def gave_up(words: str, error: str, status: int | None) -> Draft:
+    """A subagent's request failed for good; the turn may go on without it."""
+    kind = failures.kind_of(error, status)
+    return Draft(EventType.ERROR, words, ErrorNote(kind=kind, retryable=False, remedy=failures.REMEDIES.get(kind)))
+
+
+def quota(limit: RateLimit) -> Draft:
+    """A subscription's window is nearly used up."""
+    resets = failures.reset_time(limit)
+    used = None if limit.utilization is None else round(100 * limit.utilization, 1)
+    data = {"window": limit.window, "usedPercent": used, "resetsAt": to_rfc3339(resets) if resets else None}
+    words = f"{'Much' if used is None else f'{used:g} %'} of the quota is used ({limit.window or 'window unknown'})"
+    return _system("quota", words, **data)
+
+
+def compacted(message: Compacted) -> Draft:
+    about = message.compact_metadata
+    words = f"The conversation was compacted: {about.pre_tokens} tokens became {about.post_tokens}"
+    return _system("compacted", words, trigger=about.trigger, preTokens=about.pre_tokens, postTokens=about.post_tokens)
+
+
+def fell_back(message: ModelFallback) -> Draft:
+    words = message.content or f"{message.original_model} → {message.fallback_model}"
+    return _system("model_fallback", words, **{"from": message.original_model, "to": message.fallback_model})
+
+
+def unknown(raw: Any) -> Draft:
+    """Kept as it came: nothing that an agent says is lost."""
+    match raw:
+        case {"type": str(kind), "subtype": str(subtype)}:
+            words = f"claude: {kind} {subtype}"
+        case {"type": str(kind)}:
+            words = f"claude: {kind}"
+        case _:
+            words = "claude said something unknown"
+    return Draft(EventType.SYSTEM, words[:200], System(subtype="unknown", raw=bounded_raw(raw)))
+
+
+def _system(subtype: str, words: str, **data: Any) -> Draft:
+    return Draft(EventType.SYSTEM, words, System(subtype=subtype, data=data))
+
+
+def _what(retry: Retry) -> str:
+    if retry.error_status is not None:
+        return f"{retry.error_status} {retry.error}"
+    return "no answer" if retry.error == "unknown" else retry.error

@@ -1,0 +1,191 @@
+"""A line of claude's stdout to a value of messages.py: the one place where its JSON is checked. It never raises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+import cattrs
+import orjson
+
+from .messages import (
+    Assistant,
+    CancelRequest,
+    CanUseTool,
+    CommandsChanged,
+    Compacted,
+    HiddenPart,
+    Init,
+    Message,
+    ModelFallback,
+    Noise,
+    OtherPart,
+    OtherRequest,
+    Part,
+    RateLimited,
+    Reply,
+    Result,
+    Retry,
+    StateChanged,
+    Streamed,
+    TaskEnded,
+    TaskStarted,
+    TaskUpdated,
+    TextPart,
+    ThinkingPart,
+    ToolResultPart,
+    ToolUsePart,
+    Unknown,
+    User,
+)
+
+_TYPES: Mapping[str, type[Message]] = {
+    "assistant": Assistant,
+    "user": User,
+    "result": Result,
+    "rate_limit_event": RateLimited,
+    "control_cancel_request": CancelRequest,
+    "control_response": Reply,
+    "stream_event": Streamed,
+    "keep_alive": Noise,
+    "tool_progress": Noise,
+    "prompt_suggestion": Noise,
+}
+
+_SYSTEM: Mapping[str, type[Message]] = {
+    "init": Init,
+    "session_state_changed": StateChanged,
+    "api_retry": Retry,
+    "task_started": TaskStarted,
+    "task_progress": Noise,
+    "task_updated": TaskUpdated,
+    "task_notification": TaskEnded,
+    "compact_boundary": Compacted,
+    "model_fallback": ModelFallback,
+    "commands_changed": CommandsChanged,
+    "status": Noise,
+    "thinking_tokens": Noise,
+    "hook_started": Noise,
+    "hook_progress": Noise,
+    "hook_response": Noise,
+    "model_refusal_no_fallback": Noise,  # the result says it
+}
+
+_PARTS: Mapping[str, type[Part]] = {
+    "text": TextPart,
+    "thinking": ThinkingPart,
+    "tool_use": ToolUsePart,
+    "server_tool_use": ToolUsePart,
+    "tool_result": ToolResultPart,
+    "web_search_tool_result": ToolResultPart,
+    "web_fetch_tool_result": ToolResultPart,
+    "redacted_thinking": HiddenPart,
+    "document": HiddenPart,
+    "image": HiddenPart,
+}
+
+_MISFITS = (TypeError, ValueError, KeyError, AttributeError)
+"""What cattrs raises for a value that does not fit."""
+
+
+def load(data: bytes) -> Any:
+    """The JSON of a line, or its text where it is none."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
+    try:  # the CLI cuts texts by UTF-16 units, and half a character is more than orjson takes
+        return orjson.loads(json.dumps(json.loads(data), ensure_ascii=False).encode(errors="replace"))
+    except (ValueError, RecursionError):
+        return data.decode(errors="replace").strip()
+
+
+def read(raw: Any) -> Message:
+    """The value of a message."""
+    if raw == "":
+        return Noise()
+    cls = _class_of(raw) if isinstance(raw, Mapping) else Unknown
+    if cls is Unknown:
+        return Unknown(raw)
+    try:
+        return _converter.structure(raw, cls)
+    except _MISFITS:
+        return Unknown(raw)
+
+
+def _class_of(raw: Mapping[str, Any]) -> type[Message]:
+    match raw:
+        case {"type": "system", "subtype": str(subtype)}:
+            return _SYSTEM.get(subtype, Unknown)
+        case {"type": "user", "isReplay": True} | {"type": "user", "isSynthetic": True}:
+            return Noise
+        case {"type": "control_request", "request": {"subtype": "can_use_tool"}}:
+            return CanUseTool
+        case {"type": "control_request"}:
+            return OtherRequest
+        case {"type": str(kind)}:
+            return _TYPES.get(kind, Unknown)
+        case _:
+            return Unknown
+
+
+def _reader(cls: type[Any]) -> Callable[[Any, Any], Any]:
+    fields = [(f, f.metadata.get("key", f.name)) for f in attrs.fields(attrs.resolve_types(cls))]
+
+    def structure(value: Any, _: Any) -> Any:
+        found = {}
+        for field, key in fields:
+            if key not in value:
+                continue
+            try:
+                found[field.name] = _converter.structure(value[key], field.type)
+            except _MISFITS:
+                if field.default is attrs.NOTHING:
+                    raise
+        return cls(**found)
+
+    return structure
+
+
+def _part(value: Any, _: Any) -> Part:
+    cls = _PARTS.get(value["type"], OtherPart)
+    if cls is OtherPart:
+        return OtherPart(raw=value)
+    try:
+        part: Part = _converter.structure(value, cls)
+    except _MISFITS:
+        return OtherPart(raw=value)
+    return part
+
+
+def _content(value: Any, _: Any) -> str | tuple[Part, ...]:
+    return value if isinstance(value, str) else _converter.structure(value, tuple[Part, ...])
+
+
+def _strictly(*kinds: type) -> Callable[[Any, Any], Any]:
+    def check(value: Any, _: Any) -> Any:
+        if type(value) not in kinds:
+            raise TypeError(f"expected {kinds[0].__name__}, got {type(value).__name__}")
+        return value
+
+    return check
+
+
+def _mapping(value: Any, _: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError("expected an object")
+    return value
+
+
+_converter = cattrs.Converter(detailed_validation=False)
+_converter.register_structure_hook(str, _strictly(str))
+_converter.register_structure_hook(int, _strictly(int))
+_converter.register_structure_hook(float, _strictly(float, int))
+_converter.register_structure_hook(bool, _strictly(bool))
+_converter.register_structure_hook(Any, lambda value, _: value)
+_converter.register_structure_hook_func(lambda hint: hint == Mapping[str, Any], _mapping)
+_converter.register_structure_hook_func(lambda hint: hint == Part, _part)
+_converter.register_structure_hook_func(lambda hint: hint == str | tuple[Part, ...], _content)
+_converter.register_structure_hook_factory(attrs.has, _reader)

@@ -1,0 +1,160 @@
+"""A run of claude: one process, told by lines on its stdin, heard by lines from its stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from uuid import uuid4
+
+import trio
+
+from jelmored.domain.ids import RequestId
+from jelmored.domain.permissions import Answer, Verdict
+from jelmored.domain.prompts import Prompt
+from jelmored.errors import ErrorKind, SessionError
+from jelmored.process.child import Child, Command, Exit
+from jelmored.providers.base import BaseSession, RunEvent, RunFacts
+
+from . import failures, protocol
+from .launch import Launch
+from .messages import OtherRequest, Reply, ReplyBody
+from .normaliser import Normaliser
+from .unwrapping import provider_errors_bare
+
+READY = 60.0  # s from the start to the answer of `initialize`; it takes 0.5 to 0.9 s
+CLOSING = 7.0  # s to end after its input was closed: with a background task it waits 5 s
+TERMINATING = 3.0  # s after SIGTERM
+LINGERING = 2.0  # s from the end of its output to its own
+
+INITIALIZE = "initialize"
+CANCEL = "cancel"
+INTERRUPT = "interrupt"
+
+EventChannel = trio.MemorySendChannel[Sequence[RunEvent]]
+
+
+class ClaudeSession(BaseSession):
+    """One process that speaks claude's stream-json: the real CLI, or another program that does (the demo agent).
+
+    Args:
+        launch: how it is started.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        self._child = Child(Command(argv=launch.argv, cwd=launch.cwd, env=launch.env), name=launch.name)
+        self._normaliser = Normaliser(launch.cwd, resolve=os.path.realpath)
+        self._closing = trio.Event()
+        self._message_id: str | None = None
+        self.about: ReplyBody | None = None
+        """What the agent said of itself when it was ready: models, account, commands."""
+
+    async def run(
+        self, events: EventChannel, *, task_status: trio.TaskStatus[RunFacts] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        await self._check_transcript()
+        with provider_errors_bare():
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self._child.run)
+                nursery.start_soon(self._see_out)
+                await self._live(events, task_status)
+                nursery.cancel_scope.cancel()
+
+    async def prompt(self, prompt: Prompt) -> None:
+        self._message_id = str(uuid4())
+        self._normaliser.prompted()
+        await self._child.write(protocol.user(prompt, self._message_id))
+
+    async def interrupt(self) -> None:
+        """The message first: if the CLI has not begun with it, it would only run later."""
+        if not self._normaliser.turn_runs:
+            return
+        cancel = protocol.cancel_message(CANCEL, self._message_id) if self._message_id else b""
+        await self._child.write(cancel + protocol.interrupt(INTERRUPT))
+
+    async def answer(self, request_id: RequestId, answer: Answer) -> None:
+        asked = self._normaliser.asked.pop(request_id, None)
+        if asked is None:
+            return
+        if answer.verdict is Verdict.ALLOW:
+            await self._child.write(
+                protocol.allow(request_id, asked if answer.updated_input is None else answer.updated_input)
+            )
+        else:
+            message = answer.message or "The user does not allow this."
+            await self._child.write(protocol.deny(request_id, message, interrupt=answer.interrupt))
+
+    async def close(self) -> None:
+        """An interrupt before the end of input, or the CLI would finish its turn first."""
+        self._closing.set()
+        with contextlib.suppress(SessionError):  # it is gone already: so much the better
+            await self.interrupt()
+        await self._child.close_stdin()
+
+    async def _check_transcript(self) -> None:
+        transcript = self._launch.transcript
+        if transcript is not None and not await transcript.exists():
+            raise failures.native_lost(
+                "claude's own record of the conversation is gone", {"nativeId": transcript.native_id}
+            )
+
+    async def _live(self, events: EventChannel, task_status: trio.TaskStatus[RunFacts]) -> None:
+        early = await self._get_ready()
+        task_status.started(self._facts())
+        await events.send(early)
+        while lines := await self._child.read_lines():
+            await events.send(await self._hear(lines))
+        exit_ = await self._end()
+        if not self._closing.is_set():
+            raise self._ended_by_itself(exit_)
+
+    def _facts(self) -> RunFacts:
+        commands = self.about.commands if self.about else ()
+        return RunFacts(native_id=self._launch.native_id, commands=tuple(command.name for command in commands))
+
+    async def _get_ready(self) -> list[RunEvent]:
+        """Until `initialize` is answered; what else was heard meanwhile."""
+        heard: list[RunEvent] = []
+        with trio.move_on_after(READY):
+            with contextlib.suppress(SessionError):  # it has ended at once: its output tells why
+                await self._child.write(protocol.initialize(INITIALIZE, self._launch.system_prompt))
+            while self.about is None:
+                lines = await self._child.read_lines()
+                if not lines:
+                    raise self._ended_by_itself(await self._end())
+                heard.extend(await self._hear(lines))
+            return heard
+        raise SessionError(ErrorKind.AGENT_CRASHED, f"{self._launch.name} was not ready within {READY:.0f} s")
+
+    async def _hear(self, lines: Sequence[bytes]) -> list[RunEvent]:
+        events = self._normaliser.feed(lines)
+        for message in self._normaliser.take_control():
+            match message:
+                case Reply():
+                    events.extend(self._replied(message))
+                case OtherRequest():
+                    await self._child.write(protocol.refuse(message.request_id, "not supported"))
+        return events
+
+    def _replied(self, reply: Reply) -> list[RunEvent]:
+        envelope = reply.response
+        match envelope.request_id:
+            case "initialize":
+                self.about = envelope.response
+            case "cancel" if envelope.response.cancelled:
+                return self._normaliser.taken_back()
+        return []
+
+    async def _end(self) -> Exit:
+        if self._closing.is_set():
+            return await self._child.wait()
+        return await self._child.stop(grace=LINGERING, terminate=TERMINATING)
+
+    async def _see_out(self) -> None:
+        """Beside the reader, for an agent that is told to end and does not."""
+        await self._closing.wait()
+        await self._child.stop(grace=CLOSING, terminate=TERMINATING)
+
+    def _ended_by_itself(self, exit_: Exit) -> SessionError:
+        return failures.of_exit(exit_.code, exit_.signal, exit_.stderr_tail, self._normaliser.stray)

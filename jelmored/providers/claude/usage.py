@@ -1,0 +1,54 @@
+"""What a turn took, from figures that count from the start of the process (and from 0 again in a resumed one)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from jelmored.domain.events import UsageNote
+
+from .messages import ModelUsage, Result
+
+
+@attrs.define
+class Ledger:
+    """Takes the figures of each result; gives what is new since the last time that a turn was settled."""
+
+    notional: bool = False
+    """A subscription pays: nobody is billed what it would cost."""
+    _cost: float = 0.0
+    _settled_cost: float = 0.0
+    _models: Mapping[str, ModelUsage] = attrs.field(factory=dict)
+    _settled: Mapping[str, ModelUsage] = attrs.field(factory=dict)
+
+    def enter(self, result: Result) -> None:
+        self._cost, self._models = result.total_cost_usd, result.model_usage
+
+    def settle(self, model: str | None) -> UsageNote | None:
+        """What this turn took; None if no model did anything.
+
+        Args:
+            model: the one that the session runs; tokens of others (a subagent's) are in its line.
+        """
+        spent = [_minus(used, self._settled.get(name, ModelUsage())) for name, used in self._models.items()]
+        note = UsageNote(
+            model=model or next(iter(self._models), "unknown"),
+            input_tokens=sum(part.input_tokens for part in spent),
+            output_tokens=sum(part.output_tokens for part in spent),
+            cache_read_tokens=sum(part.cache_read_tokens for part in spent),
+            cache_write_tokens=sum(part.cache_write_tokens for part in spent),
+            cost_usd=round(max(0.0, self._cost - self._settled_cost), 10),
+            notional=self.notional or None,
+        )
+        self._settled, self._settled_cost = self._models, self._cost
+        return note if any(part != ModelUsage() for part in spent) or note.cost_usd else None
+
+
+def _minus(now: ModelUsage, before: ModelUsage) -> ModelUsage:
+    return ModelUsage(
+        input_tokens=max(0, now.input_tokens - before.input_tokens),
+        output_tokens=max(0, now.output_tokens - before.output_tokens),
+        cache_read_tokens=max(0, now.cache_read_tokens - before.cache_read_tokens),
+        cache_write_tokens=max(0, now.cache_write_tokens - before.cache_write_tokens),
+    )
