@@ -1,0 +1,133 @@
+"""A group of batches as rows, so that the writer needs a few statements for all of them, not a few for each."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+
+from jelmored.domain.ids import SessionId
+from jelmored.journal.base import KEY_AGE, Batch, StoredKey, StoredPrompt
+
+DAEMON_WIDE = ""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+ROWS_PER_STATEMENT = (64, 16, 1)
+"""The interpreter is given away and won back once per statement, under load for milliseconds: few, large ones.
+Of few sizes, so that each is compiled once."""
+
+Row = tuple[Any, ...]
+
+
+def to_microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(number: int) -> datetime:
+    return EPOCH + timedelta(microseconds=number)
+
+
+def key_owner(session_id: SessionId | None) -> str:
+    """Whose a requestKey is, as it stands in the table."""
+    return DAEMON_WIDE if session_id is None else session_id
+
+
+@attrs.define
+class Log:
+    """A session's row in the database, and the head of its log."""
+
+    row: int
+    session_id: SessionId
+    head: int = 0
+
+
+@attrs.define
+class Changes:
+    """Rows by table. Where a later batch replaces what an earlier one said, the later one's stand."""
+
+    logs: dict[int, Log] = attrs.field(factory=dict)
+    facts: dict[int, bytes] = attrs.field(factory=dict)
+    open_items: dict[int, bytes] = attrs.field(factory=dict)
+    queues: dict[int, Sequence[StoredPrompt]] = attrs.field(factory=dict)
+    events: list[Row] = attrs.field(factory=list)
+    keys: list[Row] = attrs.field(factory=list)
+    attachments: list[Row] = attrs.field(factory=list)
+
+    def add(self, log: Log, batch: Batch) -> None:
+        """A batch that may follow what is there; `log` has its head already."""
+        self.logs[log.row] = log
+        self.events.extend((log.row, entry.seq, entry.event_type, entry.body) for entry in batch.events)
+        if batch.facts is not None:
+            self.facts[log.row] = batch.facts
+        if batch.open_items is not None:
+            self.open_items[log.row] = batch.open_items
+        if batch.queue is not None:
+            self.queues[log.row] = batch.queue
+        self.keys.extend(_key_row(batch.session_id, key) for key in batch.keys)
+        self.attachments.extend((attachment.sha256, attachment.data) for attachment in batch.attachments)
+
+
+def _key_row(session_id: SessionId, key: StoredKey) -> Row:
+    owner = key_owner(None if key.daemon_wide else session_id)
+    return owner, key.key, key.digest, key.answer, to_microseconds(key.created_at)
+
+
+def store(connection: sqlite3.Connection, changes: Changes, now: Callable[[], datetime]) -> None:
+    """Write them, in a transaction that has begun. Keys past their age go when others come."""
+    SESSIONS.run(
+        connection, [(log.row, log.session_id, log.head, changes.facts.get(row)) for row, log in changes.logs.items()]
+    )
+    EVENTS.run(connection, changes.events)
+    OPEN_ITEMS.run(connection, list(changes.open_items.items()))
+    ATTACHMENTS.run(connection, changes.attachments)
+    for row, queue in changes.queues.items():
+        connection.execute("DELETE FROM prompts WHERE session = ?", (row,))
+        PROMPTS.run(connection, [(row, place, prompt.prompt_id, prompt.body) for place, prompt in enumerate(queue)])
+    if changes.keys:
+        connection.execute("DELETE FROM keys WHERE created_at <= ?", (to_microseconds(now() - KEY_AGE),))
+        KEYS.run(connection, changes.keys)
+
+
+@attrs.frozen
+class Insert:
+    """`INSERT` of as many rows as there are, with what to do about those that are there already."""
+
+    into: str
+    columns: int
+    conflict: str = ""
+
+    def run(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+        done = 0
+        for size in ROWS_PER_STATEMENT:
+            while len(rows) - done >= size:
+                values = itertools.chain.from_iterable(rows[done : done + size])
+                connection.execute(_statement(self, size), tuple(values))
+                done += size
+
+
+@functools.cache
+def _statement(insert: Insert, rows: int) -> str:
+    row = "(" + ", ".join("?" * insert.columns) + ")"
+    return " ".join(["INSERT INTO", insert.into, "VALUES", ", ".join([row] * rows), insert.conflict])
+
+
+SESSIONS = Insert(
+    "sessions (id, session_id, head, facts)",
+    4,
+    "ON CONFLICT (id) DO UPDATE SET head = excluded.head, facts = coalesce(excluded.facts, facts)",
+)
+EVENTS = Insert("events (session, seq, type, body)", 4)
+OPEN_ITEMS = Insert("open_items (session, body)", 2, "ON CONFLICT (session) DO UPDATE SET body = excluded.body")
+PROMPTS = Insert("prompts (session, place, prompt_id, body)", 4)
+KEYS = Insert(
+    "keys (session_id, key, digest, answer, created_at)",
+    5,
+    "ON CONFLICT (session_id, key) DO UPDATE SET"
+    " digest = excluded.digest, answer = excluded.answer, created_at = excluded.created_at",
+)
+ATTACHMENTS = Insert("attachments (sha256, data)", 2, "ON CONFLICT (sha256) DO NOTHING")

@@ -1,0 +1,138 @@
+"""The journal in memory: for tests, and where nothing needs to outlive the daemon. It keeps all that is appended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import attrs
+import trio
+
+from jelmored.domain.ids import SessionId
+from jelmored.domain.times import utc_now
+from jelmored.journal.base import (
+    KEY_AGE,
+    PAGE_BYTES,
+    PAGE_EVENTS,
+    Batch,
+    Entry,
+    JournalStatus,
+    Page,
+    StoredKey,
+    StoredPrompt,
+    StoredSession,
+)
+from jelmored.journal.door import Door
+from jelmored.journal.sequence import cut, follow
+
+
+@attrs.define
+class _Log:
+    entries: list[Entry] = attrs.field(factory=list)
+    facts: bytes = b"{}"
+    queue: tuple[StoredPrompt, ...] = ()
+    open_items: bytes = b"[]"
+
+    def stored(self, session_id: SessionId) -> StoredSession:
+        return StoredSession(
+            session_id=session_id,
+            seq=len(self.entries),
+            facts=self.facts,
+            queue=self.queue,
+            open_items=self.open_items,
+        )
+
+
+class MemoryJournal:
+    """A `Journal` whose appends take effect at once. Run again, it goes on with what it had.
+
+    Args:
+        now: the wall clock, for the age of keys.
+    """
+
+    def __init__(self, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._now = now
+        self._door = Door()
+        self._logs: dict[SessionId, _Log] = {}
+        self._keys: dict[tuple[SessionId | None, str], StoredKey] = {}
+        self._attachments: dict[str, bytes] = {}
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Let appends and reads in until cancelled."""
+        with self._door.closed_after():
+            self._door.open()
+            task_status.started()
+            await trio.sleep_forever()
+
+    async def _enter(self) -> None:
+        await trio.lowlevel.checkpoint()
+        await self._door.enter()
+
+    async def append(self, batches: Sequence[Batch]) -> None:
+        """See `Journal.append`."""
+        await self._enter()
+        for batch in batches:
+            self._apply(batch)
+
+    def _apply(self, batch: Batch) -> None:
+        log = self._logs.get(batch.session_id) or _Log()
+        follow(batch, len(log.entries))
+        self._logs[batch.session_id] = log
+        log.entries.extend(batch.events)
+        log.facts = log.facts if batch.facts is None else batch.facts
+        log.queue = log.queue if batch.queue is None else batch.queue
+        log.open_items = log.open_items if batch.open_items is None else batch.open_items
+        if batch.keys:
+            self._expire_keys()
+        for key in batch.keys:
+            self._keys[None if key.daemon_wide else batch.session_id, key.key] = key
+        for attachment in batch.attachments:
+            self._attachments.setdefault(attachment.sha256, attachment.data)
+
+    def _expire_keys(self) -> None:
+        oldest = self._now() - KEY_AGE
+        self._keys = {name: key for name, key in self._keys.items() if key.created_at > oldest}
+
+    async def read(
+        self,
+        session_id: SessionId,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = PAGE_EVENTS,
+        max_bytes: int = PAGE_BYTES,
+    ) -> Page:
+        """See `Journal.read`."""
+        await self._enter()
+        entries = self._logs.get(session_id, _Log()).entries
+        if before is None:
+            return cut((entries[index] for index in range(after, len(entries))), limit, max_bytes)
+        last = min(before - 1, len(entries))
+        page = cut((entries[index] for index in range(last - 1, after - 1, -1)), limit, max_bytes)
+        return Page(page.entries[::-1], page.has_more)
+
+    async def sessions(self) -> Sequence[StoredSession]:
+        """See `Journal.sessions`."""
+        await self._enter()
+        return [log.stored(session_id) for session_id, log in self._logs.items()]
+
+    async def session(self, session_id: SessionId) -> StoredSession | None:
+        """See `Journal.session`."""
+        await self._enter()
+        log = self._logs.get(session_id)
+        return log and log.stored(session_id)
+
+    async def key(self, session_id: SessionId | None, key: str) -> StoredKey | None:
+        """See `Journal.key`."""
+        await self._enter()
+        found = self._keys.get((session_id, key))
+        return found if found is not None and found.created_at > self._now() - KEY_AGE else None
+
+    async def attachment(self, sha256: str) -> bytes | None:
+        """See `Journal.attachment`."""
+        await self._enter()
+        return self._attachments.get(sha256)
+
+    def status(self) -> JournalStatus:
+        """How it is now; nothing ever waits, nothing is on disk."""
+        return JournalStatus(ok=self._door.is_open, size_bytes=0, lag_ms=0.0)

@@ -1,0 +1,148 @@
+"""The journal's tables, and how a file gets them. To change them, append a migration; never edit one that was released.
+
+A file of a newer schema, or of another program, is refused before anything in it is touched.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Literal
+
+from jelmored.errors import ErrorKind, JournalError
+from jelmored.journal.engine import connect, size_of, transaction, wal_of
+
+Synchronous = Literal["full", "normal"]
+Migration = Sequence[str]
+
+APPLICATION_ID = 0x6A6C6D72
+"""`jlmr`: how `file` and we tell a journal from any other database."""
+
+FIRST: Migration = (
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    """
+    CREATE TABLE sessions (
+        id INTEGER PRIMARY KEY,
+        session_id TEXT NOT NULL UNIQUE,
+        head INTEGER NOT NULL,
+        facts BLOB -- a batch without facts leaves them: its row has NULL here, the table never
+    ) STRICT
+    """,
+    """
+    CREATE TABLE events (
+        session INTEGER NOT NULL REFERENCES sessions (id),
+        seq INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        body BLOB NOT NULL,
+        UNIQUE (session, seq)
+    ) STRICT
+    """,
+    # Apart from the sessions, whose rows are written with every batch: this may be long.
+    """
+    CREATE TABLE open_items (
+        session INTEGER PRIMARY KEY REFERENCES sessions (id),
+        body BLOB NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE prompts (
+        session INTEGER NOT NULL REFERENCES sessions (id),
+        place INTEGER NOT NULL,
+        prompt_id TEXT NOT NULL,
+        body BLOB NOT NULL,
+        PRIMARY KEY (session, place)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE keys (
+        session_id TEXT NOT NULL, -- '' for a daemon-wide key
+        key TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        answer BLOB NOT NULL,
+        created_at INTEGER NOT NULL, -- microseconds since 1970, UTC
+        PRIMARY KEY (session_id, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX keys_by_age ON keys (created_at)",
+    "CREATE TABLE attachments (sha256 TEXT NOT NULL UNIQUE, data BLOB NOT NULL) STRICT",
+)
+
+MIGRATIONS: Sequence[Migration] = (FIRST,)
+
+
+def opened(
+    path: Path, synchronous: Synchronous = "full", migrations: Sequence[Migration] = MIGRATIONS
+) -> sqlite3.Connection:
+    """The read-write connection to the journal at `path`, made if it is not there, brought to the newest schema.
+
+    Raises:
+        JournalError: the file is damaged, newer than this program, or another program's.
+        sqlite3.Error, OSError: the engine's own.
+    """
+    path.touch(mode=0o600)
+    _refuse_foreign(path, newest=len(migrations))
+    stopped_cleanly = size_of(wal_of(path)) == 0
+    connection = connect(path, writable=True)
+    try:
+        _set_up(connection, synchronous)
+        if not stopped_cleanly:
+            _check(connection, path)
+        _migrate(connection, path, migrations)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_foreign(path: Path, newest: int) -> None:
+    # Read-only: a read-write connection would work off what another program left in its write-ahead log.
+    with closing(connect(path, writable=False)) as connection:
+        application = _number(connection, "PRAGMA application_id")
+        version = _number(connection, "PRAGMA user_version")
+        tables = _number(connection, "SELECT count(*) FROM sqlite_schema")
+    if application != APPLICATION_ID and (application or version or tables):
+        raise JournalError(ErrorKind.JOURNAL_FAILED, f"{path} is another program's file: move it away")
+    if version > newest:
+        message = (
+            f"{path} has schema {version}, this jelmored knows {newest}: upgrade, or choose another state directory"
+        )
+        raise JournalError(ErrorKind.JOURNAL_FAILED, message)
+
+
+def _set_up(connection: sqlite3.Connection, synchronous: Synchronous) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise sqlite3.OperationalError(f"its file system can't do write-ahead logging (journal mode {mode})")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        message = f"the journal {path} is damaged ({verdict}): keep a copy of it, then move it away or restore a backup"
+        raise JournalError(ErrorKind.JOURNAL_FAILED, message)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> None:
+    version = _number(connection, "PRAGMA user_version")
+    if 0 < version < len(migrations):
+        _back_up(connection, path.with_name(f"{path.name}.schema-{version}.backup"))
+    for number, migration in enumerate(migrations[version:], version + 1):
+        with transaction(connection):
+            for statement in migration:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _back_up(connection: sqlite3.Connection, target: Path) -> None:
+    target.touch(mode=0o600)
+    with closing(connect(target, writable=True)) as copy:
+        connection.backup(copy)
+
+
+def _number(connection: sqlite3.Connection, query: str) -> int:
+    (number,) = connection.execute(query).fetchone()
+    return int(number)

@@ -1,0 +1,154 @@
+"""The journal on disk: appends go to the writer's thread and come back durable, reads run in threads beside it.
+
+A group is written as soon as the writer is free: one append when it is calm, a thousand under load, one sync for all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from jelmored.domain.ids import SessionId
+from jelmored.domain.times import utc_now
+from jelmored.journal import reader
+from jelmored.journal.backlog import Backlog, Write, weight
+from jelmored.journal.base import PAGE_BYTES, PAGE_EVENTS, Batch, JournalStatus, Page, StoredKey, StoredSession
+from jelmored.journal.door import Door, stopped
+from jelmored.journal.schema import Synchronous
+from jelmored.journal.writer import Inbox, Writer
+
+T = TypeVar("T")
+
+READERS = 2
+"""Threads that read at once: more would only wait for the interpreter."""
+GRACE = 5.0
+"""Seconds for what was appended before the stop; a disk that hangs longer is left alone."""
+
+
+class SqliteJournal:
+    """A `Journal` in one SQLite file.
+
+    Args:
+        path: the file; its directory belongs to one running journal at a time.
+        synchronous: `full` syncs before an append returns; `normal` may lose the last ones with the power.
+        now: the wall clock, for the age of keys.
+    """
+
+    def __init__(self, path: Path, *, synchronous: Synchronous = "full", now: Callable[[], datetime] = utc_now) -> None:
+        self._path = path
+        self._synchronous = synchronous
+        self._now = now
+        self._door = Door()
+        self._backlog = Backlog()
+        self._inbox: Inbox = Inbox()
+        self._writer: Writer | None = None
+        self._reader = reader.Reader(path)
+        self._read_threads = trio.CapacityLimiter(READERS)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Open, migrate, write until cancelled; what was appended before is written first.
+
+        Raises:
+            JournalError: it can't be opened: in use, damaged, newer, another program's, no room, no permission.
+        """
+        with self._door.closed_after():
+            writer = await trio.to_thread.run_sync(Writer.open, self._path, self._synchronous, self._now)
+            async with trio.open_nursery() as nursery:
+                with self._opened(writer) as (inbox, shield):
+                    nursery.start_soon(self._write, writer, inbox, shield)
+                    task_status.started()
+                    await trio.sleep_forever()
+
+    @contextlib.contextmanager
+    def _opened(self, writer: Writer) -> Iterator[tuple[Inbox, trio.CancelScope]]:
+        """Let appends and reads in for the length of the block. Then the thread has `GRACE` to write the last ones."""
+        self._writer, self._inbox, self._reader = writer, Inbox(), reader.Reader(self._path)
+        shield = trio.CancelScope(shield=True)
+        self._door.open()
+        try:
+            yield self._inbox, shield
+        finally:
+            self._door.close()
+            self._reader.close()
+            self._inbox.put(None)
+            shield.deadline = trio.current_time() + GRACE
+
+    async def _write(self, writer: Writer, inbox: Inbox, shield: trio.CancelScope) -> None:
+        token = trio.lowlevel.current_trio_token()
+
+        def settled(writes: Sequence[Write]) -> None:
+            with contextlib.suppress(trio.RunFinishedError):  # it hung, and nobody waits for it any more
+                token.run_sync_soon(self._backlog.settle, writes)
+
+        try:
+            with shield:
+                await trio.to_thread.run_sync(
+                    writer.serve,
+                    inbox,
+                    settled,
+                    thread_name="journal",
+                    abandon_on_cancel=True,
+                    limiter=trio.CapacityLimiter(1),
+                )
+        finally:
+            self._backlog.fail(stopped())
+
+    async def append(self, batches: Sequence[Batch]) -> None:
+        """See `Journal.append`. Waits while 1024 appends or 16 MiB are on their way."""
+        await self._door.enter()
+        size = sum(map(weight, batches))
+        await self._backlog.wait_room(size)
+        self._door.check()
+        write = Write(batches, size, since=trio.current_time())
+        self._backlog.add(write)
+        self._inbox.put(write)
+        await write.done.wait()
+        if write.error is not None:
+            raise write.error
+
+    async def read(
+        self,
+        session_id: SessionId,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = PAGE_EVENTS,
+        max_bytes: int = PAGE_BYTES,
+    ) -> Page:
+        """See `Journal.read`."""
+        return await self._query(lambda file: reader.page(file, session_id, after, before, limit, max_bytes))
+
+    async def sessions(self) -> Sequence[StoredSession]:
+        """See `Journal.sessions`."""
+        return await self._query(reader.sessions)
+
+    async def session(self, session_id: SessionId) -> StoredSession | None:
+        """See `Journal.session`."""
+        return await self._query(lambda file: reader.session(file, session_id))
+
+    async def key(self, session_id: SessionId | None, key: str) -> StoredKey | None:
+        """See `Journal.key`."""
+        return await self._query(lambda file: reader.key(file, session_id, key, self._now()))
+
+    async def attachment(self, sha256: str) -> bytes | None:
+        """See `Journal.attachment`."""
+        return await self._query(lambda file: reader.attachment(file, sha256))
+
+    async def _query(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        await self._door.enter()
+        return await trio.to_thread.run_sync(self._reader.run, query, limiter=self._read_threads)
+
+    def status(self) -> JournalStatus:
+        """How it is now; returns at once."""
+        oldest = self._backlog.oldest()
+        return JournalStatus(
+            ok=self._door.is_open and self._writer is not None and self._writer.healthy,
+            size_bytes=self._writer.size_bytes() if self._writer else 0,
+            lag_ms=0.0 if oldest is None else (trio.current_time() - oldest) * 1000,
+        )

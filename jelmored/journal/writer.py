@@ -1,0 +1,148 @@
+"""The one read-write connection, and the thread that has it. Nobody else writes, and nobody else moves what was
+written from the write-ahead log into the file: two connections that do so at once can damage it in SQLite < 3.51.3.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from queue import SimpleQueue
+
+from jelmored.domain.ids import SessionId
+from jelmored.errors import JournalError
+from jelmored.journal.backlog import Write
+from jelmored.journal.changes import Changes, Log, store
+from jelmored.journal.engine import size_of, told, transaction, wal_of
+from jelmored.journal.lock import locked
+from jelmored.journal.schema import Synchronous, opened
+from jelmored.journal.sequence import follow
+
+WAL_BYTES = 64 * 1024 * 1024
+"""SQLite empties its write-ahead log by itself but never shrinks it; a long reader elsewhere makes it grow."""
+
+Inbox = SimpleQueue[Write | None]
+"""Writes for the thread; None is the last. Bounded by the `Backlog` that lets them in."""
+
+
+class Writer:
+    """The journal's file, opened, and its directory, owned.
+
+    Args:
+        path: for messages and sizes.
+        connection: the read-write one.
+        resources: closed with it.
+        now: the wall clock, for the age of keys.
+    """
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, resources: contextlib.ExitStack, now: Callable[[], datetime]
+    ) -> None:
+        self.healthy = True
+        self._path = path
+        self._wal = wal_of(path)
+        self._connection = connection
+        self._resources = resources
+        self._now = now
+        self._logs: dict[SessionId, Log] = {}
+        self._next_row: int | None = None
+        self._wal_limit = WAL_BYTES
+
+    @classmethod
+    def open(cls, path: Path, synchronous: Synchronous, now: Callable[[], datetime]) -> Writer:
+        """Lock the state directory (made if it is not there), check and migrate the file.
+
+        Raises:
+            JournalError: it can't be had; nothing has been changed.
+        """
+        with contextlib.ExitStack() as stack, told(path):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stack.enter_context(locked(path.parent))
+            connection = stack.enter_context(contextlib.closing(opened(path, synchronous)))
+            return cls(path, connection, stack.pop_all(), now)
+
+    def serve(self, inbox: Inbox, settled: Callable[[Sequence[Write]], None]) -> None:
+        """Write what comes until None does, then close. While one group is written the next one gathers."""
+        with self._resources:
+            for group in _groups(inbox):
+                self.write(group)
+                too_long = self._wal_is_too_long()  # asked first: once the loop goes on, the interpreter is its own
+                settled(group)
+                if too_long:
+                    self._shrink_wal()
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """Make all of them durable in one transaction; each one that fails has its `error` afterwards."""
+        try:
+            with told(self._path), transaction(self._connection):
+                store(self._connection, self._changes(writes), self._now)
+        except JournalError as error:
+            self._forget()
+            for write in writes:
+                write.fail(error)
+        else:
+            self.healthy = True
+
+    def _changes(self, writes: Sequence[Write]) -> Changes:
+        changes = Changes()
+        for write in writes:
+            try:
+                self._admit(write, changes)
+            except JournalError as refusal:
+                write.fail(refusal)
+        return changes
+
+    def _admit(self, write: Write, changes: Changes) -> None:
+        for batch in write.batches:
+            log = self._log(batch.session_id)
+            log.head = follow(batch, log.head)
+            changes.add(log, batch)
+
+    def _log(self, session_id: SessionId) -> Log:
+        log = self._logs.get(session_id)
+        if log is None:
+            log = self._logs[session_id] = self._find(session_id) or Log(self._new_row(), session_id)
+        return log
+
+    def _find(self, session_id: SessionId) -> Log | None:
+        found = self._connection.execute("SELECT id, head FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
+        return Log(found[0], session_id, found[1]) if found else None
+
+    def _new_row(self) -> int:
+        if self._next_row is None:
+            (self._next_row,) = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM sessions").fetchone()
+        row = self._next_row
+        self._next_row += 1
+        return row
+
+    def _forget(self) -> None:
+        """What was rolled back is not there; the file knows what is."""
+        self.healthy = False
+        self._logs.clear()
+        self._next_row = None
+
+    def _wal_is_too_long(self) -> bool:
+        return size_of(self._wal) > self._wal_limit
+
+    def _shrink_wal(self) -> None:
+        # What stands in the way, a reader or the disk, is tried again when it has grown as much again.
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._wal_limit = size_of(self._wal) + WAL_BYTES
+
+    def size_bytes(self) -> int:
+        """What the journal takes on disk."""
+        return size_of(self._path) + size_of(self._wal)
+
+
+def _groups(inbox: Inbox) -> Iterator[list[Write]]:
+    """All that waits, as often as there is something."""
+    while True:
+        taken = [inbox.get(), *(inbox.get_nowait() for _ in range(inbox.qsize()))]
+        writes = [write for write in taken if write is not None]
+        if writes:
+            yield writes
+        if len(writes) < len(taken):
+            return
