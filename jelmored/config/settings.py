@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,10 @@ import attrs
 
 from jelmored.domain.ids import ProviderName
 
-from .checks import Count, Seconds
+from .checks import Count, SecondsOrNone
 from .providers import ClaudeSettings, DemoSettings
+
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|AUTH|CREDENTIAL", re.IGNORECASE)
 
 
 class Synchronous(enum.StrEnum):
@@ -33,7 +36,7 @@ class JournalSettings:
 
 @attrs.frozen(kw_only=True)
 class SessionsSettings:
-    hibernate_after: Seconds = 900
+    hibernate_after: SecondsOrNone = 900
 
 
 @attrs.frozen(kw_only=True)
@@ -71,3 +74,10 @@ class Settings:
     journal: JournalSettings = JournalSettings()
     sessions: SessionsSettings = SessionsSettings()
     providers: Mapping[ProviderName, ProviderEntry] = attrs.field(factory=built_in)
+
+    def secrets(self) -> frozenset[str]:
+        """The values of providers' environments whose names say that they are secret; no log may show them."""
+        environments = (getattr(entry.settings, "environment", {}) for entry in self.providers.values())
+        return frozenset(
+            value for environment in environments for name, value in environment.items() if _SECRET.search(name)
+        )

@@ -127,7 +127,7 @@ hibernate_after = true
 
     assert sorted(faults) == [
         "config.toml:11: providers.work.type: no type 'claud'; there is claude, demo; did you mean claude?",
-        "config.toml:13: sessions.hibernate_after: expected a number from 0.1 to 31536000, got true or false",
+        "config.toml:13: sessions.hibernate_after: expected a number from 0 to 31536000, got true or false",
         "config.toml:2: max_total_session: unknown key; did you mean max_total_sessions?",
         "config.toml:4: journal.synchronous: expected one of full, normal, got 'ful'; did you mean full?",
         "config.toml:6: providers.claude.timeout_secs: unknown key; did you mean timeout_seconds?",
@@ -189,6 +189,12 @@ def test_faults_never_repeat_what_stands_in_an_environment(tmp_path: Path) -> No
     faults = _faults(tmp_path, '[providers.claude]\nenvironment = { A = ["sk-secret"] }')
 
     assert "sk-secret" not in "".join(faults)
+
+
+def test_secrets_are_known_by_the_names_of_variables(tmp_path: Path) -> None:
+    settings = _load(tmp_path, '[providers.claude.environment]\nANTHROPIC_API_KEY = "sk-1"\nHTTPS_PROXY = "http://p"')
+
+    assert settings.secrets() == {"sk-1"}
 
 
 def test_the_users_file_is_found(tmp_path: Path) -> None:

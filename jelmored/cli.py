@@ -1,0 +1,143 @@
+"""The daemon's command: arguments to settings and places, then the daemon until it is stopped, then an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import enum
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import trio
+
+from jelmored import __version__, logs
+from jelmored.config import loading, places
+from jelmored.config.settings import Settings
+from jelmored.errors import AlreadyRunning, ConfigError, JelmoreError, JournalError, PlaceError
+from jelmored.providers import registry
+
+
+class Exit(enum.IntEnum):
+    """How the program ends; systemd and `jelmore` tell failures apart by it."""
+
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> Exit:
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    OK = 0, "it was stopped, or there was nothing else to do"
+    FAILED = 1, "it gave up: something failed more often than it may, or the program itself is at fault"
+    USAGE = 2, "the arguments are wrong"
+    CONFIG = 3, "the configuration is wrong; every fault is named"
+    RUNNING = 4, "another daemon runs in this runtime directory"
+    JOURNAL = 5, "the journal can't be opened or written"
+    PLACE = 6, "the state or the runtime directory can't be used"
+
+
+EXITS: Mapping[type[JelmoreError], Exit] = {
+    ConfigError: Exit.CONFIG,
+    AlreadyRunning: Exit.RUNNING,
+    JournalError: Exit.JOURNAL,
+    PlaceError: Exit.PLACE,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code. What is no `JelmoreError` is a fault of the program and passes."""
+    options = _parser().parse_args(argv)
+    status = Exit.OK
+    try:
+        _COMMANDS[options.command](options)
+    except* JelmoreError as failed:
+        status = _told(list(_leaves(failed)))
+    return status
+
+
+def _serve(options: argparse.Namespace) -> None:
+    settings = _settings(options)
+    where = places.find(state=options.state_dir, runtime=options.runtime_dir)
+    logs.configure(options.log_level, secrets=settings.secrets())
+    where.prepare()
+    trio.run(_live, settings, where)
+
+
+async def _live(settings: Settings, where: places.Places) -> None:
+    from jelmored import daemon  # all that it needs is not needed to say what is wrong with the configuration
+
+    def announce(notice: Mapping[str, Any]) -> None:
+        where.publish(notice)
+        _ready(notice)
+
+    async with where.held():
+        await daemon.serve(settings, where, announce=announce)
+
+
+def _ready(notice: Mapping[str, Any]) -> None:
+    """The line that whoever started us waits for, if it still does."""
+    line = {"ready": True, "pid": os.getpid(), "url": f"ws+unix://{notice['socket']}:/v1"}
+    with contextlib.suppress(BrokenPipeError):
+        _say(orjson.dumps(line).decode())
+
+
+def _check_config(options: argparse.Namespace) -> None:
+    settings = _settings(options)
+    read = ", ".join(str(file) for file in loading.files(options.config)) or "no file: everything has its default"
+    _say(f"read: {read}")
+    for name, entry in settings.providers.items():
+        note = "" if entry.named else ", there by itself"
+        _say(f"provider: {name} (type {entry.type}{note})")
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return loading.load(loading.files(options.config), registry.settings_classes())
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _told(failed: Sequence[BaseException]) -> Exit:
+    for error in failed:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"jelmored: {line}\n")
+    known = (EXITS[kind] for error in failed for kind in EXITS if isinstance(error, kind))
+    return next(known, Exit.FAILED)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+_COMMANDS = {"serve": _serve, "check-config": _check_config}
+
+
+def _parser() -> argparse.ArgumentParser:
+    codes = "\n".join(f"  {status.value}  {status.meaning}" for status in Exit)
+    parser = argparse.ArgumentParser(
+        prog="jelmored",
+        description="The daemon that owns your coding-agent sessions. It stays in the foreground and logs to stderr.",
+        epilog=f"exit codes:\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("command", nargs="?", choices=_COMMANDS, default="serve", help="serve, if nothing is said")
+    parser.add_argument("--config", type=Path, metavar="F", help="read this file instead of the usual ones")
+    parser.add_argument("--state-dir", type=Path, metavar="D", help="where the journal is")
+    parser.add_argument("--runtime-dir", type=Path, metavar="D", help="where the socket is")
+    parser.add_argument(
+        "--log-level", type=logs.Level, metavar="L", default=logs.Level.INFO, help=", ".join(logs.Level)
+    )
+    parser.add_argument("--version", action="version", version=f"jelmored {__version__}")
+    return parser
