@@ -1,0 +1,150 @@
+"""The composition root: what the daemon is made of, in the order in which it starts. It stops in reverse."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+import trio
+
+from jelmored import __version__
+from jelmored.actors.restarts import Backoff, Limit, Policy
+from jelmored.actors.running import STOP_DEADLINE, running_in_order
+from jelmored.actors.supervisor import Child, Supervisor
+from jelmored.config.places import Places
+from jelmored.config.settings import ProviderEntry, Settings
+from jelmored.control.dialogue import routes
+from jelmored.control.listeners import Listeners
+from jelmored.control.server import Connections
+from jelmored.control.services import Instance, Services
+from jelmored.domain.ids import new_instance_id
+from jelmored.domain.models import ProviderView
+from jelmored.domain.times import utc_now
+from jelmored.journal.sqlite import SqliteJournal
+from jelmored.process.reaper import Reaper
+from jelmored.providers import registry
+from jelmored.providers.base import BaseProvider, RunTimeouts
+from jelmored.sessions.directory import Defaults, Directory
+from jelmored.sessions.hub import Hub
+from jelmored.sessions.session import World
+from jelmored.supervision.provider import ProviderSpec
+from jelmored.supervision.providers import Providers
+from jelmored.wire import codec
+
+log = structlog.get_logger(__name__)
+
+PROTOCOL_VERSIONS = [1]
+ESSENTIAL = Policy(  # past it the daemon ends, and whoever started it decides
+    limit=Limit(restarts=3, period=60),
+    unstable=3,
+    stable_after=60,
+    backoff=Backoff(first=0.2, factor=4, limit=5, jitter=0.1),
+)
+
+
+async def serve(settings: Settings, places: Places, *, announce: Callable[[Mapping[str, Any]], None]) -> None:
+    """Run until a signal or a client asks for the end; then stop within 20 s.
+
+    Args:
+        settings: loaded and checked.
+        places: prepared; the daemon's lock is held.
+        announce: told, once clients can connect, what stands in daemon.json.
+
+    Raises:
+        JournalError: the journal can't be opened.
+        RestartLimitReached: something essential failed too often.
+    """
+    instance = Instance(instance_id=new_instance_id(), version=__version__, pid=os.getpid(), started_at=utc_now())
+    end = _End()
+    hub = Hub()
+    journal = SqliteJournal(places.state / "journal.db", synchronous=settings.journal.synchronous.value)
+    providers = Providers(
+        _specs(settings, registry.build(settings, instance.instance_id, places.state)),
+        max_total_runs=settings.max_total_sessions,
+        changed=lambda view: _tell_provider(hub, view),
+    )
+    sessions = Directory(World(journal=journal, providers=providers, hub=hub), _defaults(settings))
+    services = Services(directory=sessions, providers=providers, journal=journal, instance=instance, shutdown=end.ask)
+    connections = Connections(routes(services), allowed_origins=settings.control.allowed_origins)
+    listeners = Listeners(places.socket, connections)
+
+    async with running_in_order(
+        [
+            Reaper(instance.instance_id).run,
+            Supervisor("journal", [Child("journal", journal.run)], ESSENTIAL).run,
+            connections.run,
+            sessions.run,
+            providers.run,
+            Supervisor("listeners", [Child("listeners", listeners.run)], ESSENTIAL).run,
+        ],
+        deadline=STOP_DEADLINE,
+    ):
+        announce(_notice(instance, places))
+        log.info("ready", socket=str(places.socket), instance=instance.instance_id)
+        await end.wait()
+        hub.broadcast("daemon/event", codec.encode({"kind": "stopping", "content": "the daemon stops"}))
+        log.info("stopping")
+
+
+class _End:
+    """The wish to stop: of a signal, or of a client."""
+
+    def __init__(self) -> None:
+        self._asked = trio.Event()
+
+    def ask(self, grace_seconds: float | None = None) -> None:
+        self._asked.set()
+
+    async def wait(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._hear_signals)
+            await self._asked.wait()
+            nursery.cancel_scope.cancel()
+
+    async def _hear_signals(self) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for number in signals:
+                log.info("signal", name=signal.Signals(number).name)
+                self.ask()
+
+
+def _specs(settings: Settings, made: Mapping[Any, BaseProvider]) -> list[ProviderSpec]:
+    return [_spec(settings, made[name], entry) for name, entry in settings.providers.items()]
+
+
+def _spec(settings: Settings, provider: BaseProvider, entry: ProviderEntry) -> ProviderSpec:
+    own = entry.settings
+    return ProviderSpec(
+        provider=provider,
+        type=entry.type,
+        enabled=own.enabled,
+        named=entry.named,
+        max_runs=own.max_concurrent_sessions,
+        timeouts=RunTimeouts(
+            model=getattr(own, "timeout_seconds", RunTimeouts().model),
+            tool=getattr(own, "tool_timeout_seconds", RunTimeouts().tool),
+        ),
+        hibernate_after=settings.sessions.hibernate_after,
+    )
+
+
+def _defaults(settings: Settings) -> Defaults:
+    modes = {name: entry.settings.permission_mode for name, entry in settings.providers.items()}
+    return Defaults(provider=settings.default_provider, permission_modes=modes)
+
+
+def _tell_provider(hub: Hub, view: ProviderView) -> None:
+    hub.broadcast("provider/changed", codec.encode({"provider": codec.to_json(view)}))
+
+
+def _notice(instance: Instance, places: Places) -> Mapping[str, Any]:
+    return {
+        "version": instance.version,
+        "pid": instance.pid,
+        "instanceId": instance.instance_id,
+        "socket": str(places.socket),
+        "protocolVersions": PROTOCOL_VERSIONS,
+    }
