@@ -13,5 +13,5 @@ def test_a_word_of_an_enumeration_becomes_its_member() -> None:
 
 
 def test_another_word_is_refused() -> None:
-    with pytest.raises(codec.InvalidValue, match="expected one of ask, .* got 'always'"):
+    with pytest.raises(codec.InvalidValue, match=r"expected one of ask, .* got 'always'"):
         codec.from_json("always", PermissionMode)
