@@ -1,0 +1,75 @@
+"""Where a daemon's door is: a Unix socket, or a port on loopback with its token (protocol 1, sections 1 and 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import attrs
+
+from .errors import NoDaemon
+from .places import Places
+
+UNIX_SCHEME = "ws+unix://"
+
+
+@attrs.frozen
+class UnixAddress:
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+
+@attrs.frozen
+class TcpAddress:
+    host: str
+    port: int
+    token: str = attrs.field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+Address = UnixAddress | TcpAddress
+
+
+def named(environ: Mapping[str, str]) -> Address | None:
+    """The address that the environment names: `JELMORE_SOCKET`, or `JELMORE_URL` with `JELMORE_TOKEN_FILE`.
+
+    Raises:
+        NoDaemon: what it names is no address of ours, or the token can't be read.
+    """
+    if socket := environ.get("JELMORE_SOCKET"):
+        return UnixAddress(socket)
+    if url := environ.get("JELMORE_URL"):
+        return parse(url, environ.get("JELMORE_TOKEN_FILE"))
+    return None
+
+
+def parse(url: str, token_file: str | None) -> Address:
+    """`ws+unix:///abs/control.sock:/v1` or `ws://127.0.0.1:PORT/v1`."""
+    if url.startswith(UNIX_SCHEME):
+        return UnixAddress(url.removeprefix(UNIX_SCHEME).partition(":")[0])
+    parts = urlsplit(url)
+    if parts.scheme != "ws" or parts.hostname is None or parts.port is None:
+        raise NoDaemon(f"{url!r} is no address of a daemon: ws://127.0.0.1:PORT/v1 or {UNIX_SCHEME}/PATH:/v1")
+    return TcpAddress(parts.hostname, parts.port, _token(token_file))
+
+
+def running(places: Places) -> Address | None:
+    """The address of the daemon that lives in these places; None for none, or one that is not ready yet."""
+    if not places.alive():
+        return None
+    notice = places.notice()
+    return UnixAddress(notice.socket) if notice else None
+
+
+def _token(token_file: str | None) -> str:
+    if token_file is None:
+        raise NoDaemon("JELMORE_URL needs JELMORE_TOKEN_FILE: the file with the daemon's token")
+    try:
+        return Path(token_file).read_text().strip()
+    except OSError as error:
+        raise NoDaemon(f"the token can't be read: {error}") from None

@@ -1,0 +1,258 @@
+"""The client: a connection that is mended when it breaks, and a typed method for all that a daemon can be asked."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from jelmored.domain.commands import CreateSession, FindSessions, ResolveApproval
+from jelmored.domain.ids import ApprovalId, ProviderName
+from jelmored.domain.models import ModelInfo, ProviderView
+from jelmored.domain.permissions import Approval, PermissionMode
+from jelmored.domain.prompts import Block
+from jelmored.domain.sessions import Limits, SessionView
+from jelmored.domain.status import Status
+from jelmored.wire import codec
+
+from .connection import Told
+from .finding import Finder
+from .groups import alone
+from .link import Link
+from .session import Session
+from .stream import OutputStream
+from .values import DaemonStatus, SessionPage, Welcome
+
+RECONNECT_SECONDS = 30.0
+
+
+@asynccontextmanager
+async def open_client(
+    *,
+    spawn: bool = True,
+    name: str = "jelmored.client",
+    deltas: bool = True,
+    finder: Finder | None = None,
+    reconnect_seconds: float = RECONNECT_SECONDS,
+) -> AsyncIterator[Client]:
+    """A client that is connected, or mends its connection, until the block is left.
+
+    Args:
+        spawn: start a daemon when none runs.
+        name: of the program, as the daemon's log and other clients see it.
+        deltas: False if the streaming text is of no use to you.
+        finder: where to look for the daemon; by default where the environment says.
+        reconnect_seconds: how long a lost connection is tried again before `Disconnected` is raised.
+
+    Raises:
+        NoDaemon: none runs, or none could be started.
+        Rejected: the daemon does not let us in.
+    """
+    link = Link(finder or Finder.of(os.environ, spawn=spawn), name, deltas=deltas, reconnect_seconds=reconnect_seconds)
+    with alone():
+        async with trio.open_nursery() as nursery:
+            await nursery.start(link.run)
+            yield Client(link)
+            nursery.cancel_scope.cancel()
+
+
+class Client:
+    """See `open_client`. Every method raises `RpcError` when the daemon refuses, `Disconnected` when it is gone."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    @property
+    def welcome(self) -> Welcome:
+        """What the daemon said of itself when we last connected."""
+        assert self._link.welcome is not None  # noqa: S101 – `open_client` gives no client before
+        return self._link.welcome
+
+    # The daemon
+
+    async def ping(self) -> None:
+        """Is it there? Returns if so."""
+        await self.call("ping", {})
+
+    async def status(self) -> DaemonStatus:
+        """How the daemon is."""
+        return codec.from_json(await self.call("daemon/status", {}), DaemonStatus)
+
+    async def shutdown(self, grace_seconds: float | None = None) -> None:
+        """End the daemon; it closes its sessions' runs cleanly within `grace_seconds`."""
+        params = {} if grace_seconds is None else {"graceSeconds": grace_seconds}
+        await self.call("daemon/shutdown", params, again=False)
+
+    # Providers and models
+
+    async def providers(self) -> tuple[ProviderView, ...]:
+        """All configured ones, with their health."""
+        return codec.from_json((await self.call("provider/list", {}))["providers"], tuple[ProviderView, ...])
+
+    async def provider(self, name: str) -> ProviderView:
+        return codec.from_json(await self.call("provider/get", {"name": name}), ProviderView)
+
+    async def check_provider(self, name: str) -> ProviderView:
+        """Look at it now; free of charge."""
+        return codec.from_json(await self.call("provider/check", {"name": name}), ProviderView)
+
+    async def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
+        """Those of one provider, or all."""
+        params = {} if provider is None else {"provider": provider}
+        return codec.from_json((await self.call("model/list", params))["models"], tuple[ModelInfo, ...])
+
+    # Sessions
+
+    async def create_session(
+        self,
+        cwd: str | Path,
+        prompt: str | Sequence[Block] | None = None,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        provider: str | None = None,
+        pin: bool = False,
+        model: str | None = None,
+        permission_mode: PermissionMode | None = None,
+        system_prompt: str | None = None,
+        directories: Sequence[str] = (),
+        limits: Limits | None = None,
+        exclusive: bool = False,
+        request_key: str | None = None,
+    ) -> Session:
+        """A new session, durable when this returns; its agent starts with the first prompt.
+
+        Asked again over a reconnect, there is still one (by its `request_key`, which is made if not given).
+
+        Args:
+            cwd: where the agent works.
+            prompt: the first one.
+            provider: where to begin; `pin` forbids leaving it.
+            exclusive: refuse a directory where another session works.
+        """
+        command = CreateSession(
+            cwd=_absolute(cwd),
+            prompt=prompt if prompt is None or isinstance(prompt, str) else tuple(prompt),
+            name=name,
+            title=title,
+            provider=None if provider is None else ProviderName(provider),
+            pin=pin,
+            model=model,
+            permission_mode=permission_mode,
+            system_prompt=system_prompt,
+            directories=tuple(directories),
+            limits=limits or Limits(),
+            exclusive=exclusive,
+            request_key=request_key or self.new_key(),
+        )
+        reply = await self.call("session/create", codec.to_json(command))
+        return Session(self, codec.from_json(reply, SessionView), cursor=0)
+
+    async def session(self, session_id: str) -> Session:
+        """A session that is there already; its handle's streams begin with what happens from now on."""
+        reply = await self.call("session/get", {"sessionId": session_id})
+        view = codec.from_json(reply, SessionView)
+        return Session(self, view, cursor=view.seq)
+
+    async def sessions(
+        self,
+        *,
+        status: Status | None = None,
+        provider: str | None = None,
+        cwd: str | Path | None = None,
+        include_terminated: bool = False,
+    ) -> tuple[SessionView, ...]:
+        """All that fit, latest activity first. `cwd`: those that work there."""
+        find: dict[str, Any] = codec.to_json(
+            FindSessions(
+                status=status,
+                provider=None if provider is None else ProviderName(provider),
+                cwd=None if cwd is None else _resolved(cwd),
+                include_terminated=include_terminated,
+            )
+        )
+        views: list[SessionView] = []
+        while True:
+            page = codec.from_json(await self.call("session/list", find), SessionPage)
+            views.extend(page.sessions)
+            if page.next_cursor is None:
+                return tuple(views)
+            find["cursor"] = page.next_cursor
+
+    # Approvals
+
+    async def approvals(self, session_id: str | None = None) -> tuple[Approval, ...]:
+        """The open ones, oldest first: of one session, or of all."""
+        params = {} if session_id is None else {"sessionId": session_id}
+        return codec.from_json((await self.call("approval/list", params))["approvals"], tuple[Approval, ...])
+
+    async def resolve(
+        self,
+        approval_id: ApprovalId,
+        option_id: str | None = None,
+        *,
+        answers: Mapping[str, Sequence[str]] | None = None,
+        cancelled: bool = False,
+        message: str | None = None,
+        updated_input: Mapping[str, Any] | None = None,
+        interrupt: bool = False,
+    ) -> Approval:
+        """Answer what an agent waits on: exactly one of `option_id`, `answers`, `cancelled`.
+
+        Args:
+            message: what the agent is told beside it.
+            updated_input: what the tool gets instead of what was asked.
+            interrupt: end the turn with it.
+
+        Raises:
+            RpcError: `already-resolved` when somebody was faster.
+        """
+        command = ResolveApproval(
+            approval_id=approval_id,
+            option_id=option_id,
+            answers=None if answers is None else {key: tuple(words) for key, words in answers.items()},
+            cancelled=cancelled,
+            message=message,
+            updated_input=updated_input,
+            interrupt=interrupt,
+        )
+        return codec.from_json(await self.call("approval/resolve", codec.to_json(command), again=False), Approval)
+
+    # For those who need what has no method here, and for our own parts
+
+    async def call(
+        self, method: str, params: Mapping[str, Any], *, again: bool = True, told: Told | None = None
+    ) -> Any:
+        """Any request of the protocol, as JSON's own kinds.
+
+        Args:
+            again: ask again if the connection breaks before the reply. Right for what reads, and for what counts once.
+            told: see `Connection.request`.
+        """
+        return await self._link.call(method, params, again=again, told=told)
+
+    def new_key(self) -> str:
+        """A requestKey that nobody else has."""
+        return secrets.token_urlsafe(16)
+
+    def join(self, session: Session, stream: OutputStream) -> None:
+        """What is heard of this session goes to this stream, as long as somebody holds it."""
+        self._link.hearing.join(session, stream)
+
+    def leave(self, session: Session, stream: OutputStream) -> bool:
+        """It goes to this stream no more; True if there is no other."""
+        return self._link.hearing.leave(session, stream)
+
+
+def _absolute(directory: str | Path) -> str:
+    return os.path.abspath(directory)
+
+
+def _resolved(directory: str | Path) -> str:
+    """As the daemon keeps a session's directory: with every link followed."""
+    return os.path.realpath(directory)

@@ -1,0 +1,78 @@
+"""What a caller of the client can meet: the daemon says no, it is not there, or it has gone.
+
+ClientError
+├─ RpcError        the daemon understood and refused (protocol 1, section 5)
+├─ Rejected        the daemon did not let us in
+├─ NoDaemon        none runs, or none could be started
+└─ Disconnected    it was there and has gone; what was asked may have taken effect or not
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jelmored.errors import JelmoreError
+
+
+class ClientError(JelmoreError):
+    """The root of what the client raises by itself."""
+
+
+class RpcError(ClientError):
+    """An error reply.
+
+    Args:
+        code: of JSON-RPC.
+        kind: the stable name to match on, one of `jelmored.errors.ErrorKind` or a newer daemon's.
+        message: for a person; says what to do.
+        data: the reply's whole `data`.
+    """
+
+    def __init__(self, code: int, kind: str, message: str, data: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.code = code
+        self.kind = kind
+        self.message = message
+        self.data = dict(data)
+
+    @property
+    def remedy(self) -> str | None:
+        """The one thing to do about it, where the daemon knows one."""
+        remedy = self.data.get("remedy")
+        return remedy if isinstance(remedy, str) else None
+
+    @property
+    def retryable(self) -> bool:
+        """The same request may succeed later, unchanged."""
+        return self.data.get("retryable") is True
+
+
+class Rejected(ClientError):
+    """The door stayed shut: the handshake was answered with an HTTP status (protocol 1, section 1).
+
+    Args:
+        status: of HTTP.
+        text: the daemon's line about it.
+    """
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"the daemon refused the connection: {status} {text}".rstrip())
+        self.status = status
+
+
+class NoDaemon(ClientError):
+    """No daemon runs where we looked, and none was started. The message says where, and what its log says."""
+
+
+class Disconnected(ClientError):
+    """The connection is lost.
+
+    Args:
+        reason: for a person.
+        code: of the WebSocket's close frame, None when there was none.
+    """
+
+    def __init__(self, reason: str, code: int | None = None) -> None:
+        super().__init__(reason)
+        self.code = code

@@ -1,0 +1,129 @@
+"""A session as its clients hold it: what is known of it, what may be asked of it, and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from jelmored.domain.commands import Interrupt, PromptReceipt, SendPrompt, WhenBusy
+from jelmored.domain.ids import PromptId, SessionId
+from jelmored.domain.permissions import Approval
+from jelmored.domain.prompts import Block
+from jelmored.domain.sessions import SessionView
+from jelmored.wire import codec
+
+from .outputs import read_event
+from .stream import After, OutputStream
+from .values import HistoryPage, QueuedPrompt
+
+if TYPE_CHECKING:
+    from .client import Client
+
+
+class Session:
+    """A handle; it starts and ends nothing by itself. Made by `Client`.
+
+    Every method raises `RpcError` when the daemon refuses and `Disconnected` when it is gone.
+
+    Args:
+        client: whose connection is used.
+        view: what is known of it.
+        cursor: the last event that this handle's owner knows; 0 for a session that is new to them.
+    """
+
+    def __init__(self, client: Client, view: SessionView, cursor: int) -> None:
+        self._client = client
+        self.view = view
+        """As last heard; kept up to date while a stream of it is open."""
+        self.cursor = cursor
+        """The number of the last event that a stream of this handle gave out."""
+
+    @property
+    def id(self) -> SessionId:
+        return self.view.session_id
+
+    def saw(self, seq: int) -> None:
+        """A stream of this handle gave out this event."""
+        self.cursor = max(self.cursor, seq)
+
+    async def refresh(self) -> SessionView:
+        """Ask how it is now."""
+        self.view = await self._view("session/get")
+        return self.view
+
+    async def prompt(
+        self,
+        prompt: str | Sequence[Block],
+        *,
+        when_busy: WhenBusy = WhenBusy.QUEUE,
+        request_key: str | None = None,
+    ) -> PromptReceipt:
+        """Say something to the agent. Returns when it is admitted; the answer comes as output.
+
+        Asked again over a reconnect, it still counts once (by its `request_key`, which is made if not given).
+        """
+        command = SendPrompt(
+            session_id=self.id,
+            prompt=prompt if isinstance(prompt, str) else tuple(prompt),
+            when_busy=when_busy,
+            request_key=request_key or self._client.new_key(),
+        )
+        return codec.from_json(await self._client.call("session/prompt", codec.to_json(command)), PromptReceipt)
+
+    async def interrupt(self, *, drop_queue: bool = True, expected_turn: int | None = None) -> bool:
+        """End the turn that runs; False if there was none, or another than `expected_turn`."""
+        command = Interrupt(session_id=self.id, drop_queue=drop_queue, expected_turn=expected_turn)
+        reply = await self._client.call("session/interrupt", codec.to_json(command), again=False)
+        return bool(reply["interrupted"])
+
+    async def close(self) -> SessionView:
+        """End it for good; its log stays."""
+        self.view = await self._view("session/close")
+        return self.view
+
+    async def queue(self) -> tuple[QueuedPrompt, ...]:
+        """The prompts that wait for the turn to end."""
+        return _prompts(await self._client.call("session/queue", {"sessionId": self.id}))
+
+    async def unqueue(self, prompt_id: PromptId) -> tuple[QueuedPrompt, ...]:
+        """Take a prompt out of the queue; returns those that are left."""
+        params = {"sessionId": self.id, "promptId": prompt_id}
+        return _prompts(await self._client.call("session/unqueue", params))
+
+    async def approvals(self) -> tuple[Approval, ...]:
+        """The questions that its agent waits on, oldest first."""
+        return await self._client.approvals(self.id)
+
+    async def history(self, *, after: int | None = None, before: int | None = None, limit: int = 500) -> HistoryPage:
+        """Events with `after < seq < before`: the first ones, or with `before` the last ones."""
+        bounds = {"after": after, "before": before}
+        params = {"sessionId": self.id, "limit": limit, **{key: at for key, at in bounds.items() if at is not None}}
+        page = await self._client.call("session/history", params)
+        return HistoryPage(events=tuple(read_event(event) for event in page["events"]), has_more=page["hasMore"])
+
+    def stream_output(self, after: After | None = None) -> OutputStream:
+        """Its events, and the text that streams between them.
+
+        Args:
+            after: the number of the last event that you know; "start" for all, "now" for what is still to come.
+                By default it goes on where this handle's last stream was left; for a session that this client has
+                just made that is its start.
+        """
+        return OutputStream(self, self.cursor if after is None else after)
+
+    async def subscribe(self, stream: OutputStream, params: dict[str, Any]) -> None:
+        """For `OutputStream` alone."""
+        self._client.join(self, stream)
+        await self._client.call("session/subscribe", {"sessionId": self.id, **params}, told=stream.subscribed)
+
+    async def unsubscribe(self, stream: OutputStream) -> None:
+        """For `OutputStream` alone."""
+        if self._client.leave(self, stream):
+            await self._client.call("session/unsubscribe", {"sessionId": self.id})
+
+    async def _view(self, method: str) -> SessionView:
+        return codec.from_json(await self._client.call(method, {"sessionId": self.id}), SessionView)
+
+
+def _prompts(reply: dict[str, Any]) -> tuple[QueuedPrompt, ...]:
+    return codec.from_json(reply["prompts"], tuple[QueuedPrompt, ...])
