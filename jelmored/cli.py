@@ -69,14 +69,14 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 async def _live(settings: Settings, where: places.Places) -> None:
-    from jelmored import daemon  # all that it needs is not needed to say what is wrong with the configuration
+    from jelmored.daemon import serve  # what it needs is not needed to say what is wrong with the configuration
 
     def announce(notice: Mapping[str, Any]) -> None:
         where.publish(notice)
         _ready(notice)
 
     async with where.held():
-        await daemon.serve(settings, where, announce=announce)
+        await serve(settings, where, announce=announce)
 
 
 def _ready(notice: Mapping[str, Any]) -> None:
@@ -108,7 +108,8 @@ def _told(failed: Sequence[BaseException]) -> Exit:
     for error in failed:
         for line in str(error).splitlines():
             sys.stderr.write(f"jelmored: {line}\n")
-    known = (EXITS[kind] for error in failed for kind in EXITS if isinstance(error, kind))
+    causes = (cause for error in failed for cause in _causes(error))
+    known = (EXITS[kind] for cause in causes for kind in EXITS if isinstance(cause, kind))
     return next(known, Exit.FAILED)
 
 
@@ -118,6 +119,13 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
             yield from _leaves(inner)
     else:
         yield error
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """What gave up is not what failed: that is its cause."""
+    while error is not None:
+        yield from _leaves(error)
+        error = error.__cause__
 
 
 _COMMANDS = {"serve": _serve, "check-config": _check_config}

@@ -16,7 +16,7 @@ import jelmored
 from jelmored.cli import EXITS, Exit, main
 from jelmored.config.places import Places
 from jelmored.config.settings import Settings
-from jelmored.errors import ConfigError, ErrorKind, JournalError
+from jelmored.errors import ConfigError, ErrorKind, JournalError, Stopped
 
 Announce = Callable[[Mapping[str, Any]], None]
 
@@ -42,7 +42,6 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
         module = ModuleType("jelmored.daemon")
         module.serve = function  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "jelmored.daemon", module)
-        monkeypatch.setattr(jelmored, "daemon", module, raising=False)
         monkeypatch.setattr("jelmored.logs.configure", lambda *_, **__: None)
 
     return replace
@@ -94,6 +93,15 @@ def test_a_failing_journal_has_its_own_exit_code_also_deep_in_groups(
 
     assert main(arguments) == Exit.JOURNAL
     assert capsys.readouterr().err == "jelmored: the disk is full\n"
+
+
+def test_what_gave_up_is_told_apart_by_its_cause(arguments: list[str], serve: Callable[[Any], None]) -> None:
+    async def daemon(*_: Any, **__: Any) -> None:
+        raise Stopped("the journal failed too often") from JournalError(ErrorKind.JOURNAL_FAILED, "no such schema")
+
+    serve(daemon)
+
+    assert main(arguments) == Exit.JOURNAL
 
 
 def test_a_fault_of_the_program_passes(arguments: list[str], serve: Callable[[Any], None]) -> None:
