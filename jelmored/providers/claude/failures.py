@@ -51,7 +51,7 @@ def kind_of(error: str | None, status: int | None) -> ErrorKind:
     if error is not None and error in _BY_ERROR:
         return _BY_ERROR[error]
     if status is None:
-        return ErrorKind.NETWORK
+        return ErrorKind.NETWORK if error else ErrorKind.UNAVAILABLE
     return _BY_STATUS.get(status, ErrorKind.UNAVAILABLE if status >= 500 else ErrorKind.INVALID_REQUEST)
 
 
@@ -85,7 +85,7 @@ def of_exit(code: int | None, signal: int | None, stderr: str, result: Result | 
         result: a result outside of a turn; with it a failed resume is told.
     """
     words = f"{stderr}\n{result.words if result else ''}"
-    evidence = _known(exitCode=code, signal=signal, stderr=stderr.strip() or None)
+    evidence = _known(exitCode=code, signal=signal, stderrTail=stderr.strip()[-2000:] or None)
     if "No conversation found" in words:
         return native_lost("claude has no conversation with this id in this directory", evidence)
     if "is already in use" in words:
@@ -101,8 +101,8 @@ def of_exit(code: int | None, signal: int | None, stderr: str, result: Result | 
 
 
 def native_lost(message: str, evidence: Mapping[str, Any]) -> SessionError:
-    """Claude's own memory of the session is gone: it can only begin anew. `evidence["nativeLost"]` marks it."""
-    return SessionError(ErrorKind.STATE_INVALID, message, evidence={**evidence, "nativeLost": True})
+    """Claude's own memory of the session is gone: it can only begin anew. `evidence["native_lost"]` marks it."""
+    return SessionError(ErrorKind.STATE_INVALID, message, evidence={**evidence, "native_lost": True})
 
 
 def reset_time(limit: RateLimit) -> datetime | None:

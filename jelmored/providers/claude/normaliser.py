@@ -82,10 +82,10 @@ class Normaliser:
     directory: str
     resolve: Callable[[str], str] = os.path.normpath
     now: Callable[[], datetime] = utc_now
-    asked: dict[RequestId, Mapping[str, Any]] = attrs.field(factory=dict, init=False)
-    """The whole input of each tool that waits for an answer; an allowance has to repeat it."""
     stray: Result | None = attrs.field(default=None, init=False)
     """A result outside of any turn: the CLI's word on why it can't start."""
+    _asked: dict[RequestId, Mapping[str, Any]] = attrs.field(factory=dict, init=False)
+    """The whole input of each tool that waits for an answer."""
     _control: list[Control] = attrs.field(factory=list, init=False)
     _facts: RunFacts = attrs.field(default=RunFacts(), init=False)
     _ledger: Ledger = attrs.field(factory=Ledger, init=False)
@@ -109,6 +109,10 @@ class Normaliser:
     def prompted(self) -> None:
         """A prompt is given to the agent: what comes belongs to its turn."""
         self._turns.prompted()
+
+    def answered(self, request_id: RequestId) -> Mapping[str, Any] | None:
+        """A request gets its answer: the tool's whole input, which an allowance repeats. None: nobody waits for it."""
+        return self._asked.pop(request_id, None)
 
     def taken_back(self) -> list[RunEvent]:
         """The prompt was cancelled before the agent began with it."""
@@ -139,7 +143,7 @@ class Normaliser:
             case User():
                 return self._told(message)
             case CanUseTool():
-                return self._asked(message)
+                return self._may_use(message)
             case CancelRequest():
                 return self._withdrawn(message.request_id)
             case StateChanged():
@@ -256,12 +260,12 @@ class Normaliser:
         plan = [] if part.is_error else self._plan.done(name, outcome)
         return [Draft(EventType.TOOL_RESULT, text, result), *plan, *self._tasks.tool_ended(part.tool_use_id)]
 
-    def _asked(self, message: CanUseTool) -> Iterable[RunEvent]:
-        self.asked[message.request_id] = message.request.input
+    def _may_use(self, message: CanUseTool) -> Iterable[RunEvent]:
+        self._asked[message.request_id] = message.request.input
         return [Asked(permission_request(message, self.directory, self.resolve))]
 
     def _withdrawn(self, request_id: RequestId) -> Iterable[RunEvent]:
-        return [Withdrawn(request_id)] if self.asked.pop(request_id, None) is not None else []
+        return [Withdrawn(request_id)] if self._asked.pop(request_id, None) is not None else []
 
     def _news(self, init: Init) -> Iterable[RunEvent]:
         """What is new in the state that stands at the head of each turn."""
@@ -288,8 +292,8 @@ class Normaliser:
             return list(events)
         self._tasks.turn_over()
         self._tools.clear()
-        withdrawn = [Withdrawn(request_id) for request_id in self.asked]
-        self.asked.clear()
+        withdrawn = [Withdrawn(request_id) for request_id in self._asked]
+        self._asked.clear()
         return [*withdrawn, *self._streams.finish(), *events]
 
     def _ended(self, result: Result) -> list[RunEvent]:
@@ -297,7 +301,7 @@ class Normaliser:
         if not self._turns.runs:
             self.stray = result
         over = self._verdict(result)
-        self._error = self._retry = None
+        self._error = self._retry = self._limit = None
         by_itself = result.origin is not None and result.origin.kind == "task-notification"
         return self._over(self._turns.ended(over, by_itself=by_itself))
 

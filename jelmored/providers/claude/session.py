@@ -74,7 +74,7 @@ class ClaudeSession(BaseSession):
         await self._child.write(cancel + protocol.interrupt(INTERRUPT))
 
     async def answer(self, request_id: RequestId, answer: Answer) -> None:
-        asked = self._normaliser.asked.pop(request_id, None)
+        asked = self._normaliser.answered(request_id)
         if asked is None:
             return
         if answer.verdict is Verdict.ALLOW:

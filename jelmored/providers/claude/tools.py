@@ -46,12 +46,13 @@ _SUBJECTS = (
     "pattern",
     "url",
     "query",
-    "description",
     "subject",
+    "description",
     "skill",
     "name",
     "path",
     "plan",
+    "taskId",
 )
 """The keys of an input that tell best what a tool works on, best first."""
 

@@ -1,0 +1,133 @@
+"""Captures of the real CLI (2.1.197) through the normaliser, and the events that are to come of them.
+
+A capture has one JSON object a line: `dir` (`in`: to the CLI, `out`: from it, `err`: its stderr, `note`), `t` in
+seconds, `msg`. After a change that is meant, write the golden lists anew and read what changed in them:
+
+    python -m tests.providers.claude.replay && git diff tests/providers/claude/golden
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from jelmored.providers.base import RunEvent
+from jelmored.providers.claude.normaliser import Normaliser
+from jelmored.providers.claude.reading import load
+
+HERE = Path(__file__).parent
+CAPTURES = {path.stem: path for path in sorted((HERE / "captures").glob("*.jsonl"))}
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+GOLDEN = (
+    "background_task_states",
+    "basic",
+    "budget_then_more",
+    "compact_clear",
+    "cwd_in_turn",
+    "edits",
+    "eof_permission_pending",
+    "eof_with_background_task",
+    "interrupt_during_hang",
+    "interrupt_during_retry",
+    "interrupt_thinking",
+    "kill9_mid_tool",
+    "max_budget",
+    "max_turns",
+    "message_while_permission_pending",
+    "multimodal",
+    "not_logged_in",
+    "permissions",
+    "rate_limit_oauth",
+    "session_state_events",
+    "slash_context",
+    "stop_interrupt_then_eof",
+    "stop_refusal",
+    "subagent",
+    "turns_steer_interrupt",
+    "two_queued",
+    "worktree_cwd",
+    *(name for name in CAPTURES if name.startswith(("err_", "resume_"))),
+)
+
+
+def lines(name: str) -> Iterator[tuple[str, bytes]]:
+    """The traffic of a capture: direction and line."""
+    for line in CAPTURES[name].read_text().splitlines():
+        entry = json.loads(line)
+        message = entry["msg"]
+        raw = isinstance(message, dict) and set(message) == {"_raw"}
+        text = message["_raw"] if raw else json.dumps(message)
+        yield entry["dir"], text.encode()
+
+
+def output(name: str) -> list[bytes]:
+    """What the CLI wrote."""
+    return [line for direction, line in lines(name) if direction == "out"]
+
+
+def replay(name: str) -> list[RunEvent]:
+    """All run events of a capture."""
+    normaliser = Normaliser("/home/user/project", now=lambda: NOW)
+    events: list[RunEvent] = []
+    for direction, line in lines(name):
+        if direction == "out":
+            events.extend(normaliser.feed([line]))
+        elif direction == "in":
+            _tell(normaliser, load(line))
+    return events
+
+
+def _tell(normaliser: Normaliser, message: Any) -> None:
+    match message:
+        case {"type": "user"}:
+            normaliser.prompted()
+        case {"type": "control_response", "response": {"request_id": request_id}}:
+            normaliser.answered(request_id)
+
+
+def readable(event: RunEvent) -> dict[str, Any]:
+    """An event as JSON for people: what has its default is left away, long texts are cut."""
+    return {"is": type(event).__name__, **_fields(event)}
+
+
+def golden(name: str) -> Path:
+    return HERE / "golden" / f"{name}.json"
+
+
+def as_golden(events: list[RunEvent]) -> str:
+    return json.dumps([readable(event) for event in events], indent=1, ensure_ascii=False) + "\n"
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    shown = {}
+    for field in attrs.fields(type(value)):
+        found = getattr(value, field.name)
+        if found == field.default or found in (None, (), {}):
+            continue
+        shown[field.name] = len(found) if field.name == "commands" else _plain(found)
+    return shown
+
+
+def _plain(value: Any) -> Any:
+    if attrs.has(type(value)):
+        return _fields(value)
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str) and len(value) > 400:
+        return f"{value[:200]}… ({len(value)} characters)"
+    return value
+
+
+if __name__ == "__main__":
+    for capture in GOLDEN:
+        golden(capture).write_text(as_golden(replay(capture)))
