@@ -41,8 +41,9 @@ from jelmored.wire import codec, jsonrpc
 from .attachments import examine, inflate
 from .hub import EventFrame, Feed
 from .messages import Admit, Close, Cut, KeyClaim, Resolve, Unqueue
+from .queue import Queued
 from .router import choose
-from .session import Queued, Session, World
+from .session import Session, World
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

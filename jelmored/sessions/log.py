@@ -107,7 +107,7 @@ class SessionLog:
         payload = jsonrpc.notification("session/delta", codec.encode(params))
         self._frames.append(DeltaFrame(payload, delta.item_id, delta.kind, delta.text, delta.parent_tool_use_id))
 
-    def void_item(self, item_id: ItemId, reason: str) -> None:
+    def void(self, item_id: ItemId, reason: str) -> None:
         """What streamed of an item is void."""
         self.open_items.close(item_id)
         params = {"sessionId": self._feed.session_id, "itemId": item_id, "reason": reason}

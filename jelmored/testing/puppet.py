@@ -119,7 +119,7 @@ class PuppetSession(BaseSession):
 
 
 class PuppetProvider(BaseProvider):
-    """Opens puppets. `facts`: what they say of themselves when they start; a `ProviderError` in it is raised instead."""
+    """Opens puppets. `facts`: what they say of themselves when they start; a `ProviderError` there is raised."""
 
     def __init__(self, name: str = "puppet") -> None:
         self.name = ProviderName(name)

@@ -1,0 +1,114 @@
+"""The turn in hand, and its end: what is recorded when it is over, in the order of protocol 1, section 4."""
+
+from __future__ import annotations
+
+import attrs
+import trio
+
+from jelmored.domain.events import (
+    DeltaKind,
+    Draft,
+    ErrorNote,
+    EventType,
+    OpenItem,
+    Said,
+    TurnCause,
+    TurnEnded,
+    TurnReason,
+    UsageNote,
+)
+from jelmored.domain.failures import Failure, RunClass
+from jelmored.domain.prompts import Prompt
+from jelmored.domain.usage import Usage
+from jelmored.providers.base import TurnOver
+
+from .chronicle import Chronicle
+
+
+@attrs.define
+class Turn:
+    """The turn in hand.
+
+    Args:
+        prompt: None for a turn that nobody prompted.
+        started: Trio's time.
+        said: the agent was given the prompt.
+        interrupted: a client asked for its end.
+        side_effects: a tool was used that may have changed something.
+    """
+
+    number: int
+    prompt: Prompt | None
+    started: float
+    said: bool = False
+    interrupted: bool = False
+    side_effects: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return trio.current_time() - self.started
+
+
+def record_end(chronicle: Chronicle, over: TurnOver, cause: TurnCause | None, seconds: float) -> None:
+    """Everything that the end of a turn records, but the change of status."""
+    close_items(chronicle, "the turn ended")
+    error = _record_failure(chronicle, over.failure)
+    if over.usage is not None:
+        _record_usage(chronicle, over.usage)
+    note = TurnEnded(reason=over.reason, cause=cause, error=error, duration_ms=int(seconds * 1000))
+    chronicle.record(Draft(EventType.TURN_ENDED, over.reason, note))
+
+
+def close_items(chronicle: Chronicle, reason: str) -> None:
+    """What still streams is closed with what there is of it."""
+    for item in chronicle.log.open_items.snapshot():
+        close_item(chronicle, item, reason)
+
+
+def close_item(chronicle: Chronicle, item: OpenItem, reason: str) -> None:
+    if item.kind is DeltaKind.TOOL_OUTPUT or not item.text:
+        chronicle.log.void(item.item_id, reason)
+        return
+    kind = EventType.ASSISTANT if item.kind is DeltaKind.TEXT else EventType.THINKING
+    said = Said(item_id=item.item_id, parent_tool_use_id=item.parent_tool_use_id, partial=True)
+    chronicle.record(Draft(kind, item.text, said))
+
+
+def void_items(chronicle: Chronicle, reason: str) -> None:
+    """What streamed is void: the agent does its answer over."""
+    for item in chronicle.log.open_items.snapshot():
+        chronicle.log.void(item.item_id, reason)
+
+
+def failed(failure: Failure, cause: TurnCause | None = None) -> TurnOver:
+    return TurnOver(reason=TurnReason.FAILED, cause=cause, failure=failure)
+
+
+def holds_queue(over: TurnOver, cause: TurnCause | None) -> bool:
+    """What waits is not thrown at a provider that just failed, nor at a daemon that stops; the next prompt does."""
+    if cause is TurnCause.DAEMON_RESTART:
+        return True
+    return over.failure is not None and over.failure.cls is not RunClass.REQUEST
+
+
+def _record_failure(chronicle: Chronicle, failure: Failure | None) -> ErrorNote | None:
+    if failure is None:
+        return None
+    note = ErrorNote(kind=failure.kind, retryable=failure.retryable, remedy=failure.remedy, retry_at=failure.retry_at)
+    chronicle.record(Draft(EventType.ERROR, failure.message, note))
+    return note
+
+
+def _record_usage(chronicle: Chronicle, usage: UsageNote) -> None:
+    line = f"{usage.input_tokens} in, {usage.output_tokens} out, ${usage.cost_usd:.4f} ({usage.model})"
+    chronicle.record(Draft(EventType.USAGE, line, usage))
+    taken = Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cost_usd=usage.cost_usd,
+        notional=bool(usage.notional),
+    )
+    chronicle.know(usage=chronicle.facts.usage + taken)
