@@ -10,6 +10,8 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn
 
+from . import secrets
+
 
 @attrs.frozen
 class Between:
@@ -52,8 +54,9 @@ class Unexpected(ValueError):
 def converter() -> cattrs.Converter:
     """Structures settings: strictly, and with a word for the reader in each refusal."""
     made = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
-    for kind in (str, int, float, bool):
+    for kind in (int, float, bool):
         made.register_structure_hook(kind, _exactly(kind))
+    made.register_structure_hook(str, _string)
     made.register_structure_hook_func(_origin_is(Annotated), _bounded)
     made.register_structure_hook(enum.StrEnum, _one_of)  # or the hook of str, its base, would let any word through
     made.register_structure_hook_func(_origin_is(tuple), _array(made))
@@ -85,6 +88,17 @@ def _exactly(kind: type) -> Callable[[Any, Any], Any]:
         return value
 
     return check
+
+
+def _string(value: Any, _: Any) -> str:
+    if isinstance(value, dict):
+        try:
+            return secrets.fetched(value)
+        except ValueError as error:
+            raise Unexpected(str(error)) from error
+    if not isinstance(value, str):
+        raise _expected("a string", value)
+    return value
 
 
 def _bounded(value: Any, hint: Any) -> Any:

@@ -27,7 +27,7 @@ class ClaudeSettings:
     max_retries: CountOrNone = 2
     permission_mode: PermissionMode = PermissionMode.ASK
     setting_sources: tuple[str, ...] = ("user",)
-    environment: Mapping[str, str] = attrs.field(factory=dict)
+    environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen(kw_only=True)

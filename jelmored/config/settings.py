@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -13,6 +13,7 @@ from jelmored.domain.ids import ProviderName
 
 from .checks import Count, SecondsOrNone
 from .providers import ClaudeSettings, DemoSettings
+from .secrets import Secret
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|AUTH|CREDENTIAL", re.IGNORECASE)
 
@@ -76,8 +77,12 @@ class Settings:
     providers: Mapping[ProviderName, ProviderEntry] = attrs.field(factory=built_in)
 
     def secrets(self) -> frozenset[str]:
-        """The values of providers' environments whose names say that they are secret; no log may show them."""
-        environments = (getattr(entry.settings, "environment", {}) for entry in self.providers.values())
-        return frozenset(
-            value for environment in environments for name, value in environment.items() if _SECRET.search(name)
-        )
+        """What was given as a secret, and what is called one in a provider's environment; no log may show it."""
+        return frozenset(secret for entry in self.providers.values() for secret in _secrets(entry.settings))
+
+
+def _secrets(settings: Any) -> Iterator[str]:
+    values = [getattr(settings, field.name) for field in attrs.fields(type(settings))]
+    yield from (value for value in values if isinstance(value, Secret))
+    environment = getattr(settings, "environment", {})
+    yield from (value for name, value in environment.items() if isinstance(value, Secret) or _SECRET.search(name))

@@ -1,0 +1,68 @@
+"""Secrets by what points at them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jelmored.config.loading import load
+from jelmored.config.settings import Settings
+from jelmored.domain.ids import ProviderName
+from jelmored.errors import ConfigError
+
+
+def _load(tmp_path: Path, pointer: str) -> Settings:
+    (tmp_path / "c.toml").write_text(f"[providers.claude]\nenvironment = {{ VALUE = {pointer} }}\n")
+    return load([tmp_path / "c.toml"])
+
+
+def _value(settings: Settings) -> str:
+    value: str = settings.providers[ProviderName("claude")].settings.environment["VALUE"]
+    return value
+
+
+def test_of_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-1")
+
+    assert _value(_load(tmp_path, '{ env = "MY_KEY" }')) == "sk-1"
+
+
+def test_of_a_file_without_its_last_newline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "key").write_text("sk-1\n")
+
+    assert _value(_load(tmp_path, '{ file = "~/key" }')) == "sk-1"
+
+
+def test_of_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "key").write_text("sk-1")
+
+    assert _value(_load(tmp_path, '{ credential = "key" }')) == "sk-1"
+
+
+@pytest.mark.parametrize(
+    ("pointer", "reason"),
+    [
+        ('{ env = "NOT_THERE" }', "the environment variable NOT_THERE is not set"),
+        ('{ file = "/not/there" }', "/not/there can't be read: No such file or directory"),
+        ('{ credential = "x" }', "there are no credentials"),
+        ('{ env = "A", file = "B" }', "expected a string, or one of"),
+        ('{ vault = "x" }', "expected a string, or one of"),
+    ],
+)
+def test_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pointer: str, reason: str) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, pointer)
+    assert f"c.toml:2: providers.claude.environment.VALUE: {reason}" in caught.value.faults[0]
+
+
+def test_it_is_known_as_a_secret_and_does_not_show_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-1")
+    settings = _load(tmp_path, '{ env = "MY_KEY" }')
+
+    assert settings.secrets() == {"sk-1"}
+    assert repr(_value(settings)) == "[secret]"
