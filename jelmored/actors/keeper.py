@@ -78,14 +78,17 @@ class Keeper:
             self._starter.started(value)
 
     def note_stopping(self) -> None:
-        """Somebody has told it to stop."""
+        """It is to be cancelled soon."""
         if not self._gone.is_set():
             self._state = State.STOPPING
 
-    async def stop(self) -> None:
-        """Cancel the child, and wait until it is gone."""
+    def cancel(self) -> None:
+        """Stop the child; `run` returns when it has cleaned up."""
         self.note_stopping()
         self._scope.cancel()
+
+    async def wait_gone(self) -> None:
+        """Wait for its end for good."""
         await self._gone.wait()
 
     def statistics(self) -> ChildStatistics:

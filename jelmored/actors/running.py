@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from functools import partial
 from typing import Protocol
 
 import attrs
@@ -111,20 +110,37 @@ async def open_plain_nursery() -> AsyncIterator[trio.Nursery]:
 
 @asynccontextmanager
 async def _beside(service: Service, stop: Stop) -> AsyncIterator[None]:
-    scope = trio.CancelScope()
+    scope = trio.CancelScope(shield=True)  # it has no deadline of its own: it ends with the body
+    up = _Up()
     async with open_plain_nursery() as nursery:
         try:
-            await nursery.start(partial(_serve, service, stop, scope))
-            scope.shield = True  # it has no deadline of its own: it ends with the body
+            nursery.start_soon(_serve, service, stop, scope, up)
+            await up.wait()
             yield
         finally:
             stop.begin()
             scope.cancel()
 
 
-async def _serve(
-    service: Service, stop: Stop, scope: trio.CancelScope, *, task_status: trio.TaskStatus[object]
-) -> None:
+async def _serve(service: Service, stop: Stop, scope: trio.CancelScope, up: _Up) -> None:
     STOPS.set((*STOPS.get(), stop))
     with scope:
-        await service(task_status=task_status)
+        await service(task_status=up)
+        if not up.is_set() and not scope.cancel_called:
+            raise RuntimeError(f"{service} returned before it was up")
+
+
+@attrs.frozen(eq=False)
+class _Up:
+    """The `task_status` of a service. `Nursery.start` would not do: cancelled, it waits without starting our clock."""
+
+    _event: trio.Event = attrs.field(factory=trio.Event)
+
+    def started(self, value: object = None) -> None:
+        self._event.set()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        await self._event.wait()

@@ -7,7 +7,7 @@ its supervisor's own `run` fails with `RestartLimitReached`, and whoever runs th
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import trio
 
@@ -74,7 +74,8 @@ class Supervisor:
         self._on_event = on_event
         self._rng = rng or random.Random()
         self._deadline = deadline
-        self._keepers: dict[str, Keeper] = {}
+        self._fixed: dict[str, Keeper] = {}
+        self._added: dict[str, Keeper] = {}
         self._nursery: trio.Nursery | None = None
         self._stops: tuple[Stop, ...] = ()
 
@@ -84,8 +85,8 @@ class Supervisor:
         Raises:
             RestartLimitReached: a child reached a limit; the others have been stopped.
         """
-        self._keepers = {child.name: self._keeper(child) for child in self._children}
-        runs = [keeper.run for keeper in self._keepers.values()]
+        self._fixed = {child.name: self._keeper(child) for child in self._children}
+        runs = [keeper.run for keeper in self._fixed.values()]
         async with running_in_order(runs, deadline=self._deadline), open_plain_nursery() as nursery:
             self._nursery, self._stops = nursery, STOPS.get()
             task_status.started()
@@ -109,17 +110,22 @@ class Supervisor:
             raise Stopped(f"{self.name} does not run")
         if child.name in self._keepers:
             raise ValueError(f"{self.name} has a child {child.name!r} already")
-        keeper = self._keepers[child.name] = self._keeper(child)
+        keeper = self._added[child.name] = self._keeper(child)
         await self._nursery.start(self._adopt, child.name, keeper)
 
     async def stop_child(self, name: str) -> None:
         """Cancel a child and wait until it is gone, for as long as it cleans up. If there is none, nothing."""
         if keeper := self._keepers.get(name):
-            await keeper.stop()
+            keeper.cancel()
+            await keeper.wait_gone()
 
     def statistics(self) -> SupervisorStatistics:
         """A snapshot, for status and tests."""
         return SupervisorStatistics(self.name, tuple(keeper.statistics() for keeper in self._keepers.values()))
+
+    @property
+    def _keepers(self) -> Mapping[str, Keeper]:
+        return self._fixed | self._added
 
     def _keeper(self, child: Child) -> Keeper:
         return Keeper(self.name, child, History(self._policy, self._rng), self._on_event)
@@ -129,9 +135,11 @@ class Supervisor:
         try:
             await keeper.run(task_status=task_status)
         finally:
-            del self._keepers[name]
+            del self._added[name]
 
     def _stopping(self) -> None:
         self._nursery = None
-        for keeper in self._keepers.values():
+        for keeper in self._fixed.values():
             keeper.note_stopping()
+        for keeper in self._added.values():
+            keeper.cancel()  # the nursery would not: one that is not up yet is not in it, and holds it open

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jelmored.actors.running import Service, grace, open_plain_nursery, running, running_in_order
@@ -105,6 +105,15 @@ async def test_a_service_that_returns_does_not_end_the_body(autojump_clock: trio
         await trio.sleep(1)
 
 
+async def test_a_service_that_returns_before_it_is_up_is_wrong() -> None:
+    async def forgets(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        pass
+
+    with pytest.raises(RuntimeError, match="before it was up"):
+        async with running(forgets):
+            pytest.fail("the body began")
+
+
 async def test_the_error_of_the_body_comes_out_as_it_is() -> None:
     log = Log()
     with pytest.raises(KeyError):
@@ -147,6 +156,19 @@ async def test_a_grace_that_began_before_the_stop_is_bounded_too(autojump_clock:
     assert trio.current_time() == 6
 
 
+async def test_the_deadline_holds_for_a_service_that_was_cancelled_while_it_started(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def starting(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        with grace(100):
+            await trio.sleep(100)
+
+    with trio.move_on_after(1):
+        async with running(starting, deadline=5):
+            pytest.fail("the body began")
+    assert trio.current_time() == 6
+
+
 async def test_the_nearest_deadline_of_nested_stops_counts(autojump_clock: trio.testing.MockClock) -> None:
     log = Log()
 
@@ -172,6 +194,7 @@ async def test_without_a_stop_a_grace_has_its_own_seconds(autojump_clock: trio.t
 clean_ups = st.lists(st.floats(min_value=0, max_value=30), min_size=1, max_size=6)
 
 
+@settings(deadline=None)
 @given(clean_ups, st.floats(min_value=0.1, max_value=60))
 def test_a_stop_takes_no_longer_than_its_deadline_nor_than_the_graces_together(
     clean_ups: list[float], deadline: float
