@@ -13,6 +13,7 @@ import attrs
 
 from jelmored.domain.ids import SessionId
 from jelmored.journal.base import KEY_AGE, Batch, StoredKey, StoredPrompt
+from jelmored.journal.heads import Log
 
 DAEMON_WIDE = ""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,15 +36,6 @@ def from_microseconds(number: int) -> datetime:
 def key_owner(session_id: SessionId | None) -> str:
     """Whose a requestKey is, as it stands in the table."""
     return DAEMON_WIDE if session_id is None else session_id
-
-
-@attrs.define
-class Log:
-    """A session's row in the database, and the head of its log."""
-
-    row: int
-    session_id: SessionId
-    head: int = 0
 
 
 @attrs.define

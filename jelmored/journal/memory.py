@@ -120,7 +120,7 @@ class MemoryJournal:
         """See `Journal.session`."""
         await self._enter()
         log = self._logs.get(session_id)
-        return log and log.stored(session_id)
+        return None if log is None else log.stored(session_id)
 
     async def key(self, session_id: SessionId | None, key: str) -> StoredKey | None:
         """See `Journal.key`."""

@@ -33,7 +33,10 @@ LAST_EVENTS = EVENTS + "ORDER BY seq DESC LIMIT ?"
 SESSIONS = (
     "SELECT id, session_id, head, facts, body FROM sessions LEFT JOIN open_items ON session = id {where} ORDER BY id"
 )
-QUEUES = "SELECT session, prompt_id, body FROM prompts JOIN sessions ON id = session {where} ORDER BY session, place"
+QUEUES = """
+    SELECT session, prompt_id, body
+    FROM prompts JOIN sessions ON id = session {where} ORDER BY session, place
+"""
 
 
 class Reader:

@@ -82,13 +82,10 @@ def opened(
         sqlite3.Error, OSError: the engine's own.
     """
     path.touch(mode=0o600)
-    _refuse_foreign(path, newest=len(migrations))
-    stopped_cleanly = size_of(wal_of(path)) == 0
+    _inspect(path, newest=len(migrations))
     connection = connect(path, writable=True)
     try:
         _set_up(connection, synchronous)
-        if not stopped_cleanly:
-            _check(connection, path)
         _migrate(connection, path, migrations)
     except BaseException:
         connection.close()
@@ -96,18 +93,30 @@ def opened(
     return connection
 
 
-def _refuse_foreign(path: Path, newest: int) -> None:
-    # Read-only: a read-write connection would work off what another program left in its write-ahead log.
+def _inspect(path: Path, newest: int) -> None:
+    # Read-only: a connection that may write works off the write-ahead log, at the latest when it is closed.
+    stopped_cleanly = size_of(wal_of(path)) == 0
     with closing(connect(path, writable=False)) as connection:
-        application = _number(connection, "PRAGMA application_id")
-        version = _number(connection, "PRAGMA user_version")
-        tables = _number(connection, "SELECT count(*) FROM sqlite_schema")
+        _refuse_foreign(connection, path, newest)
+        if not stopped_cleanly:
+            _refuse_damaged(connection, path)
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: Path, newest: int) -> None:
+    application = _number(connection, "PRAGMA application_id")
+    version = _number(connection, "PRAGMA user_version")
+    tables = _number(connection, "SELECT count(*) FROM sqlite_schema")
     if application != APPLICATION_ID and (application or version or tables):
         raise JournalError(ErrorKind.JOURNAL_FAILED, f"{path} is another program's file: move it away")
     if version > newest:
-        message = (
-            f"{path} has schema {version}, this jelmored knows {newest}: upgrade, or choose another state directory"
-        )
+        message = f"{path} has schema {version}, this jelmored knows {newest}: upgrade, or use another state directory"
+        raise JournalError(ErrorKind.JOURNAL_FAILED, message)
+
+
+def _refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        message = f"the journal {path} is damaged ({verdict}): keep a copy of it, then move it away or restore a backup"
         raise JournalError(ErrorKind.JOURNAL_FAILED, message)
 
 
@@ -117,13 +126,6 @@ def _set_up(connection: sqlite3.Connection, synchronous: Synchronous) -> None:
         raise sqlite3.OperationalError(f"its file system can't do write-ahead logging (journal mode {mode})")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        message = f"the journal {path} is damaged ({verdict}): keep a copy of it, then move it away or restore a backup"
-        raise JournalError(ErrorKind.JOURNAL_FAILED, message)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> None:

@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 
-from jelmored.domain.ids import SessionId
 from jelmored.errors import JournalError
 from jelmored.journal.backlog import Write
-from jelmored.journal.changes import Changes, Log, store
+from jelmored.journal.changes import Changes, store
 from jelmored.journal.engine import size_of, told, transaction, wal_of
+from jelmored.journal.heads import Logs
 from jelmored.journal.lock import locked
 from jelmored.journal.schema import Synchronous, opened
 from jelmored.journal.sequence import follow
@@ -46,8 +46,7 @@ class Writer:
         self._connection = connection
         self._resources = resources
         self._now = now
-        self._logs: dict[SessionId, Log] = {}
-        self._next_row: int | None = None
+        self._logs = Logs(connection)
         self._wal_limit = WAL_BYTES
 
     @classmethod
@@ -65,7 +64,7 @@ class Writer:
 
     def serve(self, inbox: Inbox, settled: Callable[[Sequence[Write]], None]) -> None:
         """Write what comes until None does, then close. While one group is written the next one gathers."""
-        with self._resources:
+        with contextlib.closing(self):
             for group in _groups(inbox):
                 self.write(group)
                 too_long = self._wal_is_too_long()  # asked first: once the loop goes on, the interpreter is its own
@@ -73,13 +72,18 @@ class Writer:
                 if too_long:
                     self._shrink_wal()
 
+    def close(self) -> None:
+        """Close the file and give the directory up."""
+        self._resources.close()
+
     def write(self, writes: Sequence[Write]) -> None:
         """Make all of them durable in one transaction; each one that fails has its `error` afterwards."""
         try:
             with told(self._path), transaction(self._connection):
                 store(self._connection, self._changes(writes), self._now)
         except JournalError as error:
-            self._forget()
+            self.healthy = False
+            self._logs.forget()
             for write in writes:
                 write.fail(error)
         else:
@@ -96,32 +100,9 @@ class Writer:
 
     def _admit(self, write: Write, changes: Changes) -> None:
         for batch in write.batches:
-            log = self._log(batch.session_id)
+            log = self._logs.of(batch.session_id)
             log.head = follow(batch, log.head)
             changes.add(log, batch)
-
-    def _log(self, session_id: SessionId) -> Log:
-        log = self._logs.get(session_id)
-        if log is None:
-            log = self._logs[session_id] = self._find(session_id) or Log(self._new_row(), session_id)
-        return log
-
-    def _find(self, session_id: SessionId) -> Log | None:
-        found = self._connection.execute("SELECT id, head FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
-        return Log(found[0], session_id, found[1]) if found else None
-
-    def _new_row(self) -> int:
-        if self._next_row is None:
-            (self._next_row,) = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM sessions").fetchone()
-        row = self._next_row
-        self._next_row += 1
-        return row
-
-    def _forget(self) -> None:
-        """What was rolled back is not there; the file knows what is."""
-        self.healthy = False
-        self._logs.clear()
-        self._next_row = None
 
     def _wal_is_too_long(self) -> bool:
         return size_of(self._wal) > self._wal_limit

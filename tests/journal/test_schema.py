@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from jelmored.errors import ErrorKind, JournalError
+from jelmored.journal.engine import wal_of
+from jelmored.journal.schema import MIGRATIONS, Synchronous, opened
+
+SECOND = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN colour TEXT", "UPDATE sessions SET colour = 'blue'"))
+BROKEN = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN colour TEXT", "UPDATE nothing SET colour = 'blue'"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+def _version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _keep_a_session(path: Path) -> None:
+    with closing(opened(path)) as connection:
+        connection.execute("INSERT INTO sessions (id, session_id, head) VALUES (1, 'ses_one', 7)")
+
+
+@pytest.mark.parametrize(("synchronous", "level"), [("full", 2), ("normal", 1)])
+def test_a_connection_is_set_up_as_promised(path: Path, synchronous: Synchronous, level: int) -> None:
+    with closing(opened(path, synchronous)) as connection:
+        names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "application_id", "user_version")
+        values = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+    assert values == ["wal", level, 1, 5000, 0x6A6C6D72, len(MIGRATIONS)]
+
+
+def test_a_new_schema_comes_with_a_backup_of_the_old_one(path: Path) -> None:
+    _keep_a_session(path)
+    with closing(opened(path, migrations=SECOND)) as connection:
+        assert connection.execute("SELECT session_id, head, colour FROM sessions").fetchall() == [
+            ("ses_one", 7, "blue")
+        ]
+    assert _version(path) == 2
+    backup = path.with_name("journal.db.schema-1.backup")
+    assert _version(backup) == 1
+    assert backup.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(backup)) as connection:
+        assert connection.execute("SELECT session_id, head FROM sessions").fetchall() == [("ses_one", 7)]
+
+
+def test_a_migration_that_fails_leaves_the_old_schema(path: Path) -> None:
+    _keep_a_session(path)
+    with pytest.raises(sqlite3.OperationalError):
+        opened(path, migrations=BROKEN)
+    assert _version(path) == 1
+    with closing(opened(path)) as connection:
+        assert connection.execute("SELECT * FROM sessions").fetchall() == [(1, "ses_one", 7, None)]
+
+
+def test_a_first_start_makes_no_backup(path: Path) -> None:
+    opened(path, migrations=SECOND).close()
+    assert [file.name for file in path.parent.iterdir()] == ["journal.db"]
+
+
+def _files(path: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in (path, wal_of(path))}
+
+
+def test_a_newer_schema_is_refused_and_not_touched(path: Path) -> None:
+    # Its process was killed: the newer version stands in the write-ahead log only.
+    live = opened(path, migrations=SECOND)
+    before = _files(path)
+    live.close()
+    for name, content in before.items():
+        path.with_name(name).write_bytes(content)
+    with pytest.raises(JournalError, match="has schema 2, this jelmored knows 1") as caught:
+        opened(path)
+    assert caught.value.kind is ErrorKind.JOURNAL_FAILED
+    assert _files(path) == before
+
+
+def test_another_programs_database_is_refused_and_not_touched(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match="another program's"):
+        opened(path)
+    assert path.read_bytes() == before
+
+
+def test_what_is_no_database_is_refused_and_not_touched(path: Path) -> None:
+    path.write_text("my notes\n" * 100)
+    with pytest.raises(sqlite3.DatabaseError):
+        opened(path)
+    assert path.read_text() == "my notes\n" * 100

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from jelmored.errors import ErrorKind
+from jelmored.journal import reader, writer
+from jelmored.journal.backlog import Write
+from jelmored.journal.base import Attachment, Batch
+from jelmored.journal.engine import size_of, wal_of
+from jelmored.journal.schema import opened
+from jelmored.journal.writer import Inbox, Writer
+from tests.journal.contract import ONE, TWO, Clock, batch, entries, seqs
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+def connection(path: Path) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(opened(path)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def subject(path: Path, connection: sqlite3.Connection) -> Writer:
+    return Writer(path, connection, contextlib.ExitStack(), Clock())
+
+
+def _write(to: Writer, *batches: Batch) -> ErrorKind | None:
+    write = Write(batches, 0, 0.0)
+    to.write([write])
+    return None if write.error is None else write.error.kind
+
+
+def _kept(path: Path) -> list[int]:
+    with contextlib.closing(reader.Reader(path)) as lent:
+        return seqs(lent.run(lambda file: reader.page(file, ONE, 0, None, 500, 10**9)).entries)
+
+
+def test_a_full_disk_is_told_as_one_and_heals(path: Path, connection: sqlite3.Connection, subject: Writer) -> None:
+    assert _write(subject, batch(1, 2)) is None
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    large = Batch(session_id=ONE, events=entries(3, 4, 100_000))
+    assert (_write(subject, batch(1, 1, TWO), large), subject.healthy) == (ErrorKind.JOURNAL_FULL, False)
+    assert _kept(path) == [1, 2]
+    connection.execute(f"PRAGMA max_page_count = {pages + 1000}")
+    assert (_write(subject, batch(1, 1, TWO), large), subject.healthy) == (None, True)
+    assert _kept(path) == [1, 2, 3, 4]
+
+
+def test_a_disk_that_became_read_only_fails_writes_only(
+    path: Path, connection: sqlite3.Connection, subject: Writer
+) -> None:
+    assert _write(subject, batch(1, 2)) is None
+    connection.execute("PRAGMA query_only = ON")
+    assert _write(subject, batch(3, 3)) is ErrorKind.JOURNAL_FAILED
+    assert _kept(path) == [1, 2]
+    connection.execute("PRAGMA query_only = OFF")
+    assert _write(subject, batch(3, 3)) is None
+    assert _kept(path) == [1, 2, 3]
+
+
+def test_a_session_that_was_rolled_back_leaves_its_row_to_the_next(
+    connection: sqlite3.Connection, subject: Writer
+) -> None:
+    connection.execute("PRAGMA query_only = ON")
+    assert _write(subject, batch(1, 1, TWO)) is ErrorKind.JOURNAL_FAILED
+    connection.execute("PRAGMA query_only = OFF")
+    assert _write(subject, batch(1, 1, ONE), batch(1, 1, TWO)) is None
+    assert connection.execute("SELECT id, session_id, head FROM sessions").fetchall() == [(1, ONE, 1), (2, TWO, 1)]
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 63, 64, 65, 200])
+def test_every_row_of_a_group_is_written_whatever_its_size(
+    connection: sqlite3.Connection, subject: Writer, count: int
+) -> None:
+    attachments = tuple(Attachment(f"{number:064x}", b"x") for number in range(count))
+    assert _write(subject, Batch(session_id=ONE, events=entries(1, count), attachments=attachments)) is None
+    assert connection.execute("SELECT count(*), max(seq) FROM events").fetchone() == (count, count)
+    assert connection.execute("SELECT count(*) FROM attachments").fetchone() == (count,)
+
+
+def _serve(subject: Writer, appends: range) -> list[bool]:
+    """Let it write one group after the other, and tell which ones were acknowledged."""
+    inbox: Inbox = Inbox()
+    acknowledged: list[bool] = []
+
+    def settled(writes: Sequence[Write]) -> None:
+        acknowledged.extend(write.error is None for write in writes)
+        inbox.put(Write([batch(following, following)], 0, 0.0) if (following := next(rest, 0)) else None)
+
+    rest = iter(appends)
+    inbox.put(Write([batch(first := next(rest), first)], 0, 0.0))
+    subject.serve(inbox, settled)
+    return acknowledged
+
+
+@pytest.fixture
+def short_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "WAL_BYTES", 200_000)
+
+
+@pytest.mark.usefixtures("short_log")
+def test_the_write_ahead_log_is_cut_when_it_has_grown_too_long(path: Path, connection: sqlite3.Connection) -> None:
+    subject = Writer(path, connection, contextlib.ExitStack(), Clock())
+    assert all(_serve(subject, range(1, 101)))
+    assert size_of(wal_of(path)) < 220_000
+    assert _kept(path) == list(range(1, 101))
+
+
+@pytest.mark.usefixtures("short_log")
+def test_a_reader_that_stays_delays_the_cut_and_fails_nothing(path: Path, connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA busy_timeout = 1")
+    subject = Writer(path, connection, contextlib.ExitStack(), Clock())
+    with contextlib.closing(sqlite3.connect(path)) as stays:
+        stays.execute("BEGIN")
+        assert stays.execute("SELECT count(*) FROM events").fetchone() == (0,)
+        assert all(_serve(subject, range(1, 101)))
+        assert size_of(wal_of(path)) > 220_000
+        stays.rollback()
+        assert all(_serve(subject, range(101, 201)))
+    assert size_of(wal_of(path)) < 220_000
+    assert _kept(path) == list(range(1, 201))
