@@ -131,6 +131,11 @@ class Directory:
         chosen = [one for one in every if session_id in (None, one.session_id)]
         return tuple(sorted(chosen, key=lambda one: one.created_at))
 
+    @property
+    def awake(self) -> int:
+        """Sessions that have a task."""
+        return len(self._awake)
+
     def counts(self) -> Mapping[Status, int]:
         return Counter(facts.status for facts in self._all_facts())
 

@@ -1,0 +1,123 @@
+"""What is left after the daemon, or a session's task, fell in the middle of a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import trio
+
+from jelmored.domain.commands import ResolveApproval
+from jelmored.domain.events import Draft, EventType
+from jelmored.domain.ids import ItemId
+from jelmored.domain.permissions import ApprovalStatus
+from jelmored.domain.status import Status
+from jelmored.errors import ErrorKind, Refused
+from jelmored.journal.base import Batch
+from jelmored.journal.memory import MemoryJournal
+from jelmored.providers.base import Asked, Delta, DeltaKind
+from tests.sessions.stage import ME, Stage, stage
+from tests.sessions.test_session import bash
+
+
+class Plugged(MemoryJournal):
+    """A journal that takes nothing any more when the power is gone: what a daemon's orderly stop adds is left out."""
+
+    power = True
+
+    async def append(self, batches: Sequence[Batch]) -> None:
+        if not self.power:
+            await trio.sleep_forever()
+        await super().append(batches)
+
+
+async def _bodies(s: Stage, session_id: str) -> list[bytes]:
+    page = await s.journal.read(session_id, limit=500)  # type: ignore[arg-type]
+    return [entry.body for entry in page.entries]
+
+
+async def test_after_a_restart_all_is_there_and_the_cut_turn_is_closed(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    journal = Plugged()
+    with trio.CancelScope() as daemon:
+        async with stage(journal=journal) as s:
+            session_id = await s.create("remember 42")
+            run = await s.provider.opened()
+            await run.heard()
+            await run.say("noted")
+            await run.tell(Delta(item_id=ItemId("cut"), kind=DeltaKind.TEXT, text="and then"))
+            await trio.sleep(2)
+            await run.tell(Delta(item_id=ItemId("cut"), kind=DeltaKind.TEXT, text=" we"), Asked(bash()))
+            await s.watcher.wait_for("approval_requested")
+            await s.prompt(session_id, "queued")
+            before = await _bodies(s, session_id)
+            journal.power = False
+            daemon.cancel()
+    journal.power = True
+    async with stage(journal=journal) as s:
+        seen = s.directory.get(session_id)
+        assert (seen.status, seen.turn, seen.attached, seen.queued_prompts) == (Status.IDLE, 1, False, 1)
+        after = await _bodies(s, session_id)
+        assert after[: len(before)] == before
+        types = [entry.event_type for entry in (await journal.read(session_id)).entries][len(before) :]
+        assert types == ["assistant", "approval_resolved", "status_change", "turn_ended", "status_change"]
+        assert b'"partial":true' in after[len(before)]
+        assert b'"cause":"daemon_restart"' in after[-2]
+        await s.prompt(session_id, "what was it?")
+        again = await s.provider.opened()
+        assert again.config.native_id == "native-1"
+        assert (await again.heard()).text == "queued"
+
+
+async def test_a_fault_of_ours_restarts_one_session_from_its_log(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        first = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        second = await s.create("two")
+        other = await s.provider.opened()
+        await other.heard()
+        await run.tell(Draft(EventType.ASSISTANT, "x", object()))  # type: ignore[arg-type]
+        ended = await s.watcher.wait_for("turn_ended")
+        assert (ended["sessionId"], ended["metadata"]["cause"]) == (first, "crash")
+        assert run.closed
+        await other.say("untouched")
+        await other.finish()
+        assert (await s.watcher.wait_for("turn_ended", 2))["sessionId"] == second
+        await s.prompt(first, "again")
+        assert (await (await s.provider.opened()).heard()).text == "again"
+        mine = [event["seq"] for event in s.watcher.events if event["sessionId"] == first]
+        assert mine == list(range(1, len(mine) + 1))
+
+
+async def test_a_session_without_anything_in_hand_needs_no_task(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create()
+        assert not s.directory.get(session_id).attached
+        await s.prompt(session_id, "one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+        await run.close()
+        await trio.sleep(60)
+        assert s.directory.awake == 0
+        await s.prompt(session_id, "two")
+        assert s.directory.awake == 1
+
+
+async def test_late_answers_after_the_end_learn_that_it_was_cancelled(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(Asked(bash()))
+        approval = (await s.watcher.wait_for("approval_requested"))["metadata"]
+        await s.directory.close(session_id, ME)
+        with pytest.raises(Refused) as late:
+            await s.directory.resolve(ResolveApproval(approval_id=approval["approvalId"], option_id="allow"), ME)
+        assert late.value.kind is ErrorKind.ALREADY_RESOLVED
+        assert late.value.data["approval"]["status"] == ApprovalStatus.CANCELLED
