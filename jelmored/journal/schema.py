@@ -27,7 +27,7 @@ FIRST: Migration = (
         id INTEGER PRIMARY KEY,
         session_id TEXT NOT NULL UNIQUE,
         head INTEGER NOT NULL,
-        facts BLOB -- a batch without facts leaves them: its row has NULL here, the table never
+        facts BLOB -- NULL until a batch brings some
     ) STRICT
     """,
     """
