@@ -8,14 +8,14 @@ import pytest
 import trio
 
 from jelmored.domain.commands import ResolveApproval
-from jelmored.domain.events import Draft, EventType
+from jelmored.domain.events import DeltaKind, Draft, EventType
 from jelmored.domain.ids import ItemId
 from jelmored.domain.permissions import ApprovalStatus
 from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
-from jelmored.providers.base import Asked, Delta, DeltaKind
+from jelmored.providers.base import Asked, Delta
 from tests.sessions.stage import ME, Stage, stage
 from tests.sessions.test_session import bash
 
