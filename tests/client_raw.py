@@ -10,7 +10,7 @@ import itertools
 import json
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import attrs
 import trio
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, Ping, RejectConnection, Request, TextMessage
+from wsproto.utilities import LocalProtocolError
 
 from .watch import PATIENCE, Json, Note, Watch
 
@@ -126,7 +127,8 @@ class RawClient:
                 await self._send(event.response())
             case CloseConnection(code=code):
                 self.close_code = code
-                await self._send(event.response())
+                with suppress(Closed):  # it may have gone without waiting for our farewell
+                    await self._send(event.response())
             case TextMessage(data=data, message_finished=finished):
                 self._text.append(data)
                 if finished:
@@ -210,7 +212,10 @@ class RawClient:
 
     async def _send(self, event: Event) -> None:
         async with self._sending:
-            await self._stream.send_all(self._ws.send(event))
+            try:
+                await self._stream.send_all(self._ws.send(event))
+            except (LocalProtocolError, trio.BrokenResourceError, trio.ClosedResourceError):
+                raise Closed(self.close_code) from None
 
 
 @asynccontextmanager

@@ -63,9 +63,9 @@ class Watch:
         """What the agent said in a turn."""
         return "".join(event["content"] for event in self.of_turn(turn, "assistant"))
 
-    async def note(self, fits: Callable[[Note], bool], seconds: float = PATIENCE) -> Note:
-        """The first one that fits."""
-        seen = 0
+    async def note(self, fits: Callable[[Note], bool], seconds: float = PATIENCE, *, after: int = 0) -> Note:
+        """The first one that fits; `after`: not one of the first so many."""
+        seen = after
         with trio.move_on_after(seconds):
             while True:
                 for note in self.notes[seen:]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-REMINDER = "<system-reminder>"
+ADDED = ("<system-reminder>", "[Request interrupted by user")
+"""How texts begin that the agent puts among the human's."""
 
 
 @attrs.frozen
@@ -18,9 +19,9 @@ class Conversation:
 
     @property
     def human(self) -> tuple[str, ...]:
-        """What the human said, message by message, without what the agent adds to it."""
-        spoken = ("\n".join(_spoken(message)) for message in self.messages if message["role"] == "user")
-        return tuple(text for text in spoken if text)
+        """What the human said, text by text, without what the agent adds to it."""
+        users = (message for message in self.messages if message["role"] == "user")
+        return tuple(text for message in users for text in _spoken(message))
 
     @property
     def last(self) -> str:
@@ -52,5 +53,5 @@ def _blocks(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 def _spoken(message: Mapping[str, Any]) -> Iterator[str]:
     for block in _blocks(message):
-        if block["type"] == "text" and not block["text"].lstrip().startswith(REMINDER):
+        if block["type"] == "text" and not block["text"].lstrip().startswith(ADDED):
             yield block["text"]

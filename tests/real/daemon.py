@@ -86,7 +86,7 @@ async def new_place() -> AsyncIterator[Place]:
 
 def _make_place() -> Place:
     place = Place(Path(tempfile.mkdtemp(prefix="jd-")).resolve())
-    for directory in (place.home, place.work, place.root / "tmp", place.root / "state"):
+    for directory in (place.home, place.work, place.root / "tmp"):
         directory.mkdir()
     return place
 
@@ -127,9 +127,7 @@ class Daemon:
 
     async def stop(self) -> int:
         """SIGTERM; its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        with trio.fail_after(STOP_SECONDS):
-            return await self.process.wait()
+        return await _stop(self.process)
 
     async def kill(self) -> None:
         """SIGKILL: no farewell."""
@@ -141,20 +139,30 @@ class Daemon:
 async def running(place: Place, configuration: Mapping[str, Any]) -> AsyncIterator[Daemon]:
     """A daemon for as long as the body runs; it is stopped at the end if it is still there."""
     place.config.write_text(json.dumps(configuration, indent=1))
-    daemon = await _start(place)
+    process = await _start(place)
     try:
-        yield daemon
+        yield Daemon(place, process, await _ready_line(place, process))
     finally:
-        await _end(daemon)
+        await _end(process)
 
 
-async def _end(daemon: Daemon) -> None:
-    try:
-        with trio.CancelScope(shield=True):  # `stop` has a deadline
-            if daemon.process.poll() is None:
-                await daemon.stop()
-    finally:
-        daemon.process.kill()
+async def _stop(process: trio.Process) -> int:
+    process.send_signal(signal.SIGTERM)
+    with trio.fail_after(STOP_SECONDS):
+        return await process.wait()
+
+
+async def _end(process: trio.Process) -> None:
+    """Stopped, or else killed; then it is an error."""
+    with trio.move_on_after(2 * STOP_SECONDS, shield=True):
+        try:
+            if process.poll() is None:
+                await _stop(process)
+        finally:
+            process.kill()
+            await process.wait()
+            if process.stdout is not None:
+                await process.stdout.aclose()
 
 
 def command(place: Place) -> list[str]:
@@ -166,7 +174,7 @@ def command(place: Place) -> list[str]:
     ]
 
 
-async def _start(place: Place) -> Daemon:
+async def _start(place: Place) -> trio.Process:
     name, _, value = place.marker.partition("=")
     environment = {
         "PATH": os.environ["PATH"],
@@ -176,10 +184,9 @@ async def _start(place: Place) -> Daemon:
         name: value,
     }
     with place.log.open("ab") as log:
-        process = await trio.lowlevel.open_process(
+        return await trio.lowlevel.open_process(
             command(place), stdout=subprocess.PIPE, stderr=log, env=environment, cwd=place.root
         )
-    return Daemon(place, process, await _ready_line(place, process))
 
 
 async def _ready_line(place: Place, process: trio.Process) -> Mapping[str, Any]:
@@ -191,7 +198,6 @@ async def _ready_line(place: Place, process: trio.Process) -> Mapping[str, Any]:
                 break
             said += chunk
     if not said.endswith(b"\n"):
-        process.kill()
         raise AssertionError(f"the daemon did not get ready; its log: {place.log.read_text()[-4000:]}")
     ready: Mapping[str, Any] = json.loads(said)
     return ready

@@ -14,11 +14,13 @@ from typing import Any
 import attrs
 
 from tests.client_raw import RawClient, connect
+from tests.eventually import eventually
 from tests.watch import Json, Note, Watch
 
-from . import daemon
+from . import agents, daemon
 from .daemon import Daemon, Place
 from .model_server import ModelServer, serving
+from .processes import Process
 from .script import Script
 
 END_SECONDS = 2.0
@@ -30,6 +32,16 @@ class Stage:
     model: ModelServer
     daemon: Daemon
     client: RawClient
+
+    def agents(self) -> list[Process]:
+        """The processes of claude itself, that of a probe too while one looks."""
+        program = str(agents.claude())
+        return [process for process in self.place.left() if process.command.startswith(program)]
+
+    async def agent(self) -> Process:
+        """The only one, once no probe looks any more."""
+        (only,) = await eventually(lambda: found if len(found := self.agents()) == 1 else None, 10, self.agents) or []
+        return only
 
     async def session(self, *, prompt: Any = None, **params: Any) -> Watch:
         """A new one, watched from its first event; without a `permissionMode` everything is asked."""

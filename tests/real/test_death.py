@@ -103,37 +103,73 @@ async def test_of_the_daemon_with_a_prompt_in_the_queue() -> None:
             assert again.said(3) == "The first thing you told me was: my parrot is called Coco"
 
 
-def _agent(stage: Stage) -> Process:
-    """The process of claude itself."""
-    return next(p for p in stage.place.left() if "--input-format" in p.command and "warden" not in p.command)
+async def _kill(agent: Process) -> None:
+    os.kill(agent.pid, signal.SIGKILL)
+    await processes.until_gone(agent, LEFT_SECONDS)
 
 
-@pytest.mark.parametrize(("begin", "mode"), [(_in_a_tool, "allow-all"), (_in_a_stream, "ask")])
-async def test_of_the_agent(begin: Begin, mode: str) -> None:
+async def _after_a_turn(stage: Stage, mode: str) -> tuple[Watch, Process]:
+    session = await stage.session(prompt="my parrot is called Coco", permissionMode=mode)
+    await session.turn_over(1)
+    return session, await stage.agent()
+
+
+async def test_of_the_agent_in_a_tool_ends_the_turn() -> None:
     async with open_stage(_script()) as stage:
-        session = await stage.session(prompt="my parrot is called Coco", permissionMode=mode)
-        await session.turn_over(1)
-        await begin(stage, session)
-        family = stage.daemon.family()
-        tools = [process for process in family if process.command.endswith(SLEEP)]
-        os.kill(_agent(stage).pid, signal.SIGKILL)
+        session, agent = await _after_a_turn(stage, "allow-all")
+        await _in_a_tool(stage, session)
+        tool = await processes.until_running(stage.place.marker, SLEEP)
+        await _kill(agent)
         ended = await session.turn_over(2)
         assert ended["metadata"]["reason"] == "failed"
         assert ended["metadata"]["cause"] == "crash"
         assert ended["metadata"]["error"]["kind"] == "agent-crashed"
-        for tool in tools:
-            await processes.until_gone(tool, LEFT_SECONDS)
-        with trio.fail_after(30):
-            await stage.turn(session, "what was the first thing I told you?")
+        await processes.until_gone(tool, LEFT_SECONDS)
+        await stage.turn(session, "what was the first thing I told you?")
         assert session.said(3) == "The first thing you told me was: my parrot is called Coco"
         check(session)
 
 
+async def test_of_the_agent_in_a_stream_does_the_answer_over() -> None:
+    async with open_stage(_script()) as stage:
+        session, agent = await _after_a_turn(stage, "ask")
+        await _in_a_stream(stage, session)
+        await _kill(agent)
+        ended = await session.turn_over(2)
+        assert ended["metadata"]["reason"] == "completed"
+        assert session.said(2) == LONG
+        (void,) = (note.params for note in session.notes if note.method == "session/itemVoided")
+        (assistant,) = session.of_turn(2, "assistant")
+        assert assistant["metadata"]["itemId"] != void["itemId"]
+        await stage.turn(session, "what was the first thing I told you?")
+        assert session.said(3) == "The first thing you told me was: my parrot is called Coco"
+        check(session)
+
+
+async def test_of_the_agent_again_and_again_is_given_up() -> None:
+    async with open_stage(_script()) as stage:
+        session, _ = await _after_a_turn(stage, "ask")
+        await stage.prompt(session, "talk")
+        with trio.move_on_after(60) as waiting:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_kill_every, stage)
+                ended = await session.turn_over(2, seconds=60)
+                nursery.cancel_scope.cancel()
+        assert not waiting.cancelled_caught
+        assert ended["metadata"]["reason"] == "failed"
+        assert ended["metadata"]["error"]["kind"] == "agent-crashed"
+        check(session)
+
+
+async def _kill_every(stage: Stage) -> None:
+    while True:
+        await _kill(await stage.agent())
+
+
 async def test_of_the_agent_while_nobody_asks_anything() -> None:
     async with open_stage(_script()) as stage:
-        session = await stage.session(prompt="my parrot is called Coco")
-        await session.turn_over(1)
-        os.kill(_agent(stage).pid, signal.SIGKILL)
+        session, agent = await _after_a_turn(stage, "ask")
+        await _kill(agent)
         await stage.turn(session, "what was the first thing I told you?")
         assert session.said(2) == "The first thing you told me was: my parrot is called Coco"
         check(session)

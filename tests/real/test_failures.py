@@ -32,8 +32,12 @@ ROWS: list[tuple[str, Line, str, bool, bool]] = [
 ]
 
 
-async def failed_turn(stage: Stage, session: Watch, turn: int = 1) -> dict[str, object]:
-    """How the turn failed; the client was told before, in an event for people, and can go on."""
+async def failed_turn(stage: Stage, session: Watch, turn: int = 1, status: str = "idle") -> dict[str, object]:
+    """How the turn failed; the client was told before, in an event for people, and can go on.
+
+    Args:
+        status: of the session afterwards; `failed` when its agent could not be started.
+    """
     ended = await session.turn_over(turn)
     assert ended["metadata"]["reason"] == "failed"
     error = dict(ended["metadata"]["error"])
@@ -41,7 +45,7 @@ async def failed_turn(stage: Stage, session: Watch, turn: int = 1) -> dict[str, 
     assert told
     assert told[-1]["metadata"]["kind"] == error["kind"]
     assert told[-1]["content"]
-    assert (await stage.get(session))["status"] == "idle"
+    assert (await stage.get(session))["status"] == status
     check(session)
     return error
 

@@ -34,7 +34,7 @@ async def test_not_installed() -> None:
         assert "/nowhere/claude" in provider["reason"]
         assert provider["remedy"]
         session = await stage.session(prompt="hello")
-        error = await failed_turn(stage, session)
+        error = await failed_turn(stage, session, status="failed")
         assert error["kind"] == "not-installed"
         assert error["remedy"]
         check(session)
@@ -66,7 +66,7 @@ async def test_a_model_that_claude_would_silently_replace_is_refused() -> None:
     retired = "claude-opus-4-1-20250805"
     async with open_stage(Script(when("", says("Hello!")))) as stage:
         session = await stage.session(prompt="hello", model=retired)
-        error = await failed_turn(stage, session)
+        error = await failed_turn(stage, session, status="failed")
         assert error["kind"] in {"model-retired", "model-not-supported"}
         assert error["remedy"]
         assert not stage.model.calls
@@ -76,8 +76,7 @@ async def test_the_agent_gets_what_is_configured_and_nothing_of_the_daemon() -> 
     async with open_stage(Script(when("", says("Hello!")))) as stage:
         session = await stage.session(prompt="hello")
         await session.turn_over(1)
-        (agent,) = [p for p in stage.place.left() if "--input-format" in p.command and "warden" not in p.command]
-        names = _environment_names(agent.pid)
+        names = _environment_names((await stage.agent()).pid)
         assert {"ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "HOME", "PATH"} <= names
         assert "PYTHONPATH" not in names
 

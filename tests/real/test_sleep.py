@@ -9,7 +9,6 @@ from tests.invariants import check
 from tests.watch import Watch
 
 from . import processes
-from .processes import Process
 from .script import Script, recalls, says, uses, when
 from .scripts import LONG
 from .stage import Stage, open_stage
@@ -28,16 +27,14 @@ def _script() -> Script:
     )
 
 
-def _agents(stage: Stage) -> list[Process]:
-    return [p for p in stage.place.left() if "--input-format" in p.command and "warden" not in p.command]
-
-
 async def _asleep(stage: Stage, session: Watch) -> None:
-    """Its agent is closed, and the daemon says so."""
-    await eventually(lambda: not _agents(stage), 10, lambda: _agents(stage))
-    view = await stage.get(session)
-    assert view["attached"] is False
-    assert view["status"] == "idle"
+    """Its agent is closed, and clients are told so."""
+    begun = len(session.notes)
+    await eventually(lambda: not stage.agents(), 10, stage.agents)
+    await session.note(
+        lambda note: note.method == "session/changed" and note.params["session"]["attached"] is False, after=begun
+    )
+    assert (await stage.get(session))["status"] == "idle"
 
 
 async def test_an_idle_session_falls_asleep_and_wakes_with_its_memory() -> None:
@@ -47,7 +44,7 @@ async def test_an_idle_session_falls_asleep_and_wakes_with_its_memory() -> None:
         await _asleep(stage, session)
         await stage.turn(session, "what was the first thing I told you?")
         assert session.said(2) == "The first thing you told me was: my parrot is called Coco"
-        assert len(_agents(stage)) == 1
+        assert len(stage.agents()) == 1
         await _asleep(stage, session)
         check(session)
 
@@ -77,7 +74,7 @@ async def test_when_the_places_are_full_the_idle_one_makes_room_and_comes_back()
         await first.turn_over(1)
         second = await stage.session(prompt="my cat is called Tom")
         await second.turn_over(1)
-        assert len(_agents(stage)) == 1
+        assert len(stage.agents()) == 1
         assert (await stage.get(first))["attached"] is False
         for session, fact in ((first, "my parrot is called Coco"), (second, "my cat is called Tom")):
             await stage.turn(session, "what was the first thing I told you?")
@@ -87,18 +84,28 @@ async def test_when_the_places_are_full_the_idle_one_makes_room_and_comes_back()
         assert provider["runs"] == {"active": 1, "max": 1}
 
 
-async def test_when_the_places_are_full_of_work_the_next_one_is_told() -> None:
+async def test_when_the_places_are_full_of_work_the_next_one_is_told_and_waits() -> None:
     async with open_stage(_script(), claude={"max_concurrent_sessions": 1}) as stage:
         first = await stage.session(prompt="wait", permissionMode="allow-all")
         await processes.until_running(stage.place.marker, SLEEP)
         second = await stage.session(prompt="hello")
-        ended = await second.turn_over(1)
-        assert ended["metadata"]["reason"] == "failed"
-        assert ended["metadata"]["error"]["kind"] == "provider-full"
-        assert ended["metadata"]["error"]["retryable"] is True
+        told = await second.event("system", turn=1, subtype="waiting_for_place")
+        assert "claude" in told["content"]
         await stage.client.request("session/interrupt", sessionId=first.session_id)
         await first.turn_over(1)
-        await stage.turn(second, "hello again")
-        assert second.said(2) == "Noted."
+        await second.turn_over(1)
+        assert second.said(1) == "Noted."
         check(first)
+        check(second)
+
+
+async def test_who_waits_for_a_place_can_be_interrupted() -> None:
+    async with open_stage(_script(), claude={"max_concurrent_sessions": 1}) as stage:
+        await stage.session(prompt="wait", permissionMode="allow-all")
+        await processes.until_running(stage.place.marker, SLEEP)
+        second = await stage.session(prompt="hello")
+        await second.event("system", turn=1, subtype="waiting_for_place")
+        await stage.client.request("session/interrupt", sessionId=second.session_id)
+        ended = await second.turn_over(1)
+        assert ended["metadata"]["reason"] == "interrupted"
         check(second)
