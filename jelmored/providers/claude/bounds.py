@@ -43,7 +43,7 @@ def bounded_raw(value: Any) -> Any:
     else:
         if len(data) <= MAX_RAW:
             return value
-    return cut(data.decode(errors="replace"), MAX_RAW)[0]
+    return cut(data.decode(errors="replace"), MAX_RAW // 2)[0]  # as a text its quotes are escaped
 
 
 def bounded_input(value: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -42,7 +42,7 @@ class ClaudeSession(BaseSession):
     """
 
     def __init__(self, launch: Launch) -> None:
-        self._launch = launch
+        self.launch = launch
         self._child = Child(Command(argv=launch.argv, cwd=launch.cwd, env=launch.env), name=launch.name)
         self._normaliser = Normaliser(launch.cwd, resolve=os.path.realpath)
         self._closing = trio.Event()
@@ -93,7 +93,7 @@ class ClaudeSession(BaseSession):
         await self._child.close_stdin()
 
     async def _check_transcript(self) -> None:
-        transcript = self._launch.transcript
+        transcript = self.launch.transcript
         if transcript is not None and not await transcript.exists():
             raise failures.native_lost(
                 "claude's own record of the conversation is gone", {"nativeId": transcript.native_id}
@@ -111,21 +111,21 @@ class ClaudeSession(BaseSession):
 
     def _facts(self) -> RunFacts:
         commands = self.about.commands if self.about else ()
-        return RunFacts(native_id=self._launch.native_id, commands=tuple(command.name for command in commands))
+        return RunFacts(native_id=self.launch.native_id, commands=tuple(command.name for command in commands))
 
     async def _get_ready(self) -> list[RunEvent]:
         """Until `initialize` is answered; what else was heard meanwhile."""
         heard: list[RunEvent] = []
         with trio.move_on_after(READY):
             with contextlib.suppress(SessionError):  # it has ended at once: its output tells why
-                await self._child.write(protocol.initialize(INITIALIZE, self._launch.system_prompt))
+                await self._child.write(protocol.initialize(INITIALIZE, self.launch.system_prompt))
             while self.about is None:
                 lines = await self._child.read_lines()
                 if not lines:
                     raise self._ended_by_itself(await self._end())
                 heard.extend(await self._hear(lines))
             return heard
-        raise SessionError(ErrorKind.AGENT_CRASHED, f"{self._launch.name} was not ready within {READY:.0f} s")
+        raise SessionError(ErrorKind.AGENT_CRASHED, f"{self.launch.name} was not ready within {READY:.0f} s")
 
     async def _hear(self, lines: Sequence[bytes]) -> list[RunEvent]:
         events = self._normaliser.feed(lines)
