@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 import attrs
 
-from .principal import Peer
+from .principal import Peer, Scope
 
 MAX_HEAD_BYTES = 16 * 1024
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -45,6 +45,7 @@ class Upgrade:
 
     path: str
     subprotocol: str | None
+    scope: Scope
 
 
 @attrs.frozen(kw_only=True)
@@ -54,12 +55,12 @@ class Door:
     Args:
         subprotocols: of each path that there is.
         allowed_origins: web origins that may connect, each as a browser sends it.
-        uid: the user whose processes may connect.
+        users: what the processes of each user may do; of others none may connect.
     """
 
     subprotocols: Mapping[str, str]
     allowed_origins: Collection[str] = ()
-    uid: int
+    users: Mapping[int, Scope]
 
 
 @attrs.frozen
@@ -123,25 +124,25 @@ def judge(data: bytes | None, peer: Peer, door: Door, *, full: bool) -> Upgrade 
             return _bad(f"more than one {name.capitalize()} header")
     if question:
         return _bad("nothing may follow the path; a token belongs into the Authorization header, never into a URL")
-    return _judge_who(head, peer, door) or _judge_what(head, path, door)
+    return _judge_who(head, peer, door) or _judge_what(head, path, door, door.users[peer.uid])
 
 
 def _judge_who(head: Head, peer: Peer, door: Door) -> Refusal | None:
     for origin in head.all("origin"):
         if origin == "null" or origin not in door.allowed_origins:
             return Refusal(HTTPStatus.FORBIDDEN, "this web origin is not in control.allowed_origins")
-    if peer.uid != door.uid:
+    if peer.uid not in door.users:
         return Refusal(HTTPStatus.FORBIDDEN, "another user's daemon")
     return None
 
 
-def _judge_what(head: Head, path: str, door: Door) -> Upgrade | Refusal:
+def _judge_what(head: Head, path: str, door: Door, scope: Scope) -> Upgrade | Refusal:
     wanted, offered = door.subprotocols[path], head.words("sec-websocket-protocol")
     if offered and wanted not in offered:
         return _bad(f"the subprotocol here is {wanted}")
     if fault := _not_a_websocket(head):
         return fault
-    return Upgrade(path, wanted if offered else None)
+    return Upgrade(path, wanted if offered else None, scope)
 
 
 def _not_a_websocket(head: Head) -> Refusal | None:

@@ -13,7 +13,6 @@ from jelmored.domain.models import Health, ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author
 from jelmored.domain.sessions import SessionView
-from jelmored.domain.status import Status
 
 from .principal import Scope
 
@@ -94,12 +93,14 @@ class JournalHealth:
 
 @attrs.frozen(kw_only=True)
 class DaemonStatus:
+    """`sessions`: how many there are of each status."""
+
     version: str
     instance_id: InstanceId
     pid: int
     uptime_seconds: float
     providers: Mapping[ProviderName, Health]
-    sessions: Mapping[Status, int]
+    sessions: Mapping[str, int]
     runs: int
     connections: int
     journal: JournalHealth

@@ -1,4 +1,4 @@
-"""The methods of protocol 1, section 3, in one table. A handler takes decoded params, gives a value, knows no frames."""
+"""The methods of protocol 1, section 3, in one table. A handler has decoded params and gives a value, never a frame."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def daemon_status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
         pid=instance.pid,
         uptime_seconds=max(0.0, (utc_now() - instance.started_at).total_seconds()),
         providers={view.name: view.health for view in services.providers.views()},
-        sessions=services.directory.counts(),
+        sessions={status.value: number for status, number in services.directory.counts().items()},
         runs=services.providers.runs,
         connections=caller.clients,
         journal=m.JournalHealth(ok=journal.ok, bytes=journal.size_bytes, lag_ms=journal.lag_ms),

@@ -16,6 +16,7 @@ import structlog
 import trio
 from trio_websocket import wrap_server_stream
 
+from jelmored.actors.running import grace
 from jelmored.domain.ids import new_connection_id
 
 from .connection import Connection, Speaker
@@ -46,15 +47,21 @@ class Connections:
     Args:
         routes: by path.
         allowed_origins: web origins that may connect.
-        uid: the user whose processes may connect; default: ours.
+        users: what the processes of each user may do; default: ours everything.
     """
 
-    def __init__(self, routes: Mapping[str, Route], *, allowed_origins: Collection[str] = (), uid: int | None = None):
+    def __init__(
+        self,
+        routes: Mapping[str, Route],
+        *,
+        allowed_origins: Collection[str] = (),
+        users: Mapping[int, Scope] | None = None,
+    ) -> None:
         self._routes = routes
         self._door = Door(
             subprotocols={path: route.subprotocol for path, route in routes.items()},
             allowed_origins=allowed_origins,
-            uid=os.getuid() if uid is None else uid,
+            users={os.getuid(): Scope.ADMIN} if users is None else users,
         )
         self._seats: dict[FrameStream, Connection | None] = {}
         self._waiting: dict[trio.CancelScope, None] = {}
@@ -140,13 +147,15 @@ class Connections:
         self._seats[stream] = None
         request = await wrap_server_stream(nursery, stream, max_message_size=MAX_MESSAGE_BYTES)
         ws = await request.accept(subprotocol=verdict.subprotocol)
-        self._seats[stream] = Connection(_principal(peer), ws, stream, path=verdict.path, clients=lambda: self.count)
+        self._seats[stream] = Connection(
+            _principal(peer, verdict.scope), ws, stream, path=verdict.path, clients=lambda: self.count
+        )
 
     async def _talk(self, connection: Connection) -> None:
         try:
             await connection.run(self._routes[connection.path].speak)
         finally:
-            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+            with grace(CLOSE_SECONDS):
                 await connection.close()
 
 
@@ -158,9 +167,9 @@ async def _tell_when_cancelled(life: trio.CancelScope, stopped: trio.Event) -> N
         stopped.set()
 
 
-def _principal(peer: Peer) -> Principal:
-    """The gate let in nobody but our own user."""
-    return Principal(connection_id=new_connection_id(), client="unnamed", uid=peer.uid, pid=peer.pid, scope=Scope.ADMIN)
+def _principal(peer: Peer, scope: Scope) -> Principal:
+    """Its name comes with `initialize`."""
+    return Principal(connection_id=new_connection_id(), client="unnamed", uid=peer.uid, pid=peer.pid, scope=scope)
 
 
 def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import fcntl
 import os
 import socket
 import struct
+import sys
+import termios
 from collections.abc import Iterable
 
 import trio
@@ -103,21 +106,35 @@ class FrameStream(trio.abc.HalfCloseableStream):
             await self._write(text_frames(payloads))
 
     async def _write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._transport.socket.fileno() < 0:
+            raise trio.ClosedResourceError("the stream is closed")
         rest = memoryview(data)
         try:
             while rest:
-                with trio.fail_after(WRITE_SECONDS):
-                    taken = await self._transport.socket.send(rest)
+                taken = await self._write_some(rest)
                 self.sent += taken
                 rest = rest[taken:]
-        except trio.TooSlowError:
-            self._give_up(rest)
-            raise trio.BrokenResourceError("the peer takes nothing") from None
         except OSError as error:
             raise trio.BrokenResourceError(str(error)) from error
         finally:
             if 0 < len(rest) < len(data):  # half a frame is out: whatever followed would be read as its other half
                 self._transport.socket.close()
+
+    async def _write_some(self, rest: memoryview) -> int:
+        """A slow peer has its time as long as it reads at all: the kernel calls a socket writable only when most of
+        its buffer is free again."""
+        unread = self._unread_by_peer()
+        with trio.move_on_after(WRITE_SECONDS):
+            return await self._transport.socket.send(rest)
+        if self._unread_by_peer() < unread:
+            return 0
+        self._give_up(rest)
+        raise trio.BrokenResourceError("the peer takes nothing")
+
+    def _unread_by_peer(self) -> int:
+        """Bytes, as the kernel accounts for them."""
+        answer = fcntl.ioctl(self._transport.socket.fileno(), termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(answer, sys.byteorder)
 
     def _give_up(self, rest: memoryview) -> None:
         """Leave the reason behind what the peer has not read yet: it finds it when it wakes up. The kernel's buffer is

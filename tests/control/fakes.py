@@ -1,0 +1,277 @@
+"""Layers below the socket, small and true: a directory over a real journal and the real hub, and two providers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+
+import attrs
+import trio
+
+from jelmored.control.services import Instance, Services
+from jelmored.domain.commands import CreateSession, FindSessions, Interrupt, PromptReceipt, ResolveApproval, SendPrompt
+from jelmored.domain.events import Change, DeltaKind, Draft, Event, EventType, Said
+from jelmored.domain.ids import (
+    ApprovalId,
+    InstanceId,
+    ItemId,
+    PromptId,
+    ProviderName,
+    SessionId,
+    new_approval_id,
+    new_log_id,
+    new_prompt_id,
+    new_session_id,
+)
+from jelmored.domain.models import Health, ModelInfo, ProviderView, RunCount
+from jelmored.domain.permissions import Approval, ApprovalKind, ApprovalStatus, Option, OptionKind, Resolver
+from jelmored.domain.prompts import Author, Block, Prompt, TextBlock
+from jelmored.domain.sessions import Facts, SessionView, view
+from jelmored.domain.status import Status
+from jelmored.domain.times import utc_now
+from jelmored.errors import ErrorKind, Refused
+from jelmored.journal.base import Batch, Entry, Page
+from jelmored.journal.memory import MemoryJournal
+from jelmored.sessions.hub import DeltaFrame, EventFrame, Feed, Hub
+from jelmored.wire import codec, jsonrpc
+
+CLAUDE, BROKEN = ProviderName("claude"), ProviderName("broken")
+CWD = "/work"
+
+
+@attrs.define(eq=False)
+class Conversation:
+    """One session: what a test lets happen in it is journaled, then published."""
+
+    facts: Facts
+    feed: Feed
+    journal: MemoryJournal
+    queue: list[Prompt] = attrs.field(factory=list)
+
+    @property
+    def id(self) -> SessionId:
+        return self.facts.session_id
+
+    async def say(self, *texts: str, closes: ItemId | None = None) -> None:
+        """`assistant` events."""
+        item = closes or ItemId("item")
+        await self.record(*(Draft(EventType.ASSISTANT, text, Said(item_id=item)) for text in texts), closes=closes)
+
+    async def record(self, *drafts: Draft, closes: ItemId | None = None, approval: Approval | None = None) -> None:
+        frames = await self.keep(*drafts, closes=closes, approval=approval)
+        self.feed.publish(frames)
+
+    async def keep(
+        self, *drafts: Draft, closes: ItemId | None = None, approval: Approval | None = None
+    ) -> list[EventFrame]:
+        """Durable, and not yet published: the moment between the two."""
+        entries = [self._entry(draft, self.facts.seq + number) for number, draft in enumerate(drafts, start=1)]
+        self.facts = attrs.evolve(self.facts, seq=self.facts.seq + len(entries))
+        await self.journal.append([Batch(session_id=self.id, events=tuple(entries))])
+        return [
+            EventFrame(entry.seq, jsonrpc.notification("session/event", entry.body), closes, approval)
+            for entry in entries
+        ]
+
+    def _entry(self, draft: Draft, seq: int) -> Entry:
+        event = Event(
+            session_id=self.id,
+            seq=seq,
+            event_type=draft.event_type,
+            content=draft.content,
+            metadata=draft.metadata,
+            timestamp=utc_now(),
+            turn=1,
+            provider=CLAUDE,
+        )
+        return Entry(seq, draft.event_type, codec.encode(event))
+
+    def stream(self, text: str, item: ItemId) -> None:
+        """A delta."""
+        params = {
+            "sessionId": self.id,
+            "turn": 1,
+            "itemId": item,
+            "afterSeq": self.feed.head,
+            "kind": "text",
+            "offset": sum(len(one.text) for one in self.feed.open_items.snapshot() if one.item_id == item),
+            "text": text,
+        }
+        payload = jsonrpc.notification("session/delta", codec.encode(params))
+        self.feed.publish([DeltaFrame(payload, item, DeltaKind.TEXT, text)])
+
+    async def ask(self) -> Approval:
+        """An approval opens."""
+        approval = Approval(
+            approval_id=new_approval_id(),
+            session_id=self.id,
+            turn=1,
+            kind=ApprovalKind.PERMISSION,
+            title="Run make",
+            options=(Option(option_id="allow", name="Allow", kind=OptionKind.ALLOW_ONCE),),
+            created_at=utc_now(),
+        )
+        await self.record(Draft(EventType.APPROVAL_REQUESTED, "Run make", approval), approval=approval)
+        return approval
+
+
+class FakeDirectory:
+    """Sessions that do what they are told, at once."""
+
+    def __init__(self, journal: MemoryJournal) -> None:
+        self.hub = Hub()
+        self.journal = journal
+        self.sessions: dict[SessionId, Conversation] = {}
+        self.authors: list[Author] = []
+        self.gate = trio.Event()
+        """`interrupt` waits for it: a request that takes its time."""
+        self.did: list[str] = []
+
+    def open(self, cwd: str = CWD, title: str | None = None) -> Conversation:
+        now = utc_now()
+        facts = Facts(
+            session_id=new_session_id(),
+            title=title,
+            provider=CLAUDE,
+            cwd=cwd,
+            directory=cwd,
+            created_at=now,
+            last_activity=now,
+            log_id=new_log_id(),
+        )
+        conversation = Conversation(facts, Feed(facts.session_id, facts.log_id, 0), self.journal)
+        self.sessions[facts.session_id] = conversation
+        self.hub.open(conversation.feed)
+        return conversation
+
+    def _find(self, session_id: SessionId) -> Conversation:
+        try:
+            return self.sessions[session_id]
+        except KeyError:
+            raise Refused(ErrorKind.NOT_FOUND, f"there is no session {session_id}", field="sessionId") from None
+
+    def changed(self, session_id: SessionId) -> None:
+        self.hub.changed(session_id, lambda: self.get(session_id))
+
+    async def create(self, command: CreateSession, by: Author) -> SessionView:
+        self.authors.append(by)
+        return self.get(self.open(command.cwd, command.title).id)
+
+    def get(self, session_id: SessionId) -> SessionView:
+        conversation = self._find(session_id)
+        subscribers, queued = len(conversation.feed.subscribers), len(conversation.queue)
+        return view(conversation.facts, attached=False, subscribers=subscribers, queued=queued, background_tasks=0)
+
+    def find(self, query: FindSessions) -> tuple[tuple[SessionView, ...], str | None]:
+        found = [self.get(one) for one in self.sessions if query.cwd in (None, self.sessions[one].facts.cwd)]
+        start = int(query.cursor or 0)
+        more = len(found) > start + query.limit
+        return tuple(found[start : start + query.limit]), str(start + query.limit) if more else None
+
+    async def prompt(self, command: SendPrompt, by: Author) -> PromptReceipt:
+        conversation = self._find(command.session_id)
+        await trio.lowlevel.checkpoint()
+        blocks: tuple[Block, ...] = (
+            (TextBlock(text=command.prompt),) if isinstance(command.prompt, str) else command.prompt
+        )
+        prompt = Prompt(prompt_id=new_prompt_id(), blocks=blocks, by=by)
+        conversation.queue.append(prompt)
+        self.did.append(prompt.text)
+        return PromptReceipt(prompt_id=prompt.prompt_id, disposition="queued", seq=conversation.feed.head)
+
+    def queue(self, session_id: SessionId) -> tuple[Prompt, ...]:
+        return tuple(self._find(session_id).queue)
+
+    async def unqueue(self, session_id: SessionId, prompt_id: PromptId, by: Author) -> tuple[Prompt, ...]:
+        conversation = self._find(session_id)
+        conversation.queue = [one for one in conversation.queue if one.prompt_id != prompt_id]
+        return tuple(conversation.queue)
+
+    async def interrupt(self, command: Interrupt, by: Author) -> bool:
+        self._find(command.session_id)
+        self.did.append("interrupt begins")
+        await self.gate.wait()
+        self.did.append("interrupt ends")
+        return True
+
+    async def close(self, session_id: SessionId, by: Author) -> SessionView:
+        conversation = self._find(session_id)
+        conversation.facts = attrs.evolve(conversation.facts, status=Status.TERMINATED)
+        await conversation.record(
+            Draft(EventType.STATUS_CHANGE, "idle → terminated", Change(from_="idle", to="terminated"))
+        )
+        return self.get(session_id)
+
+    async def history(
+        self, session_id: SessionId, *, after: int = 0, before: int | None = None, limit: int = 500
+    ) -> Page:
+        self._find(session_id)
+        return await self.journal.read(session_id, after=after, before=before, limit=limit)
+
+    def approvals(self, session_id: SessionId | None = None) -> tuple[Approval, ...]:
+        chosen = self.sessions.values() if session_id is None else [self._find(session_id)]
+        return tuple(approval for one in chosen for approval in one.feed.approvals.values())
+
+    async def resolve(self, command: ResolveApproval, by: Author) -> Approval:
+        approval = self._open_approval(command.approval_id)
+        resolver = Resolver(kind="client", connection_id=by.connection_id, option_id=command.option_id)
+        done = attrs.evolve(approval, status=ApprovalStatus.RESOLVED, resolved_by=resolver)
+        conversation = self._find(approval.session_id)
+        await conversation.record(Draft(EventType.APPROVAL_RESOLVED, "allowed", done), approval=done)
+        return done
+
+    def _open_approval(self, approval_id: ApprovalId) -> Approval:
+        for approval in self.approvals():
+            if approval.approval_id == approval_id:
+                return approval
+        raise Refused(ErrorKind.NOT_FOUND, f"there is no approval {approval_id}", field="approvalId")
+
+    def counts(self) -> Mapping[Status, int]:
+        return Counter(one.facts.status for one in self.sessions.values())
+
+
+class FakeProviders:
+    """A healthy one and a broken one."""
+
+    runs = 3
+
+    def views(self) -> tuple[ProviderView, ...]:
+        return tuple(map(self.view, (CLAUDE, BROKEN)))
+
+    def view(self, name: ProviderName) -> ProviderView:
+        if name not in (CLAUDE, BROKEN):
+            raise Refused(ErrorKind.NOT_FOUND, f"there is no provider {name}", field="name")
+        health = Health.HEALTHY if name == CLAUDE else Health.UNHEALTHY
+        return ProviderView(name=name, type="claude", health=health, runs=RunCount(active=3, max=10))
+
+    async def check(self, name: ProviderName) -> ProviderView:
+        if name == BROKEN:
+            raise ZeroDivisionError("a bug of ours")
+        return self.view(name)
+
+    async def models(self, name: ProviderName | None = None) -> tuple[ModelInfo, ...]:
+        model = ModelInfo(
+            name="sonnet", provider=name or CLAUDE, context_length=200_000, capabilities=("tools",), equivalents=()
+        )
+        return (model,)
+
+
+@attrs.define
+class Shutdowns:
+    asked: list[float | None] = attrs.field(factory=list)
+
+    def __call__(self, grace: float | None) -> None:
+        self.asked.append(grace)
+
+
+def services(directory: FakeDirectory, shutdowns: Shutdowns, started_at: datetime | None = None) -> Services:
+    return Services(
+        directory=directory,
+        providers=FakeProviders(),
+        journal=directory.journal,
+        instance=Instance(
+            instance_id=InstanceId("ins_test"), version="0.0.test", pid=4711, started_at=started_at or utc_now()
+        ),
+        shutdown=shutdowns,
+    )

@@ -1,0 +1,144 @@
+"""The door, case by case: over values, and over a socket."""
+
+from __future__ import annotations
+
+import pytest
+
+from jelmored.control.gate import Door, Refusal, Upgrade, judge
+from jelmored.control.principal import Peer, Scope
+
+from .stage import staged
+from .wire import KEY, dial, head
+
+OURS, ANOTHERS = 1000, 1001
+DOOR = Door(
+    subprotocols={"/v1": "jelmored.v1"},
+    allowed_origins=("https://editor.example", "null"),
+    users={OURS: Scope.OPERATOR},
+)
+SUBPROTOCOL, ORIGIN = "Sec-WebSocket-Protocol", "Origin"
+
+LET_IN = {
+    "plain": (head(), None),
+    "subprotocol": (head("/v1", (SUBPROTOCOL, "jelmored.v1")), "jelmored.v1"),
+    "subprotocol among others": (head("/v1", (SUBPROTOCOL, "other, jelmored.v1")), "jelmored.v1"),
+    "subprotocols in two headers": (head("/v1", (SUBPROTOCOL, "other"), (SUBPROTOCOL, "jelmored.v1")), "jelmored.v1"),
+    "listed origin": (head("/v1", (ORIGIN, "https://editor.example")), None),
+    "any host": (head("/v1", ("Host", "evil.example:1"), without="Host"), None),
+    "a token in its header": (head("/v1", ("Authorization", "Bearer x")), None),
+    "browser's connection header": (head("/v1", ("Connection", "keep-alive, Upgrade"), without="Connection"), None),
+    "capitals": (head("/v1", ("upgrade", "WebSocket"), without="Upgrade"), None),
+    "an extension": (head("/v1", ("Sec-WebSocket-Extensions", "permessage-deflate")), None),
+}
+
+REFUSED = {
+    "other path": (head("/v2"), 404),
+    "root": (head("/"), 404),
+    "path below": (head("/v1/"), 404),
+    "path in disguise": (head("/%761"), 404),
+    "absolute target": (head("http://localhost/v1"), 404),
+    "path before all else": (head("/v2?token=x", (ORIGIN, "https://evil.example"), ("Host", "b")), 404),
+    "two hosts": (head("/v1", ("Host", "other")), 400),
+    "two origins": (head("/v1", (ORIGIN, "https://editor.example"), (ORIGIN, "https://editor.example")), 400),
+    "two authorizations": (head("/v1", ("Authorization", "Bearer x"), ("authorization", "Bearer y")), 400),
+    "token in the URL": (head("/v1?token=abc"), 400),
+    "anything in the URL": (head("/v1?"), 400),
+    "URL before origin": (head("/v1?token=abc", (ORIGIN, "https://evil.example")), 400),
+    "web page": (head("/v1", (ORIGIN, "https://evil.example")), 403),
+    "null, though listed": (head("/v1", (ORIGIN, "null")), 403),
+    "empty origin": (head("/v1", (ORIGIN, "")), 403),
+    "origin like a listed one": (head("/v1", (ORIGIN, "https://editor.example.evil.example")), 403),
+    "origin in another case": (head("/v1", (ORIGIN, "https://EDITOR.example")), 403),
+    "origin with a port": (head("/v1", (ORIGIN, "https://editor.example:8443")), 403),
+    "origin before subprotocol": (head("/v1", (ORIGIN, "https://evil.example"), (SUBPROTOCOL, "other")), 403),
+    "unknown subprotocol": (head("/v1", (SUBPROTOCOL, "jelmored.v2")), 400),
+    "token without the subprotocol": (head("/v1", (SUBPROTOCOL, "jelmored.token.abc")), 400),
+    "no upgrade": (head(without="Upgrade"), 426),
+    "upgrade to another": (head("/v1", ("Upgrade", "h2c"), without="Upgrade"), 426),
+    "other version": (head("/v1", ("Sec-WebSocket-Version", "8"), without="Sec-WebSocket-Version"), 426),
+    "no version": (head(without="Sec-WebSocket-Version"), 426),
+    "another method": (head(method="POST"), 426),
+    "no connection header": (head(without="Connection"), 400),
+    "no key": (head(without="Sec-WebSocket-Key"), 400),
+    "two keys": (head("/v1", ("Sec-WebSocket-Key", KEY)), 400),
+    "short key": (head("/v1", ("Sec-WebSocket-Key", "YWJj"), without="Sec-WebSocket-Key"), 400),
+    "key of other letters": (head("/v1", ("Sec-WebSocket-Key", "?" * 24), without="Sec-WebSocket-Key"), 400),
+    "no host": (head(without="Host"), 400),
+    "a body": (head("/v1", ("Content-Length", "3")), 400),
+    "chunks": (head("/v1", ("Transfer-Encoding", "chunked")), 400),
+    "early frames": (head() + b"\x81\x80abcd", 400),
+    "no HTTP": (b"EHLO localhost\r\n\r\n", 400),
+    "HTTP/1.0": (head().replace(b"HTTP/1.1", b"HTTP/1.0"), 400),
+    "no colon": (head().replace(b"Host: ", b"Host "), 400),
+    "space before the colon": (head().replace(b"Host:", b"Host :"), 400),
+    "folded header": (head().replace(b"\r\nUpgrade", b"\r\n Upgrade"), 400),
+    "control character": (head("/v1", ("X", "a\x00b")), 400),
+    "control character in the target": (head("/v1\x07"), 400),
+    # the five that end trio-websocket's own server
+    "host that is not ASCII": (head("/v1", ("Host", b"\xff\xfe"), without="Host"), 400),
+    "host that is no IDNA": (head("/v1", ("Host", "xn--a"), without="Host"), 400),
+    "subprotocol that is not ASCII": (head("/v1", (SUBPROTOCOL, b"jelmored.v1\xff")), 400),
+    "extension that is not ASCII": (head("/v1", ("Sec-WebSocket-Extensions", b"\xe9")), 400),
+    "connection that is not ASCII": (head("/v1", ("Connection", b"Upgrade, \xff"), without="Connection"), 400),
+}
+
+
+@pytest.mark.parametrize("name", LET_IN)
+def test_lets_in(name: str) -> None:
+    data, subprotocol = LET_IN[name]
+    assert judge(data, Peer(1, OURS), DOOR, full=False) == Upgrade("/v1", subprotocol, Scope.OPERATOR)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refuses(name: str) -> None:
+    data, status = REFUSED[name]
+    verdict = judge(data, Peer(1, OURS), DOOR, full=False)
+    assert isinstance(verdict, Refusal)
+    assert verdict.status == status
+    assert verdict.text
+    assert "\n" not in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("data", "uid", "full", "status"),
+    [
+        (head(), ANOTHERS, False, 403),
+        (head(), 0, False, 403),
+        (head("/v2"), ANOTHERS, False, 404),
+        (head("/v1", (SUBPROTOCOL, "other")), ANOTHERS, False, 403),
+        (head(), OURS, True, 503),
+        (None, OURS, False, 400),
+    ],
+)
+def test_refuses_by_what_is_not_in_the_head(data: bytes | None, uid: int, full: bool, status: int) -> None:
+    verdict = judge(data, Peer(1, uid), DOOR, full=full)
+    assert isinstance(verdict, Refusal)
+    assert verdict.status == status
+
+
+async def test_refusals_arrive_and_nothing_of_them_stays() -> None:
+    async with staged(allowed_origins=("https://editor.example",)) as stage:
+        for name, (data, status) in REFUSED.items():
+            async with await dial(stage.socket) as wire:
+                await wire.send(data)
+                got, body = await wire.head()
+                assert (got, body.count("\n")) == (status, 1), name
+        assert stage.connections.count == 0
+        assert not stage.connections.failures
+
+
+async def test_those_let_in_get_the_subprotocol_they_offered() -> None:
+    async with staged(allowed_origins=("https://editor.example",)) as stage:
+        for name, (data, subprotocol) in LET_IN.items():
+            async with await dial(stage.socket) as wire:
+                await wire.send(data)
+                status, answer = await wire.head()
+                assert status == 101, name
+                selected = [line for line in answer.split("\r\n") if line.startswith(SUBPROTOCOL)]
+                assert selected == ([f"{SUBPROTOCOL}: {subprotocol}"] if subprotocol else [])
+
+
+async def test_another_user_is_refused() -> None:
+    async with staged(user=4_000_000_000) as stage, await dial(stage.socket) as wire:
+        await wire.send(head())
+        assert (await wire.head())[0] == 403

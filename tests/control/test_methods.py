@@ -1,0 +1,349 @@
+"""Every method over a real socket: what it gives, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from structlog.typing import EventDict
+
+from jelmored.control.methods import METHODS
+from jelmored.control.principal import Scope
+from jelmored.domain.ids import ItemId
+from tests.client_raw import RpcError, connect
+from tests.eventually import eventually
+
+from .stage import staged
+
+SPOKEN = {
+    "initialize": "observer",
+    "ping": "observer",
+    "daemon/status": "observer",
+    "daemon/shutdown": "admin",
+    "provider/list": "observer",
+    "provider/get": "observer",
+    "provider/check": "operator",
+    "model/list": "observer",
+    "session/create": "operator",
+    "session/get": "observer",
+    "session/list": "observer",
+    "session/prompt": "operator",
+    "session/queue": "observer",
+    "session/unqueue": "operator",
+    "session/interrupt": "operator",
+    "session/close": "operator",
+    "session/subscribe": "observer",
+    "session/unsubscribe": "observer",
+    "session/history": "observer",
+    "approval/list": "observer",
+    "approval/resolve": "operator",
+}
+"""Protocol 1, section 3, as far as it is spoken."""
+
+PICTURE = {"type": "image", "mimeType": "image/png", "data": "aGk="}
+
+
+def test_the_table_is_the_protocol_s() -> None:
+    assert {name: method.scope.value for name, method in METHODS.items()} == SPOKEN
+
+
+def test_a_scope_includes_those_below() -> None:
+    assert Scope.ADMIN.includes(Scope.OBSERVER)
+    assert Scope.OPERATOR.includes(Scope.OPERATOR)
+    assert not Scope.OBSERVER.includes(Scope.OPERATOR)
+
+
+async def test_ping() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        assert await client.request("ping") == {}
+
+
+async def test_daemon_status() -> None:
+    async with staged() as stage, connect(stage.socket) as client, connect(stage.socket):
+        stage.directory.open()
+        status = await client.request("daemon/status")
+    assert status.pop("uptimeSeconds") >= 0
+    assert status == {
+        "version": "0.0.test",
+        "instanceId": "ins_test",
+        "pid": 4711,
+        "providers": {"claude": "healthy", "broken": "unhealthy"},
+        "sessions": {"idle": 1},
+        "runs": 3,
+        "connections": 2,
+        "journal": {"ok": True, "bytes": 0, "lagMs": 0.0},
+    }
+
+
+async def test_daemon_shutdown() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        assert await client.request("daemon/shutdown", graceSeconds=1.5) == {}
+        assert await client.request("daemon/shutdown") == {}
+        await refused(client.request("daemon/shutdown", graceSeconds=-1), -32602, "invalid-params", "graceSeconds")
+        assert stage.shutdowns.asked == [1.5, None]
+
+
+async def test_providers_and_models() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        listed = (await client.request("provider/list"))["providers"]
+        assert [one["name"] for one in listed] == ["claude", "broken"]
+        assert await client.request("provider/get", name="claude") == listed[0]
+        assert (await client.request("provider/check", name="claude"))["health"] == "healthy"
+        models = (await client.request("model/list", provider="claude"))["models"]
+        assert [(one["name"], one["contextLength"]) for one in models] == [("sonnet", 200_000)]
+        await refused(client.request("provider/get", name="none"), -32002, "not-found", "name")
+        await refused(client.request("provider/get"), -32602, "invalid-params", "name")
+
+
+async def test_an_error_of_ours_is_answered_and_logged(logged: list[EventDict]) -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        error = await refused(client.request("provider/check", name="broken"), -32603, "internal")
+        assert "bug" not in error.message
+        assert await client.request("ping") == {}
+    assert [(one["method"], one["error"]) for one in logged if one["log_level"] == "error"] == [
+        ("provider/check", "ZeroDivisionError")
+    ]
+
+
+async def test_session_create_and_get() -> None:
+    async with staged() as stage, connect(stage.socket, name="editor") as client:
+        made = await client.request("session/create", cwd="/work", title="Mend it")
+        assert (made["cwd"], made["title"], made["status"]) == ("/work", "Mend it", "idle")
+        assert await client.request("session/get", sessionId=made["sessionId"]) == made
+        author = stage.directory.authors[0]
+        assert (author.client, author.connection_id) == ("editor", client.hello["connectionId"])
+        await refused(client.request("session/create"), -32602, "invalid-params", "cwd")
+        await refused(client.request("session/get", sessionId="ses_none"), -32002, "not-found", "sessionId")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("mcpServers", []), ("environment", {}), ("requirements", {"minContext": 1})]
+)
+async def test_what_is_not_spoken_yet_is_refused_by_name(field: str, value: object) -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        await refused(client.request("session/create", cwd="/", **{field: value}), -32602, "invalid-params", field)
+        assert not stage.directory.sessions
+
+
+async def test_session_list_in_pages() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        ids = [stage.directory.open(cwd).id for cwd in ("/a", "/b", "/a")]
+        first = await client.request("session/list", limit=2)
+        rest = await client.request("session/list", limit=2, cursor=first["nextCursor"])
+        assert [one["sessionId"] for one in first["sessions"] + rest["sessions"]] == ids
+        assert "nextCursor" not in rest
+        of_a = await client.request("session/list", cwd="/a")
+        assert [one["sessionId"] for one in of_a["sessions"]] == [ids[0], ids[2]]
+        await refused(client.request("session/list", limit=0), -32602, "invalid-params", "limit")
+        await refused(client.request("session/list", status="asleep"), -32602, "invalid-params", "status")
+
+
+async def test_prompt_queue_unqueue() -> None:
+    async with staged() as stage, connect(stage.socket, name="editor") as client:
+        session = stage.directory.open().id
+        receipt = await client.request("session/prompt", sessionId=session, prompt="hello")
+        assert receipt["disposition"] == "queued"
+        blocks = [{"type": "text", "text": "look"}, PICTURE, {"type": "file", "path": "/x"}]
+        await client.request("session/prompt", sessionId=session, prompt=blocks)
+        plain, rich = (await client.request("session/queue", sessionId=session))["prompts"]
+        assert (plain["promptId"], plain["prompt"], plain["by"]["client"]) == (receipt["promptId"], "hello", "editor")
+        assert rich["blocks"] == [
+            {"type": "text"},
+            {"type": "image", "mimeType": "image/png"},
+            {"type": "file", "path": "/x"},
+        ]
+        left = await client.request("session/unqueue", sessionId=session, promptId=receipt["promptId"])
+        assert left["prompts"] == [rich]
+        await refused(client.request("session/prompt", sessionId=session, prompt=3), -32602, "invalid-params", "prompt")
+        wait = client.request("session/prompt", sessionId=session, prompt="x", whenUnavailable="wait")
+        await refused(wait, -32602, "invalid-params", "whenUnavailable")
+
+
+async def test_interrupt_and_close() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open().id
+        stage.directory.gate.set()
+        assert await client.request("session/interrupt", sessionId=session) == {"interrupted": True}
+        assert (await client.request("session/close", sessionId=session))["status"] == "terminated"
+        await refused(client.request("session/close", sessionId="ses_none"), -32002, "not-found", "sessionId")
+
+
+async def test_history_is_the_journal_s_bytes() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open()
+        await session.say("one", "twö", "three")
+        kept = await stage.directory.journal.read(session.id)
+        reply = await client.ask("session/history", sessionId=session.id)
+        assert all(entry.body.decode() in reply.raw for entry in kept.entries)
+        assert (await numbers(client, session.id, limit=2)) == ([1, 2], True)
+        assert (await numbers(client, session.id, after=2)) == ([3], False)
+        assert (await numbers(client, session.id, before=3, limit=1)) == ([2], True)
+        for field, value in (("limit", 501), ("after", -1), ("before", -1)):
+            bad = client.request("session/history", sessionId=session.id, **{field: value})
+            await refused(bad, -32602, "invalid-params", field)
+        await refused(client.request("session/history", sessionId="ses_none"), -32002, "not-found", "sessionId")
+
+
+async def test_approvals() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open()
+        approval = await session.ask()
+        listed = (await client.request("approval/list", sessionId=session.id))["approvals"]
+        assert [(one["approvalId"], one["status"]) for one in listed] == [(approval.approval_id, "open")]
+        neither = client.request("approval/resolve", approvalId=approval.approval_id)
+        await refused(neither, -32602, "invalid-params", "optionId")
+        done = await client.request("approval/resolve", approvalId=approval.approval_id, optionId="allow")
+        assert (done["status"], done["resolvedBy"]["connectionId"]) == ("resolved", client.hello["connectionId"])
+        assert await client.request("approval/list") == {"approvals": []}
+        again = client.request("approval/resolve", approvalId=approval.approval_id, cancelled=True)
+        await refused(again, -32002, "not-found", "approvalId")
+
+
+async def test_subscribe_from_the_start() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open()
+        await session.say("one", "two")
+        session.stream("Hel", ItemId("i"))
+        watch = await client.subscribe(session.id)
+        assert watch.reply == {"logId": session.facts.log_id, "head": 2, "oldest": 1}
+        caught_up = await watch.caught_up()
+        assert (caught_up["head"], caught_up["approvals"]) == (2, [])
+        assert caught_up["openItems"] == [{"itemId": "i", "kind": "text", "text": "Hel"}]
+        assert [note.method for note in watch.notes] == ["session/event"] * 2 + ["session/caughtUp"]
+        session.stream("lo", ItemId("i"))
+        await session.say("Hello", closes=ItemId("i"))
+        await watch.event("assistant", after=2)
+        assert [note.params["text"] for note in watch.notes if note.method == "session/delta"] == ["lo"]
+        kept = await stage.directory.journal.read(session.id)
+        assert [json.loads(entry.body) for entry in kept.entries] == watch.events
+        assert not client.strays
+
+
+async def test_caught_up_tells_of_open_approvals() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open()
+        approval = await session.ask()
+        caught_up = await (await client.subscribe(session.id, "now")).caught_up()
+        assert [one["approvalId"] for one in caught_up["approvals"]] == [approval.approval_id]
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        ({}, 6),
+        ({"after": "now"}, 6),
+        ({"after": "start"}, 1),
+        ({"after": 3}, 4),
+        ({"after": 5}, 6),
+        ({"tail": 2}, 4),
+        ({"after": "start", "tail": 2}, 4),
+        ({"after": 4, "tail": 2}, 5),
+        ({"tail": 99}, 1),
+        ({"after": 0, "tail": 0}, 6),
+    ],
+)
+async def test_where_a_subscription_begins(asked: dict[str, Any], first: int) -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open()
+        await session.say(*"abcde")
+        await client.request("session/subscribe", sessionId=session.id, logId=session.facts.log_id, **asked)
+        await session.say("f")
+        await eventually(lambda: seqs(client) and seqs(client)[-1] == 6, 5)
+        assert seqs(client) == list(range(first, 7))
+
+
+async def test_a_cursor_into_no_log_of_ours() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open()
+        await session.say("a")
+        for asked in ({"after": 2}, {"after": 1, "logId": "log_other"}):
+            error = await refused(
+                client.request("session/subscribe", sessionId=session.id, **asked), 1002, "cursor-expired"
+            )
+            assert (error.data["oldest"], error.data["logId"]) == (1, session.facts.log_id)
+        for field, value in (("after", -1), ("after", "then"), ("after", 1.5), ("tail", -1)):
+            bad = client.request("session/subscribe", sessionId=session.id, **{field: value})
+            await refused(bad, -32602, "invalid-params", field)
+        await refused(client.request("session/subscribe", sessionId="ses_none"), -32002, "not-found", "sessionId")
+        assert not session.feed.subscribers
+
+
+async def test_subscribe_to_all() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        old, known = stage.directory.open(), stage.directory.open()
+        await old.say("a")
+        await known.say("b", "c")
+        reply = await client.request("session/subscribe", sessionId="*", after={known.id: 1})
+        assert reply["sessions"] == {
+            one.id: {"logId": one.facts.log_id, "head": one.feed.head, "oldest": 1} for one in (old, known)
+        }
+        new = stage.directory.open()
+        await new.say("d")
+        await eventually(lambda: len(seqs(client)) == 3, 5)
+        assert sorted(told(client)) == sorted([(old.id, 1), (known.id, 2), (new.id, 1)])
+        for field, value in (("after", 1), ("after", "start"), ("tail", 1), ("logId", "x")):
+            bad = client.request("session/subscribe", sessionId="*", **{"after": "now", field: value})
+            await refused(bad, -32602, "invalid-params", field)
+        late = client.request("session/subscribe", sessionId="*", after={old.id: 9})
+        await refused(late, 1002, "cursor-expired")
+
+
+async def test_unsubscribe() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session, other = stage.directory.open(), stage.directory.open()
+        await client.request("session/subscribe", sessionId="*")
+        assert await client.request("session/unsubscribe", sessionId=session.id) == {}
+        await session.say("unheard")
+        await other.say("heard")
+        await eventually(lambda: told(client) == [(other.id, 1)], 5)
+        assert await client.request("session/unsubscribe", sessionId="*") == {}
+        await other.say("unheard")
+        await stage.directory.open().say("unheard")
+        await client.request("ping")
+        assert told(client) == [(other.id, 1)]
+
+
+async def test_subscribing_again_replaces() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open()
+        await session.say("a", "b")
+        await (await client.subscribe(session.id, 1)).caught_up()
+        again = await client.subscribe(session.id, "start")
+        await again.caught_up()
+        await session.say("c")
+        await again.event("assistant", after=2)
+        assert [event["seq"] for event in again.events] == [1, 2, 3]
+
+
+async def test_a_session_that_changed_is_told_to_its_subscribers() -> None:
+    async with staged() as stage, connect(stage.socket) as client, connect(stage.socket) as other:
+        session = stage.directory.open()
+        await client.subscribe(session.id)
+        stage.directory.changed(session.id)
+        await eventually(lambda: any(note.method == "session/changed" for note in client.notes), 5)
+        stage.directory.hub.broadcast("daemon/event", b'{"kind":"reloaded","content":"as you wish"}')
+        await eventually(lambda: [note.method for note in other.notes] == ["daemon/event"], 5)
+
+
+async def refused(call: Any, code: int, kind: str, field: str | None = None) -> RpcError:
+    with pytest.raises(RpcError) as caught:
+        await call
+    error = caught.value
+    assert (error.code, error.kind) == (code, kind)
+    assert isinstance(error.data["retryable"], bool)
+    assert error.data.get("field") == field
+    return error
+
+
+async def numbers(client: Any, session: str, **asked: int) -> tuple[list[int], bool]:
+    page = await client.request("session/history", sessionId=session, **asked)
+    return [event["seq"] for event in page["events"]], page["hasMore"]
+
+
+def seqs(client: Any) -> list[int]:
+    return [note.params["seq"] for note in client.notes if note.is_event]
+
+
+def told(client: Any) -> list[tuple[str, int]]:
+    return [(note.params["sessionId"], note.params["seq"]) for note in client.notes if note.is_event]
