@@ -15,11 +15,12 @@ import trio
 from jelmored.process.command import Command, Program
 
 
-@attrs.frozen
+@attrs.define
 class Grouped:
     """A `Hold` by process group."""
 
     process: trio.Process
+    _over: bool = attrs.field(default=False, init=False)
 
     @classmethod
     async def launch(cls, command: Command, program: Program) -> Grouped:
@@ -44,11 +45,14 @@ class Grouped:
     async def gone(self) -> int:
         code = await self.process.wait()
         self.kill()
+        self._over = True  # from now on the group's number may be another's
         return code
 
     async def terminate(self) -> None:
         self.process.terminate()
 
     def kill(self) -> None:
+        if self._over:
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
             os.killpg(self.process.pid, signal.SIGKILL)

@@ -59,9 +59,7 @@ class Warded:
             process = await trio.lowlevel.open_process(  # noqa: TID251  # this is the warden
                 [sys.executable, "-I", "-S", str(WARDEN), str(theirs.fileno())],
                 cwd="/",
-                env={
-                    name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ
-                },  # for Python itself
+                env=_for_python(),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
@@ -81,8 +79,8 @@ class Warded:
                         return int(pid)
                     case ["refused", stage, number]:
                         raise self._command.refused(int(number), stage=stage)
-        except (trio.BrokenResourceError, trio.TooSlowError):
-            pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+            pass  # it died, was killed, or hangs
         raise SessionError(ErrorKind.AGENT_CRASHED, f"the warden of {self._command.argv[0]} did not start it")
 
     async def gone(self) -> int:
@@ -142,3 +140,8 @@ class Warded:
         marker = self._command.env.get(INSTANCE)
         orphans = reaper.Orphans(marker=marker, session=self.process.pid)
         await orphans.bury(within=REAP_PATIENCE)
+
+
+def _for_python() -> dict[str, str]:
+    """A warden has nothing of our environment but what some builds of Python can't start without."""
+    return {name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"}

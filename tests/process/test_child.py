@@ -116,7 +116,7 @@ class TestOutput:
         holder = os.open(f"/proc/{child.pid}/fd/1", os.O_WRONLY)
         try:
             await child.close_stdin()
-            with trio.fail_after(1.5):
+            with trio.fail_after(3):
                 assert await child.read_lines() == []
                 await child.wait()
         finally:

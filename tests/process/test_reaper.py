@@ -97,12 +97,12 @@ async def test_who_descends_from_an_agent(nursery: trio.Nursery) -> None:
     other.wait()
 
 
-async def test_where_it_does_not_run_orphans_fall_to_others(nursery: trio.Nursery) -> None:
+async def test_where_it_does_not_run_only_the_agent_dies_with_its_warden(nursery: trio.Nursery) -> None:
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as reaping:
             await reaping.start(Reaper(marker()).run)
             scope.cancel()
-    child = Child(sh("( sleep 1000 & ); echo up; read word"), name="x")
+    child = Child(sh("( sleep 1000 & ); echo up; exec sleep 1000"), name="x")
     await nursery.start(child.run)
     await said(child, b"up")
     warden = procfs.parent_of(child.pid or 0)
@@ -110,5 +110,6 @@ async def test_where_it_does_not_run_orphans_fall_to_others(nursery: trio.Nurser
     (orphan,) = (pid for pid in procfs.children_of(warden) if pid != child.pid)
     os.kill(warden, signal.SIGKILL)
     await child.wait()
+    assert not is_alive(child.pid or 0)
     assert procfs.parent_of(orphan) != os.getpid()
     os.kill(orphan, signal.SIGKILL)

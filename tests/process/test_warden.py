@@ -140,6 +140,14 @@ async def test_signals_that_end_programs_do_not_end_a_warden(nursery: trio.Nurse
     child.kill()
 
 
+async def test_an_agent_that_kills_its_group_does_not_reach_its_warden(nursery: trio.Nursery) -> None:
+    mark = marker()
+    child = Child(sh("( setsid sleep 1000 & ); kill -KILL 0", mark=mark), name="x")
+    await nursery.start(child.run)
+    assert (await child.wait()).signal == signal.SIGKILL
+    assert marked(mark) == []
+
+
 async def test_a_daemon_that_is_killed_leaves_nothing() -> None:
     mark = marker()
     with daemon(mark, 3) as process:
@@ -163,7 +171,7 @@ async def killed_without_remains(process: subprocess.Popen[str], mark: InstanceI
     family = procfs.descendants_of(process.pid)
     process.kill()
     process.wait()
-    await until(lambda: not any(is_alive(pid) for pid in family))
+    await until(lambda: not any(is_alive(pid) for pid in family), within=2)
     assert marked(mark) == []
 
 
