@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import trio
@@ -72,12 +72,15 @@ class TurnBegan:
 
 @attrs.frozen(kw_only=True)
 class TurnOver:
-    """The last of a turn. `usage` is of this turn alone; `failure` says why, where the reason is `failed`."""
+    """The last of a turn. `usage` is of this turn alone; `failure` says why, where the reason is `failed`. `origin`:
+    `agent` for a turn that had its own `TurnBegan`; it may reach a session that has given a prompt meanwhile, whose
+    turn is then still to come."""
 
     reason: TurnReason
     cause: TurnCause | None = None
     failure: Failure | None = None
     usage: UsageNote | None = None
+    origin: Literal["prompt", "agent"] = "prompt"
 
 
 @attrs.frozen

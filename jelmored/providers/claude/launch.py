@@ -86,6 +86,7 @@ def own_environment(settings: ClaudeSettings) -> dict[str, str]:
 def _arguments(settings: ClaudeSettings, config: SessionConfig, native_id: str) -> tuple[str, ...]:
     max_turns = config.max_turns or settings.max_turns
     return (
+        "--replay-user-messages",  # tells when a message is taken up
         *("--resume" if config.native_id else "--session-id", native_id),
         *("--model", config.model or settings.default_model),  # a resumed session would take that of its last answer
         *("--permission-mode", "plan" if config.permission_mode is PermissionMode.PLAN else "default"),

@@ -192,6 +192,13 @@ class User:
 
 
 @attrs.frozen(kw_only=True)
+class Replayed:
+    """A message of the user that the CLI has now taken up: in a turn of its own, or into one that runs."""
+
+    uuid: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class ModelUsage:
     """Tokens and USD since the process started."""
 
@@ -340,6 +347,7 @@ Message = (
     | CommandsChanged
     | Assistant
     | User
+    | Replayed
     | Result
     | CanUseTool
     | OtherRequest

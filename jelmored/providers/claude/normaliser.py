@@ -43,6 +43,7 @@ from .messages import (
     Part,
     RateLimit,
     RateLimited,
+    Replayed,
     Reply,
     Result,
     Retry,
@@ -106,9 +107,9 @@ class Normaliser:
     def turn_runs(self) -> bool:
         return self._turns.runs
 
-    def prompted(self) -> None:
-        """A prompt is given to the agent: what comes belongs to its turn."""
-        self._turns.prompted()
+    def prompted(self, message_id: str) -> None:
+        """A prompt is given to the agent, by the id of its message: what comes belongs to its turn."""
+        self._turns.prompted(message_id)
 
     def answered(self, request_id: RequestId) -> Mapping[str, Any] | None:
         """A request gets its answer: the tool's whole input, which an allowance repeats. None: nobody waits for it."""
@@ -142,6 +143,8 @@ class Normaliser:
                 return self._said(message)
             case User():
                 return self._told(message)
+            case Replayed():
+                self._turns.taken_up(message.uuid)
             case CanUseTool():
                 return self._may_use(message)
             case CancelRequest():

@@ -25,6 +25,7 @@ from .messages import (
     OtherRequest,
     Part,
     RateLimited,
+    Replayed,
     Reply,
     Result,
     Retry,
@@ -119,7 +120,9 @@ def _class_of(raw: Mapping[str, Any]) -> type[Message]:
     match raw:
         case {"type": "system", "subtype": str(subtype)}:
             return _SYSTEM.get(subtype, Unknown)
-        case {"type": "user", "isReplay": True} | {"type": "user", "isSynthetic": True}:
+        case {"type": "user", "isReplay": True}:
+            return Replayed
+        case {"type": "user", "isSynthetic": True}:
             return Noise
         case {"type": "control_request", "request": {"subtype": "can_use_tool"}}:
             return CanUseTool

@@ -63,7 +63,7 @@ class ClaudeSession(BaseSession):
 
     async def prompt(self, prompt: Prompt) -> None:
         self._message_id = str(uuid4())
-        self._normaliser.prompted()
+        self._normaliser.prompted(self._message_id)
         await self._child.write(protocol.user(prompt, self._message_id))
 
     async def interrupt(self) -> None:

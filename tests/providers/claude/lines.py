@@ -52,6 +52,10 @@ def state(name: str) -> bytes:
     return line(type="system", subtype="session_state_changed", state=name)
 
 
+def replayed(uuid: str) -> bytes:
+    return line(type="user", message={"role": "user", "content": "hello"}, uuid=uuid, isReplay=True)
+
+
 def init(session_id: str = "native-1", cwd: str = "/work", **more: Any) -> bytes:
     return line(type="system", subtype="init", session_id=session_id, cwd=cwd, model="claude-opus-4-8[1m]", **more)
 

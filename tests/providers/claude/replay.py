@@ -43,6 +43,7 @@ GOLDEN = (
     "multimodal",
     "not_logged_in",
     "permissions",
+    "prompt_into_own_turn",
     "rate_limit_oauth",
     "session_state_events",
     "slash_context",
@@ -86,7 +87,7 @@ def replay(name: str) -> list[RunEvent]:
 def _tell(normaliser: Normaliser, message: Any) -> None:
     match message:
         case {"type": "user"}:
-            normaliser.prompted()
+            normaliser.prompted(message.get("uuid", "uuid-1"))
         case {"type": "control_response", "response": {"request_id": request_id}}:
             normaliser.answered(request_id)
 

@@ -23,7 +23,7 @@ from .replay import CAPTURES, output
 
 def working() -> Normaliser:
     normaliser = Normaliser("/work")
-    normaliser.prompted()
+    normaliser.prompted("uuid-1")
     return normaliser
 
 
@@ -122,7 +122,7 @@ def test_a_quota_of_an_earlier_turn_does_not_date_a_later_failure() -> None:
     rejected = {"status": "rejected", "resetsAt": 1999999999}
     failed = lines.result(is_error=True, api_error_status=429)
     (first,) = normaliser.feed([lines.line(type="rate_limit_event", rate_limit_info=rejected), failed])
-    normaliser.prompted()
+    normaliser.prompted("uuid-1")
     (second,) = normaliser.feed([failed])
     assert isinstance(first, TurnOver)
     assert isinstance(second, TurnOver)

@@ -14,6 +14,7 @@ from jelmored.providers.claude.messages import (
     Noise,
     OtherPart,
     OtherRequest,
+    Replayed,
     Result,
     TextPart,
     Unknown,
@@ -88,7 +89,7 @@ def test_requests() -> None:
     assert isinstance(read(hook), OtherRequest)
 
 
-def test_echoes_and_notes_to_the_model_are_noise() -> None:
-    told = {"type": "user", "message": {"role": "user", "content": "hello"}}
-    assert read({**told, "isReplay": True}) == Noise()
+def test_echoes_tell_what_was_taken_up_and_notes_to_the_model_are_noise() -> None:
+    told = {"type": "user", "message": {"role": "user", "content": "hello"}, "uuid": "uuid-1"}
+    assert read({**told, "isReplay": True}) == Replayed(uuid="uuid-1")
     assert read({**told, "isSynthetic": True}) == Noise()

@@ -15,7 +15,7 @@ from . import lines
 
 def heard(*data: bytes) -> list[RunEvent]:
     normaliser = Normaliser("/work")
-    normaliser.prompted()
+    normaliser.prompted("uuid-1")
     return normaliser.feed(data)
 
 
