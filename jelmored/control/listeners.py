@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import stat
@@ -31,30 +30,20 @@ class Listeners:
         self._path = path
         self._connections = connections
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def run(self, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen until cancelled, then remove the socket.
 
         Raises:
             ConfigError: the path can't hold a socket.
         """
+        nursery = self._connections.nursery
         listener = bind(self._path)
         try:
-            async with trio.open_nursery() as nursery:
-                await nursery.start(self._accept, listener)
-                task_status.started()
+            await trio.serve_listeners(
+                self._connections.serve, [listener], handler_nursery=nursery, task_status=task_status
+            )
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                self._path.unlink()
-
-    async def _accept(
-        self, listener: trio.SocketListener, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
-    ) -> None:
-        await trio.serve_listeners(
-            self._connections.serve,
-            [listener],
-            handler_nursery=self._connections.nursery,
-            task_status=task_status,
-        )
+            self._path.unlink(missing_ok=True)
 
 
 def bind(path: Path) -> trio.SocketListener:

@@ -118,13 +118,14 @@ async def test_unknown_params_are_ignored() -> None:
 async def test_requests_of_one_session_take_effect_in_order() -> None:
     async with staged() as stage, await upgraded(stage.socket, hello=True) as wire:
         one, two = stage.directory.open().id, stage.directory.open().id
-        for key, (method, params) in enumerate([
+        asked: list[tuple[str, dict[str, str]]] = [
             ("session/interrupt", {"sessionId": one}),
             ("session/prompt", {"sessionId": one, "prompt": "second"}),
             ("session/queue", {"sessionId": one}),
             ("session/prompt", {"sessionId": two, "prompt": "first of another"}),
             ("ping", {}),
-        ]):
+        ]
+        for key, (method, params) in enumerate(asked):
             await wire.send(request(method, key, **params))
         assert {(await wire.message())["id"], (await wire.message())["id"]} == {3, 4}
         stage.directory.gate.set()

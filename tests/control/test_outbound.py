@@ -1,4 +1,4 @@
-"""A slow client, a fresh one and one that changes its mind see every event once. Whatever happens, in whatever order."""
+"""A slow client, a fresh one and one that changes its mind see every event once, whatever happens in whatever order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jelmored.control.outbound import MAX_NOTICE_BYTES, MAX_NOTICES, Outbound
 from jelmored.domain.events import Draft, EventType, Said
 from jelmored.domain.ids import ItemId, SessionId
 from jelmored.errors import JournalError
-from jelmored.journal.base import Batch, Entry, Page
+from jelmored.journal.base import Entry, Page
 from jelmored.journal.memory import MemoryJournal
 from jelmored.sessions.hub import EventFrame, Feed
 
@@ -78,7 +78,8 @@ class Told:
                 self.cursors[session] += 1
                 self.events.append((session, params["seq"]))
                 if (item := params["metadata"]["itemId"]) in self.texts.get(session, {}):
-                    assert self.texts[session].pop(item) == params["content"], "the deltas add up"
+                    text = self.texts[session].pop(item)  # deltas before the end may be left out, of one who lags
+                    assert params["content"].startswith(text), "the deltas add up"
             case "session/caughtUp":
                 assert params["head"] == self.cursors[session]
                 self.texts[session] = {one["itemId"]: one["text"] for one in params["openItems"]}
@@ -147,7 +148,7 @@ async def _play(script: list[tuple[Any, ...]], deltas: bool) -> None:
     outbound, told = Outbound(deltas=deltas), Told()
     streamed = ["", ""]
     async with feeding(outbound, directory.journal):
-        for number, session in enumerate(sessions):
+        for session in sessions:
             subscribe(outbound, session, session.feed.head)
         for step in script:
             match step:
@@ -271,7 +272,7 @@ async def test_a_client_without_deltas() -> None:
     outbound = Outbound(deltas=False)
     async with feeding(outbound, directory.journal):
         outbound.subscribe(session.feed, 0)
-        await drain(outbound, Told({session.id: 0}))
+        await drain(outbound, Told(cursors={session.id: 0}))
         session.stream("x", ItemId("open"))
         assert outbound.rest(1) == []
         await session.say("x", closes=ItemId("open"))
@@ -303,14 +304,21 @@ async def test_a_take_is_bounded_and_waits_for_something() -> None:
     assert len(await outbound.take()) == 1
 
 
-async def test_a_journal_that_lost_an_event_is_an_error() -> None:
-    journal, session = MemoryJournal(), SessionId("ses_x")
-    feed, outbound = Feed(session, "log", 0), Outbound()
-    with pytest.raises(ExceptionGroup) as caught:
-        async with feeding(outbound, journal):
-            await journal.append([Batch(session_id=session, events=(Entry(1, "system", b"{}"),))])
-            feed.publish([EventFrame(1, b"{}"), EventFrame(2, b"{}")])
-            outbound.subscribe(feed, 0)
-            while True:
-                await outbound.take()
-    assert caught.group_contains(JournalError)
+class Forgetful(MemoryJournal):
+    """It has lost what it should have."""
+
+    def __init__(self, *entries: Entry) -> None:
+        super().__init__()
+        self._entries = entries
+
+    async def read(self, session_id: SessionId, **_: Any) -> Page:
+        return Page(self._entries, has_more=False)
+
+
+@pytest.mark.parametrize("left", [(), (Entry(2, "system", b"{}"),)])
+async def test_a_journal_that_lost_an_event_is_an_error(left: tuple[Entry, ...]) -> None:
+    feed, outbound = Feed(SessionId("ses_x"), "log", 0), Outbound()
+    feed.publish([EventFrame(1, b"{}"), EventFrame(2, b"{}")])
+    outbound.subscribe(feed, 0)
+    with pytest.raises(JournalError):
+        await outbound.run(Forgetful(*left))

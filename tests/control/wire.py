@@ -13,7 +13,7 @@ import trio
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-HELLO = {"protocolVersion": 1, "clientInfo": {"name": "wire", "version": "1"}}
+HELLO: dict[str, Any] = {"protocolVersion": 1, "clientInfo": {"name": "wire", "version": "1"}}
 
 Headers = list[tuple[str, str | bytes]]
 
@@ -52,8 +52,8 @@ def frame(opcode: int, payload: bytes, *, final: bool = True, mask: bool = True,
     return out + key + masked.to_bytes(len(payload), "big")
 
 
-def request(method: str, key: int = 1, **params: Any) -> bytes:
-    message = {"jsonrpc": "2.0", "id": key, "method": method, "params": params}
+def request(method: str, request_id: int = 1, /, **params: Any) -> bytes:
+    message = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
     return frame(TEXT, json.dumps(message).encode())
 
 
