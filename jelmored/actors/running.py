@@ -115,7 +115,7 @@ async def _beside(service: Service, stop: Stop) -> AsyncIterator[None]:
     async with open_plain_nursery() as nursery:
         try:
             nursery.start_soon(_serve, service, stop, scope, up)
-            await up.wait()
+            await up.event.wait()
             yield
         finally:
             stop.begin()
@@ -126,7 +126,7 @@ async def _serve(service: Service, stop: Stop, scope: trio.CancelScope, up: _Up)
     STOPS.set((*STOPS.get(), stop))
     with scope:
         await service(task_status=up)
-        if not up.is_set() and not scope.cancel_called:
+        if not up.event.is_set() and not scope.cancel_called:
             raise RuntimeError(f"{service} returned before it was up")
 
 
@@ -134,13 +134,7 @@ async def _serve(service: Service, stop: Stop, scope: trio.CancelScope, up: _Up)
 class _Up:
     """The `task_status` of a service. `Nursery.start` would not do: cancelled, it waits without starting our clock."""
 
-    _event: trio.Event = attrs.field(factory=trio.Event)
+    event: trio.Event = attrs.field(factory=trio.Event)
 
     def started(self, value: object = None) -> None:
-        self._event.set()
-
-    def is_set(self) -> bool:
-        return self._event.is_set()
-
-    async def wait(self) -> None:
-        await self._event.wait()
+        self.event.set()

@@ -52,6 +52,16 @@ def test_restarts_are_forgotten_after_the_period() -> None:
     assert delays(limited, 0, 0, 100, 100, 100, 0, 0) == [1, 2, 1, 1, 1, 2, None]
 
 
+def test_what_counts_in_a_period_is_when_the_restarts_were_not_the_failures() -> None:
+    limited = attrs.evolve(
+        FREE,
+        limit=Limit(restarts=2, period=50),
+        stable_after=10,
+        backoff=Backoff(first=1, factor=40, limit=40, jitter=0),
+    )
+    assert delays(limited, 0, 0, 10, 10) == [1, 40, 1, None], "restarts at 1, 41, 52; failures at 0, 1, 51, 62"
+
+
 def test_the_last_of_so_many_unstable_runs_in_a_row() -> None:
     nervous = attrs.evolve(FREE, unstable=3)
     assert delays(nervous, 1, 1, 1) == [1, 2, None]

@@ -101,6 +101,24 @@ async def test_statistics_show_the_children_in_order(autojump_clock: trio.testin
     )
 
 
+async def test_statistics_show_who_is_still_stopping(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    supervisor = Supervisor("test", puppets([], "ab", clean_up=4), PATIENT)
+    await nursery.start(supervisor.run)
+    nursery.cancel_scope.cancel()
+    with trio.CancelScope(shield=True):
+        await trio.sleep(5)
+    assert [child.state for child in supervisor.statistics().children] == [State.STOPPING, State.EXITED]
+
+
+async def test_the_stop_of_all_children_has_one_deadline(autojump_clock: trio.testing.MockClock) -> None:
+    supervisor = Supervisor("test", puppets([], "abc", clean_up=4), PATIENT, deadline=6)
+    with trio.move_on_after(10):
+        await supervisor.run()
+    assert trio.current_time() == 16
+
+
 async def test_added_children_stop_all_at_once_before_the_others(autojump_clock: trio.testing.MockClock) -> None:
     log: list[str] = []
     supervisor = Supervisor("test", puppets(log, "a", clean_up=3), PATIENT)
