@@ -4,7 +4,8 @@ ClientError
 ├─ RpcError        the daemon understood and refused (protocol 1, section 5)
 ├─ Rejected        the daemon did not let us in
 ├─ NoDaemon        none runs, or none could be started
-└─ Disconnected    it was there and has gone; what was asked may have taken effect or not
+├─ Disconnected    it was there and has gone; what was asked may have taken effect or not
+└─ Unclear         a word of the command line names nothing, or too much
 """
 
 from __future__ import annotations
@@ -76,3 +77,7 @@ class Disconnected(ClientError):
     def __init__(self, reason: str, code: int | None = None) -> None:
         super().__init__(reason)
         self.code = code
+
+
+class Unclear(ClientError):
+    """What was meant can't be told: nothing goes by that name, or several things do. The message lists them."""

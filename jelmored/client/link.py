@@ -57,11 +57,12 @@ class Link:
             await self._finder.prepare()
             await self._talk_within(self._finder.patience, task_status)
             while True:
+                await trio.sleep(FIRST_DELAY)  # a daemon that hangs up on each hello is not to be hammered
                 await self._talk_within(self._reconnect_seconds, trio.TASK_STATUS_IGNORED)
         except ClientError as gone:
             if self.welcome is None:
                 raise
-            self._gone = gone
+            self._gone = Disconnected(str(gone)) if isinstance(gone, NoDaemon) else gone
             self._is(None)
 
     async def call(self, method: str, params: Mapping[str, Any], *, again: bool, told: Told | None = None) -> Any:

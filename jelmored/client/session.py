@@ -32,7 +32,7 @@ class Session:
     """
 
     def __init__(self, client: Client, view: SessionView, cursor: int) -> None:
-        self._client = client
+        self.client = client
         self.view = view
         """As last heard; kept up to date while a stream of it is open."""
         self.cursor = cursor
@@ -66,14 +66,14 @@ class Session:
             session_id=self.id,
             prompt=prompt if isinstance(prompt, str) else tuple(prompt),
             when_busy=when_busy,
-            request_key=request_key or self._client.new_key(),
+            request_key=request_key or self.client.new_key(),
         )
-        return codec.from_json(await self._client.call("session/prompt", codec.to_json(command)), PromptReceipt)
+        return codec.from_json(await self.client.call("session/prompt", codec.to_json(command)), PromptReceipt)
 
     async def interrupt(self, *, drop_queue: bool = True, expected_turn: int | None = None) -> bool:
         """End the turn that runs; False if there was none, or another than `expected_turn`."""
         command = Interrupt(session_id=self.id, drop_queue=drop_queue, expected_turn=expected_turn)
-        reply = await self._client.call("session/interrupt", codec.to_json(command), again=False)
+        reply = await self.client.call("session/interrupt", codec.to_json(command), again=False)
         return bool(reply["interrupted"])
 
     async def close(self) -> SessionView:
@@ -83,22 +83,22 @@ class Session:
 
     async def queue(self) -> tuple[QueuedPrompt, ...]:
         """The prompts that wait for the turn to end."""
-        return _prompts(await self._client.call("session/queue", {"sessionId": self.id}))
+        return _prompts(await self.client.call("session/queue", {"sessionId": self.id}))
 
     async def unqueue(self, prompt_id: PromptId) -> tuple[QueuedPrompt, ...]:
         """Take a prompt out of the queue; returns those that are left."""
         params = {"sessionId": self.id, "promptId": prompt_id}
-        return _prompts(await self._client.call("session/unqueue", params))
+        return _prompts(await self.client.call("session/unqueue", params))
 
     async def approvals(self) -> tuple[Approval, ...]:
         """The questions that its agent waits on, oldest first."""
-        return await self._client.approvals(self.id)
+        return await self.client.approvals(self.id)
 
     async def history(self, *, after: int | None = None, before: int | None = None, limit: int = 500) -> HistoryPage:
         """Events with `after < seq < before`: the first ones, or with `before` the last ones."""
         bounds = {"after": after, "before": before}
         params = {"sessionId": self.id, "limit": limit, **{key: at for key, at in bounds.items() if at is not None}}
-        page = await self._client.call("session/history", params)
+        page = await self.client.call("session/history", params)
         return HistoryPage(events=tuple(read_event(event) for event in page["events"]), has_more=page["hasMore"])
 
     def stream_output(self, after: After | None = None) -> OutputStream:
@@ -113,16 +113,16 @@ class Session:
 
     async def subscribe(self, stream: OutputStream, params: dict[str, Any]) -> None:
         """For `OutputStream` alone."""
-        self._client.join(self, stream)
-        await self._client.call("session/subscribe", {"sessionId": self.id, **params}, told=stream.subscribed)
+        self.client.join(self, stream)
+        await self.client.call("session/subscribe", {"sessionId": self.id, **params}, told=stream.subscribed)
 
     async def unsubscribe(self, stream: OutputStream) -> None:
         """For `OutputStream` alone."""
-        if self._client.leave(self, stream):
-            await self._client.call("session/unsubscribe", {"sessionId": self.id})
+        if self.client.leave(self, stream):
+            await self.client.call("session/unsubscribe", {"sessionId": self.id})
 
     async def _view(self, method: str) -> SessionView:
-        return codec.from_json(await self._client.call(method, {"sessionId": self.id}), SessionView)
+        return codec.from_json(await self.client.call(method, {"sessionId": self.id}), SessionView)
 
 
 def _prompts(reply: dict[str, Any]) -> tuple[QueuedPrompt, ...]:

@@ -42,6 +42,7 @@ class FakeSession:
     open_items: dict[str, Json] = attrs.field(factory=dict)
     approvals: dict[str, Json] = attrs.field(factory=dict)
     answered: dict[str, trio.Event] = attrs.field(factory=dict)
+    answers: dict[str, str] = attrs.field(factory=dict)
     prompts: list[Json] = attrs.field(factory=list)
     turn: trio.CancelScope | None = None
 
@@ -131,7 +132,7 @@ class Turn:
         self.session.status("waiting_input")
         await self.session.answered[key].wait()
         self.session.status("active")
-        return str(approval["resolvedBy"]["optionId"])
+        return self.session.answers[key]
 
     async def ends(self, reason: str = "completed", **more: Any) -> None:
         usage = {
@@ -183,6 +184,8 @@ class Peer:
 
     socket: WebSocketConnection
     outgoing: trio.MemorySendChannel[Json]
+    connection_id: str
+    client: str = ""
     subscribed: set[str] = attrs.field(factory=set)
 
     def send(self, message: Json) -> None:
@@ -295,7 +298,7 @@ class FakeDaemon:
                 request = await wrap_server_stream(nursery, stream)
                 socket = await request.accept(subprotocol="jelmored.v1")
                 send, receive = trio.open_memory_channel[Json](10_000)
-                peer = Peer(socket, send)
+                peer = Peer(socket, send, f"con_{self.connections}")
                 self.peers.add(peer)
                 try:
                     nursery.start_soon(self._write, socket, receive)
@@ -352,11 +355,12 @@ class FakeDaemon:
     def do_initialize(self, peer: Peer, params: Json) -> Any:
         if params["protocolVersion"] != self.version:
             raise No(1001, "unsupported-protocol", "this daemon speaks another protocol", supported=[self.version])
+        peer.client = params["clientInfo"]["name"]
         return {
             "protocolVersion": 1,
             "serverInfo": {"name": "jelmored", "version": "0.1.0"},
             "instanceId": "ins_1",
-            "connectionId": f"con_{self.connections}",
+            "connectionId": peer.connection_id,
             "scope": "admin",
             "limits": {"maxMessageBytes": 16777216},
         }
@@ -508,14 +512,16 @@ class FakeDaemon:
     def do_approval_resolve(self, peer: Peer, params: Json) -> Any:
         for session in self.sessions.values():
             if approval := session.approvals.pop(params["approvalId"], None):
-                return self._resolve(session, approval, params)
+                return self._resolve(peer, session, approval, params)
         raise No(1200, "already-resolved", "somebody was faster")
 
-    def _resolve(self, session: FakeSession, approval: Json, params: Json) -> Json:
+    def _resolve(self, peer: Peer, session: FakeSession, approval: Json, params: Json) -> Json:
         option = params.get("optionId", "reject")
-        approval |= {"status": "resolved", "resolvedBy": {"kind": "client", "client": "jelmore", "optionId": option}}
+        by = {"kind": "client", "client": peer.client, "connectionId": peer.connection_id, "optionId": option}
+        approval = approval | {"status": "resolved", "resolvedBy": by}
         session.view["pendingApprovals"] = len(session.approvals)
-        session.tell("approval_resolved", option, dict(approval))
+        session.tell("approval_resolved", option, approval)
+        session.answers[approval["approvalId"]] = option
         session.answered.pop(approval["approvalId"]).set()
         return approval
 

@@ -1,0 +1,96 @@
+"""`status`, and `daemon start`, `stop`, `logs`: the daemon itself."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import trio
+
+from jelmored.client.addresses import running
+from jelmored.client.errors import Disconnected, NoDaemon
+from jelmored.client.exits import Exit
+from jelmored.client.places import Places
+from jelmored.client.shell import Shell
+from jelmored.client.starting import Starter, tail
+from jelmored.client.terminal.amounts import duration
+from jelmored.client.values import DaemonStatus
+
+STOP_SECONDS = 30.0  # the daemon gives itself 20
+LOOK_SECONDS = 0.05
+FOLLOW_SECONDS = 0.2
+
+
+async def status(shell: Shell) -> Exit:
+    """How the daemon is; none is started for it."""
+    async with shell.client(spawn=False) as client:
+        now = await client.status()
+    if shell.json:
+        shell.give(now)
+    else:
+        shell.say("\n".join(_lines(now)))
+    return Exit.OK
+
+
+async def start(shell: Shell, *, config: str | None) -> Exit:
+    """Start a daemon in the background, if none runs."""
+    options = ("--config", config) if config else ()
+    address = running(shell.places)
+    words = "runs already" if address else "started"
+    if address is None:
+        address = await Starter(shell.places, options=options).start()
+    if shell.json:
+        shell.give({"socket": str(address)})
+    else:
+        shell.note(f"the daemon {words}: {address}")
+    return Exit.OK
+
+
+async def stop(shell: Shell) -> Exit:
+    """End the daemon; sessions stay, and go on when there is one again."""
+    if not shell.places.alive():
+        shell.note("no daemon runs")
+        return Exit.OK
+    async with shell.client(spawn=False) as client:
+        with suppress(Disconnected):  # it may be gone before its reply is here
+            await client.shutdown()
+    with trio.move_on_after(STOP_SECONDS):
+        await _gone(shell.places)
+        shell.note("the daemon has stopped")
+        return Exit.OK
+    raise NoDaemon(f"the daemon did not stop within {STOP_SECONDS:g} s; `jelmore daemon logs` may say why")
+
+
+async def logs(shell: Shell, *, follow: bool, number: int) -> Exit:
+    """What a daemon that was started on demand has said."""
+    places = shell.places
+    if not places.log.exists():
+        raise NoDaemon(f"there is no {places.log}; a daemon that a service manager started logs there")
+    shell.say(tail(places, number))
+    with places.log.open("rb") as log:
+        log.seek(0, 2)
+        while follow:
+            if more := log.read(64 * 1024):
+                shell.out.write(more.decode(errors="replace"))
+                shell.out.flush()
+            await trio.sleep(FOLLOW_SECONDS)
+    return Exit.OK
+
+
+async def _gone(places: Places) -> None:
+    """No notice comes when a lock is let go: look."""
+    while places.alive():  # noqa: ASYNC110 – another process's lock, so there is no event to wait for
+        await trio.sleep(LOOK_SECONDS)
+
+
+def _lines(now: DaemonStatus) -> list[str]:
+    providers = ", ".join(f"{name} {health.value}" for name, health in now.providers.items()) or "none"
+    sessions = ", ".join(f"{count} {status}" for status, count in now.sessions.items() if count) or "none"
+    journal = "ok" if now.journal.ok else "failed"
+    return [
+        f"jelmored {now.version}, process {now.pid}, up {duration(now.uptime_seconds)}",
+        f"providers  {providers}",
+        f"sessions   {sessions}",
+        f"runs       {now.runs}",
+        f"clients    {now.connections}",
+        f"journal    {journal}, {now.journal.bytes / 1_000_000:.1f} MB, {now.journal.lag_ms:.1f} ms behind",
+    ]

@@ -1,0 +1,32 @@
+"""`logs`: what has happened in a session, and with -f what goes on."""
+
+from __future__ import annotations
+
+from jelmored.client.exits import Exit
+from jelmored.client.outputs import CaughtUp
+from jelmored.client.picking import pick_session
+from jelmored.client.session import Session
+from jelmored.client.shell import Shell
+from jelmored.client.terminal.painter import Painter
+from jelmored.client.terminal.transcript import Transcript
+from jelmored.client.terminal.voices import JsonLines, Told, Voice
+
+
+async def logs(shell: Shell, *, session: str | None, follow: bool, number: int | None) -> Exit:
+    """The events of a session, from its start or the last `number` of them."""
+    async with shell.client(deltas=follow) as client:
+        target = await pick_session(client, session, shell.real_cwd())
+        voice = _voice(shell, target)
+        after = 0 if number is None else max(0, target.view.seq - number)
+        async for output in target.stream_output(after or "start"):
+            if isinstance(output, CaughtUp) and not follow:
+                break
+            voice.tell(output)
+    return Exit.OK
+
+
+def _voice(shell: Shell, session: Session) -> Voice:
+    if shell.json:
+        return JsonLines(shell.out)
+    painter = Painter(shell.out)
+    return Told(painter, Transcript(lambda: session.view, columns=painter.columns, home=shell.home))

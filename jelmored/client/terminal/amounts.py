@@ -1,0 +1,42 @@
+"""Amounts in few words: tokens, money, durations, ages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def tokens(count: int) -> str:
+    """`950 tokens`, `12.3k tokens`, `1.2M tokens`."""
+    if count < 1000:
+        return f"{count} token" + "s" * (count != 1)
+    return f"{count / 1000:.1f}k tokens" if count < 999_950 else f"{count / 1_000_000:.1f}M tokens"
+
+
+def money(usd: float, *, estimated: bool = False, notional: bool = False) -> str:
+    """`$0.0421`; `~` before an estimate; what a subscription pays for is said."""
+    return f"{'~' if estimated else ''}${usd:.4f}{' (subscription)' if notional else ''}"
+
+
+def duration(seconds: float) -> str:
+    """`8.4 s`, `2 min 5 s`, `3 h 12 min`, `2 d 4 h`."""
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    if whole < DAY:
+        return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+    return f"{whole // DAY} d {whole % DAY // HOUR} h"
+
+
+def age(moment: datetime, now: datetime) -> str:
+    """`now`, `5 min ago`, `3 h ago`, `2 d ago`."""
+    seconds = int((now - moment).total_seconds())
+    if seconds < MINUTE:
+        return "now"
+    for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if seconds >= unit:
+            return f"{seconds // unit} {name} ago"
+    raise AssertionError(seconds)
