@@ -87,9 +87,9 @@ class ClaudeSession(BaseSession):
 
     async def close(self) -> None:
         """An interrupt before the end of input, or the CLI would finish its turn first."""
-        self._closing.set()
         with contextlib.suppress(SessionError):  # it is gone already: so much the better
             await self.interrupt()
+        self._closing.set()
         await self._child.close_stdin()
 
     async def _check_transcript(self) -> None:
@@ -138,12 +138,11 @@ class ClaudeSession(BaseSession):
         return events
 
     def _replied(self, reply: Reply) -> list[RunEvent]:
-        envelope = reply.response
-        match envelope.request_id:
-            case "initialize":
-                self.about = envelope.response
-            case "cancel" if envelope.response.cancelled:
-                return self._normaliser.taken_back()
+        request_id, body = reply.response.request_id, reply.response.response
+        if request_id == INITIALIZE:
+            self.about = body
+        if request_id == CANCEL and body.cancelled:
+            return self._normaliser.taken_back()
         return []
 
     async def _end(self) -> Exit:
