@@ -5,7 +5,6 @@ What a message changes is recorded in the session's chronicle and becomes durabl
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
@@ -14,11 +13,9 @@ import structlog
 import trio
 
 from jelmored.actors.mailbox import Mailbox
-from jelmored.actors.restarts import Backoff, History, Limit, Policy
-from jelmored.actors.running import grace, open_plain_nursery
+from jelmored.actors.running import open_plain_nursery
 from jelmored.domain.commands import PromptReceipt, WhenBusy
 from jelmored.domain.events import (
-    Change,
     Draft,
     EventType,
     OpenItem,
@@ -32,7 +29,7 @@ from jelmored.domain.failures import Failure, RunClass, RunEnd
 from jelmored.domain.ids import Epoch
 from jelmored.domain.permissions import HARMLESS, Answer, Approval, PermissionRequest, Verdict, decide
 from jelmored.domain.prompts import Prompt
-from jelmored.domain.sessions import Facts, NativeSession, OpenTurn, SessionView, view
+from jelmored.domain.sessions import Facts, OpenTurn, SessionView, view
 from jelmored.domain.status import Status, Step
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused, Stopped
@@ -43,7 +40,6 @@ from jelmored.providers.base import (
     ItemVoided,
     RunEvent,
     RunFacts,
-    SessionConfig,
     TurnBegan,
     TurnOver,
     Withdrawn,
@@ -51,12 +47,13 @@ from jelmored.providers.base import (
 from jelmored.supervision.provider import ProviderSupervisor
 from jelmored.supervision.providers import Providers
 from jelmored.supervision.reports import Ready, Reply, Report, Say, SleepWanted, Stop, Waiting
-from jelmored.supervision.run import Run
 from jelmored.wire import codec
 
 from .approvals import Approvals
 from .chronicle import Chronicle
+from .hold import RunHold
 from .hub import Feed, Hub
+from .learning import forget_native, joined, learn, note_end
 from .log import SessionLog
 from .messages import Admit, Close, Cut, Heard, Message, Resolve, RestartDue, Unqueue
 from .queue import PromptQueue, Queued
@@ -66,13 +63,6 @@ from .turns import Turn, close_item, failed, holds_queue, record_end, void_items
 log = structlog.get_logger(__name__)
 
 INBOX = 32  # messages; then whoever asks waits, and so does the agent
-RUN_END = 20.0  # seconds that a run may take to end when its session falls
-RESTARTS = Policy(
-    limit=Limit(restarts=3, period=300),
-    unstable=3,
-    stable_after=300,
-    backoff=Backoff(first=1, factor=2, limit=30, jitter=0.1),
-)
 
 
 @attrs.frozen(kw_only=True)
@@ -113,7 +103,6 @@ class Session:
         self._feed = feed
         self._world = world
         self._closed = closed
-        self._restarts = History(RESTARTS, random.Random())
         self._nursery: trio.Nursery
         self.reset(facts, queue, cut_items, TurnCause.DAEMON_RESTART)
 
@@ -126,13 +115,9 @@ class Session:
         self._cut_items = cut_items
         self._cut_cause = cut_cause
         self._turn: Turn | None = None
-        self._run: Run | None = None
-        self._ready = False
-        self._epoch = Epoch(0)
-        self._pausing = False
+        self._hold = RunHold(self._hear)
         self._keys: dict[str, StoredKey] = {}
         self._closing: list[Close] = []
-        self._background_tasks = 0
 
     @property
     def facts(self) -> Facts:
@@ -142,10 +127,10 @@ class Session:
     def view(self) -> SessionView:
         return view(
             self.facts,
-            attached=self._ready,
+            attached=self._hold.ready,
             subscribers=len(self._feed.subscribers),
             queued=len(self._queue),
-            background_tasks=self._background_tasks,
+            background_tasks=self._hold.background_tasks,
         )
 
     @property
@@ -155,7 +140,7 @@ class Session:
     @property
     def resting(self) -> bool:
         """Nothing is in hand: the task may end, and the session be taken up again from its facts."""
-        return self._run is None and self._turn is None and not self._closing
+        return self._hold.empty and self._turn is None and not self._closing
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until the mailbox is closed. A turn that a former life left open is closed first."""
@@ -171,16 +156,9 @@ class Session:
                     await self.mailbox.serve(self._handle)
                     await self._log.settled()
                 finally:
-                    await self._let_go()
+                    await self._hold.let_go()
                 self._nursery.cancel_scope.cancel()
         self.fallen = False
-
-    async def _let_go(self) -> None:
-        """No run outlives the session that it works for."""
-        if self._run is not None:
-            self._run.close()
-            with grace(RUN_END):
-                await self._run.over.wait()
 
     async def _handle(self, message: Message) -> None:
         await self._log.room()
@@ -206,8 +184,8 @@ class Session:
             case Heard(report=report):
                 self._hear_report(report)
             case RestartDue(epoch=epoch):
-                if epoch == self._epoch and self._pausing:
-                    self._pausing = False
+                if epoch == self._hold.epoch and self._hold.pausing:
+                    self._hold.pausing = False
                     self._pursue()
             case _:
                 assert_never(message)
@@ -290,17 +268,17 @@ class Session:
 
     def _pursue(self) -> None:
         """Bring the prompt in hand to an agent: say it, or see that there will be one to say it to."""
-        turn, run = self._turn, self._run
+        turn = self._turn
         if turn is None or turn.said or turn.prompt is None:
             return
-        if run is not None and self._ready and not run.closing:
+        if self._hold.listens:
             self._chronicle.step(Step.TURN_STARTED)
             turn.said = True
-            run.post(Say(turn.prompt))
+            self._hold.post(Say(turn.prompt))
             return
         if self.facts.status is not Status.INITIALIZING:
             self._chronicle.step(Step.RUN_STARTING)
-        if run is None and not self._pausing:
+        if self._hold.empty and not self._hold.pausing:
             self._open_run()
 
     def _cut(self, ask: Cut) -> None:
@@ -315,17 +293,17 @@ class Session:
 
     def _interrupt(self) -> None:
         """End the turn in hand; its end follows, from the agent or from the end of its run."""
-        turn, run = self._turn, self._run
+        turn = self._turn
         if turn is None or turn.interrupted:
             return
         turn.interrupted = True
-        if run is None:
-            self._pausing = False
+        if self._hold.empty:
+            self._hold.pausing = False
             self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
         elif turn.said:
-            run.post(Stop())
-        elif not run.closing:
-            run.close()
+            self._hold.post(Stop())
+        else:
+            self._hold.close()
 
     def _end_turn(self, over: TurnOver, *, started: bool = True) -> None:
         """Exactly once a turn.
@@ -341,7 +319,7 @@ class Session:
         record_end(self._chronicle, over, cause, turn.seconds)
         self._forget_turn(Step.TURN_ENDED if started else Step.START_FAILED)
         if over.reason is TurnReason.COMPLETED:
-            self._restarts.stabilised()
+            self._hold.stabilised()
         if not holds_queue(over, cause):
             self._start_next()
 
@@ -350,7 +328,7 @@ class Session:
             return over.cause
         if turn.interrupted:
             return TurnCause.USER
-        return TurnCause.DAEMON_RESTART if self._run is not None and self._run.closing else TurnCause.AGENT
+        return TurnCause.DAEMON_RESTART if self._hold.closing else TurnCause.AGENT
 
     def _forget_turn(self, step: Step) -> None:
         self._turn = self._chronicle.turn = None
@@ -384,31 +362,30 @@ class Session:
             log.debug("a run told a session that is gone")
 
     def _open_run(self) -> None:
-        self._epoch = Epoch(self._epoch + 1)
         try:
-            self._run = self._supervisor.open_run(_run_config(self.facts), self._epoch, self._hear)
+            self._hold.open(self._supervisor, self.facts)
         except Refused as no:
             failure = Failure(kind=ErrorKind.NO_PROVIDER, message=no.message, remedy=no.remedy)
             self._end_turn(failed(failure, TurnCause.NO_PROVIDER), started=False)
 
     def _hear_report(self, report: Report) -> None:
-        if report.epoch != self._epoch or self._run is None:
+        if not self._hold.knows(report):
             return
         match report.news:
             case Ready(facts=facts):
-                self._ready = True
+                self._hold.ready = True
                 self._tell_changed()
-                self._learn(facts)
+                learn(self._chronicle, facts)
                 self._pursue()
             case Waiting(reason=reason):
                 self._chronicle.note("waiting_for_place", reason)
             case SleepWanted():
                 if self._turn is None:
-                    self._run.close()
+                    self._hold.close()
             case RunEnd() as end:
                 self._lose_run(end)
             case events:
-                for event in _joined(events):
+                for event in joined(events):
                     self._take_event(event)
 
     def _take_event(self, event: RunEvent) -> None:
@@ -424,50 +401,43 @@ class Session:
                 if self._turn is None:
                     self._start_turn(None)
             case TurnOver():
-                self._supervisor.note_turn(event)
-                self._end_turn(event)
+                if self._is_ours(event):
+                    self._supervisor.note_turn(event)
+                    self._end_turn(event)
             case Asked(request=request):
                 self._decide(request)
             case Withdrawn(request_id=request_id):
                 self._approvals.withdraw(request_id)
             case RunFacts():
-                self._learn(event)
+                self._hold.background_tasks = (
+                    self._hold.background_tasks if event.background_tasks is None else event.background_tasks
+                )
+                learn(self._chronicle, event)
             case _:
                 assert_never(event)
+
+    def _is_ours(self, over: TurnOver) -> bool:
+        """Not the end of a turn of the agent's own that was on its way while we began one."""
+        return self._turn is None or self._turn.prompt is None or over.origin == "prompt"
 
     def _watch_for_effects(self, draft: Draft) -> None:
         if self._turn and isinstance(draft.metadata, ToolUse) and draft.metadata.kind not in HARMLESS:
             self._turn.side_effects = True
 
-    def _learn(self, told: RunFacts) -> None:
-        """What the agent says of itself."""
-        facts = self.facts
-        if (native := _native_after(facts, told)) != facts.native.get(facts.provider):
-            self._chronicle.know(native={**facts.native, facts.provider: native})
-        if told.model is not None and told.model != facts.model:
-            self._chronicle.know(model=told.model)
-        if told.commands is not None and told.commands != facts.commands:
-            self._chronicle.know(commands=told.commands)
-        if told.background_tasks is not None:
-            self._background_tasks = told.background_tasks
-        if told.directory is not None and told.directory != facts.directory:
-            self._chronicle.know(directory=told.directory)
-            change = Change(from_=facts.directory, to=told.directory)
-            self._chronicle.record(Draft(EventType.DIRECTORY_CHANGE, f"{change.from_} → {change.to}", change))
-
     def _lose_run(self, end: RunEnd) -> None:
         """The run is over: what becomes of the turn that it had?"""
-        self._run, self._ready, self._background_tasks = None, False, 0
+        self._hold.lose()
         self._tell_changed()
         turn, failure = self._turn, end.failure
         if failure is not None:
-            self._note_end(end.cls, failure)
+            note_end(self._chronicle, failure)
         if turn is None:
             self._approvals.cancel()
         elif turn.interrupted:
             self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.USER))
         elif failure is not None and failure.evidence.get("native_lost"):
-            self._forget_native(failure)
+            forget_native(self._chronicle, failure)
+            self._pursue()
         elif after(end, said=turn.said, side_effects=turn.side_effects) is Next.RESTART:
             self._restart(turn, failure)
         elif failure is not None:
@@ -475,31 +445,20 @@ class Session:
         else:
             self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.DAEMON_RESTART))
 
-    def _note_end(self, cls: RunClass, failure: Failure) -> None:
-        seen = {"class": cls, "kind": failure.kind, "evidence": failure.evidence}
-        self._chronicle.note("run_ended", failure.message, **seen)
-
-    def _forget_native(self, failure: Failure) -> None:
-        """The agent's own session is gone: it starts anew, and that is said."""
-        provider = self.facts.provider
-        self._chronicle.note("native_lost", failure.message)
-        self._chronicle.know(native={name: kept for name, kept in self.facts.native.items() if name != provider})
-        self._pursue()
-
     def _restart(self, turn: Turn, failure: Failure | None) -> None:
         """The same prompt again, on the same provider; after a failure, when a pause is over that grows."""
         turn.said = False
         self._approvals.cancel()
         void_items(self._chronicle, "the agent does its answer over")
         if failure is not None:
-            delay = self._restarts.next_delay(now=trio.current_time(), lived=turn.seconds)
+            delay = self._hold.next_try(turn.seconds)
             if delay is None:
                 self._fail_turn(turn, failure)
                 return
             self._supervisor.note_restart()
             self._chronicle.note("run_restarting", f"the agent is started again in {delay:.1f} s")
-            self._pausing = True
-            self._nursery.start_soon(self._pause, delay, self._epoch)
+            self._hold.pausing = True
+            self._nursery.start_soon(self._pause, delay, self._hold.epoch)
         self._pursue()
 
     async def _pause(self, seconds: float, epoch: Epoch) -> None:
@@ -531,9 +490,7 @@ class Session:
 
     def _answer(self, request: PermissionRequest, answer: Answer) -> None:
         """Only after the decision is durable."""
-        run = self._run
-        if run is not None:
-            self._log.then(lambda: run.post(Reply(request.request_id, answer)))
+        self._log.then(lambda: self._hold.post(Reply(request.request_id, answer)))
 
     def _resolve(self, ask: Resolve) -> None:
         settled = self._approvals.resolve(ask.command, ask.by)
@@ -556,51 +513,16 @@ class Session:
         """Being closed: after the turn the run, after the run the session."""
         if not self._closing or self._turn is not None:
             return
-        if self._run is None:
+        if self._hold.empty:
             self._chronicle.step(Step.CLOSED)
             closing, self._closing = self._closing, []
             self._log.then(lambda: self._tell_closed(closing))
-        elif not self._run.closing:
-            self._run.close()
+        else:
+            self._hold.close()
 
     def _tell_closed(self, closing: Sequence[Close]) -> None:
         for ask in closing:
             ask.reply.set(self.view)
-
-
-def _run_config(facts: Facts) -> SessionConfig:
-    native = facts.native.get(facts.provider)
-    return SessionConfig(
-        session_id=facts.session_id,
-        cwd=facts.cwd,
-        model=facts.wanted_model,
-        permission_mode=facts.permission_mode,
-        system_prompt=facts.system_prompt,
-        directories=facts.directories,
-        environment=facts.environment,
-        max_turns=facts.limits.max_turns,
-        native_id=native.native_id if native and native.used else None,
-    )
-
-
-def _native_after(facts: Facts, told: RunFacts) -> NativeSession:
-    known = facts.native.get(facts.provider) or NativeSession(native_id="")
-    return NativeSession(
-        native_id=known.native_id if told.native_id is None else told.native_id,
-        used=known.used if told.used is None else told.used,
-    )
-
-
-def _joined(events: Sequence[RunEvent]) -> list[RunEvent]:
-    """Neighbouring deltas of one item as one: a client gets a chunk's text at once."""
-    joined: list[RunEvent] = []
-    for event in events:
-        last = joined[-1] if joined else None
-        if isinstance(event, Delta) and isinstance(last, Delta) and event.item_id == last.item_id:
-            joined[-1] = attrs.evolve(last, text=last.text + event.text)
-        else:
-            joined.append(event)
-    return joined
 
 
 def _title(text: str) -> str:

@@ -70,6 +70,7 @@ class Run:
         self.background_tasks = 0
         self.closing = False
         self._idle_since: float | None = None
+        self._prompted = False
         self._provider = provider
         self._hear = hear
         self._places = places
@@ -191,10 +192,14 @@ class Run:
 
     async def _pass_on(self, events: Sequence[RunEvent]) -> None:
         now = trio.current_time()
-        self._clock.heard(events, now)
-        told = [self._amend(event, now) for event in events]
+        told = [self._amend(event, now) for event in events if not self._is_stale(event)]
+        self._clock.heard(told, now)
         if told:
             await self._tell(told)
+
+    def _is_stale(self, event: RunEvent) -> bool:
+        """The end of a turn of the agent's own that was on its way while it was given a prompt."""
+        return isinstance(event, TurnOver) and event.origin == "agent" and self._prompted
 
     def _amend(self, event: RunEvent, now: float) -> RunEvent:
         """Keep what we need to know of it; the end of a turn that we stopped for its silence says so."""
@@ -205,6 +210,7 @@ class Run:
                 self.background_tasks = count
             case TurnOver():
                 self._interrupt_due = None
+                self._prompted = False
                 self._idle_since = now
                 self._places.stir()
                 stalled, self._stalled = self._stalled, None
@@ -226,6 +232,7 @@ class Run:
         match order:
             case Say(prompt=prompt):
                 self._idle_since = None
+                self._prompted = True
                 self._clock.prompted(now)
                 await session.prompt(prompt)
             case Reply(request_id=request_id, answer=answer):

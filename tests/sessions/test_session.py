@@ -12,7 +12,7 @@ from jelmored.domain.ids import RequestId, ToolUseId
 from jelmored.domain.permissions import PermissionMode, PermissionRequest, ToolKind, Verdict
 from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind, Refused, SessionError
-from jelmored.providers.base import Asked, RunFacts, RunTimeouts, TurnBegan
+from jelmored.providers.base import Asked, RunFacts, RunTimeouts, TurnBegan, TurnOver
 from tests.sessions.stage import ME, stage
 
 CRASH = SessionError(ErrorKind.AGENT_CRASHED, "killed by signal 9")
@@ -300,6 +300,19 @@ async def test_turns_that_nobody_prompted(autojump_clock: trio.testing.MockClock
         started = await s.watcher.wait_for("turn_started", 2)
         assert (started["turn"], started["metadata"]) == (2, {"origin": "agent"})
         assert s.directory.get(session_id).turn == 2
+
+
+async def test_the_end_of_an_agents_own_turn_does_not_end_ours(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(TurnBegan(), TurnOver(reason=TurnReason.COMPLETED, origin="agent"))
+        await run.say("the answer")
+        await run.finish()
+        ended = await s.watcher.wait_for("turn_ended")
+        assert s.watcher.types.index("assistant") < s.watcher.types.index("turn_ended")
+        assert ended["turn"] == 1
 
 
 async def test_idle_agents_go_to_sleep_and_are_taken_up_by_the_next_prompt(

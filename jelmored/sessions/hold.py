@@ -1,0 +1,110 @@
+"""A session's hold on its run: which one it listens to, what that one can take, and when another is tried."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from jelmored.actors.restarts import Backoff, History, Limit, Policy
+from jelmored.actors.running import grace
+from jelmored.domain.ids import Epoch
+from jelmored.domain.sessions import Facts
+from jelmored.providers.base import SessionConfig
+from jelmored.supervision.provider import ProviderSupervisor
+from jelmored.supervision.reports import Order, Report
+from jelmored.supervision.run import Run
+
+RUN_END = 20.0  # seconds that a run may take to end when its session falls
+RESTARTS = Policy(
+    limit=Limit(restarts=3, period=300),
+    unstable=3,
+    stable_after=300,
+    backoff=Backoff(first=1, factor=2, limit=30, jitter=0.1),
+)
+
+
+class RunHold:
+    """At most one run at a time, and the epoch that tells its reports from those of former ones.
+
+    Args:
+        hear: the session's ear.
+    """
+
+    def __init__(self, hear: Callable[[Report], Awaitable[None]]) -> None:
+        self.ready = False
+        """There is an agent, and it can take a prompt."""
+        self.pausing = False
+        """The next run is tried when the pause after a crash is over."""
+        self.background_tasks = 0
+        self.epoch = Epoch(0)
+        self._hear = hear
+        self._run: Run | None = None
+        self._restarts = History(RESTARTS, random.Random())
+
+    @property
+    def empty(self) -> bool:
+        return self._run is None
+
+    @property
+    def closing(self) -> bool:
+        return self._run is not None and self._run.closing
+
+    @property
+    def listens(self) -> bool:
+        """A prompt that is posted now is heard."""
+        return self.ready and not self.closing
+
+    def open(self, supervisor: ProviderSupervisor, facts: Facts) -> None:
+        """Start a run; what comes of it is reported. Raises `Refused` (`no-provider`)."""
+        self.epoch = Epoch(self.epoch + 1)
+        self._run = supervisor.open_run(_config(facts), self.epoch, self._hear)
+
+    def knows(self, report: Report) -> bool:
+        """It comes from the run that we hold."""
+        return self._run is not None and report.epoch == self.epoch
+
+    def post(self, order: Order) -> None:
+        """Void if there is no run."""
+        if self._run is not None:
+            self._run.post(order)
+
+    def close(self) -> None:
+        """End the run; its end is reported."""
+        if self._run is not None and not self._run.closing:
+            self._run.close()
+
+    def lose(self) -> None:
+        """The run is over."""
+        self._run, self.ready, self.background_tasks = None, False, 0
+
+    def next_try(self, lived: float) -> float | None:
+        """The agent crashed: seconds until another try, None when it was tried often enough."""
+        return self._restarts.next_delay(now=trio.current_time(), lived=lived)
+
+    def stabilised(self) -> None:
+        """A turn was completed: the agent is sound."""
+        self._restarts.stabilised()
+
+    async def let_go(self) -> None:
+        """No run outlives the session that it works for."""
+        if self._run is not None:
+            self.close()
+            with grace(RUN_END):
+                await self._run.over.wait()
+
+
+def _config(facts: Facts) -> SessionConfig:
+    native = facts.native.get(facts.provider)
+    return SessionConfig(
+        session_id=facts.session_id,
+        cwd=facts.cwd,
+        model=facts.wanted_model,
+        permission_mode=facts.permission_mode,
+        system_prompt=facts.system_prompt,
+        directories=facts.directories,
+        environment=facts.environment,
+        max_turns=facts.limits.max_turns,
+        native_id=native.native_id if native and native.used else None,
+    )

@@ -1,0 +1,62 @@
+"""What a run tells of itself and of its end, as a session's chronicle keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from jelmored.domain.events import Change, Draft, EventType
+from jelmored.domain.failures import Failure
+from jelmored.domain.sessions import Facts, NativeSession
+from jelmored.providers.base import Delta, RunEvent, RunFacts
+
+from .chronicle import Chronicle
+
+
+def learn(chronicle: Chronicle, told: RunFacts) -> None:
+    """What the agent says of itself; a directory that is another one is an event."""
+    facts = chronicle.facts
+    if (native := _native_after(facts, told)) != facts.native.get(facts.provider):
+        chronicle.know(native={**facts.native, facts.provider: native})
+    if told.model is not None and told.model != facts.model:
+        chronicle.know(model=told.model)
+    if told.commands is not None and told.commands != facts.commands:
+        chronicle.know(commands=told.commands)
+    if told.directory is not None and told.directory != facts.directory:
+        chronicle.know(directory=told.directory)
+        change = Change(from_=facts.directory, to=told.directory)
+        chronicle.record(Draft(EventType.DIRECTORY_CHANGE, f"{change.from_} → {change.to}", change))
+
+
+def note_end(chronicle: Chronicle, failure: Failure) -> None:
+    """How a run ended by itself, with what was seen."""
+    seen = {"class": failure.cls, "kind": failure.kind, "evidence": failure.evidence}
+    chronicle.note("run_ended", failure.message, **seen)
+
+
+def forget_native(chronicle: Chronicle, failure: Failure) -> None:
+    """The agent's own session is gone: the next run starts anew, and that is said."""
+    provider = chronicle.facts.provider
+    chronicle.note("native_lost", failure.message)
+    chronicle.know(native={name: kept for name, kept in chronicle.facts.native.items() if name != provider})
+
+
+def joined(events: Sequence[RunEvent]) -> list[RunEvent]:
+    """Neighbouring deltas of one item as one: a client gets a chunk's text at once."""
+    out: list[RunEvent] = []
+    for event in events:
+        last = out[-1] if out else None
+        if isinstance(event, Delta) and isinstance(last, Delta) and event.item_id == last.item_id:
+            out[-1] = attrs.evolve(last, text=last.text + event.text)
+        else:
+            out.append(event)
+    return out
+
+
+def _native_after(facts: Facts, told: RunFacts) -> NativeSession:
+    known = facts.native.get(facts.provider) or NativeSession(native_id="")
+    return NativeSession(
+        native_id=known.native_id if told.native_id is None else told.native_id,
+        used=known.used if told.used is None else told.used,
+    )
