@@ -71,10 +71,10 @@ class Connection:
             self._code, self._reason = code, reason
             self._ended.set()
 
-    async def run(self, speak: Callable[[Connection], Speaker]) -> None:
+    async def run(self, speak: Callable[[Connection, trio.Nursery], Speaker]) -> None:
         """Until one side ends it, or a task of it fails."""
-        speaker = speak(self)
         async with trio.open_nursery() as nursery:
+            speaker = speak(self, nursery)
             await nursery.start(speaker.run)
             for task in (self._read, self._write):
                 nursery.start_soon(task, speaker)

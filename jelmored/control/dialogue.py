@@ -38,27 +38,27 @@ class Dialogue:
 
     Args:
         connection: the client's.
-        services: what its requests are about.
+        nursery: the connection's; requests run in it.
+        services: what they are about.
     """
 
-    def __init__(self, connection: Connection, services: Services) -> None:
+    def __init__(self, connection: Connection, nursery: trio.Nursery, services: Services) -> None:
         self.services = services
         self.principal = connection.principal
         self.outbound = Outbound()
         self._connection = connection
         self._greeted = trio.Event()
         self._running = 0
-        self._lanes = Lanes()
+        self._lanes = Lanes(nursery)
 
     @property
     def clients(self) -> int:
         return self._connection.clients()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Requests run, and subscriptions catch up, in here."""
+        """Subscriptions catch up in here."""
         try:
             async with trio.open_nursery() as nursery:
-                await nursery.start(self._lanes.run)
                 nursery.start_soon(self.outbound.run, self.services.journal)
                 task_status.started()
                 await self._expect_hello()
@@ -184,4 +184,4 @@ def _told(error: Exception, method: str) -> Refused:
 
 def routes(services: Services) -> Mapping[str, Route]:
     """The one path that there is, for `Connections`."""
-    return {PATH: Route(SUBPROTOCOL, lambda connection: Dialogue(connection, services))}
+    return {PATH: Route(SUBPROTOCOL, lambda connection, nursery: Dialogue(connection, nursery, services))}

@@ -11,25 +11,21 @@ Job = Callable[[], Awaitable[None]]
 
 
 class Lanes:
-    """It takes every job: whoever fills it bounds it. A job raises nothing."""
+    """It takes every job: whoever fills it bounds it. A job raises nothing.
 
-    def __init__(self) -> None:
-        self._nursery: trio.Nursery | None = None
+    Args:
+        nursery: where they run. Whoever calls `put` is a task of it, so that it is open then.
+    """
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
         self._jobs: dict[str, deque[Job]] = {}
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Until cancelled, and the jobs with it."""
-        async with trio.open_nursery() as self._nursery:
-            task_status.started()
-            await trio.sleep_forever()
 
     def busy(self, lane: str | None) -> bool:
         return lane in self._jobs
 
     async def put(self, lane: str | None, job: Job) -> None:
         """Returns when the job has begun, or has its place behind others of its lane: so jobs begin in order."""
-        if self._nursery is None:
-            raise RuntimeError("Lanes.run has not started")
         if lane is None:
             await self._nursery.start(_begin, job)
         elif lane in self._jobs:

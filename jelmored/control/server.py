@@ -14,13 +14,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 import attrs
 import structlog
 import trio
-from trio_websocket import wrap_server_stream
+from trio_websocket import ConnectionClosed, wrap_server_stream
 
 from jelmored.actors.running import grace
 from jelmored.domain.ids import new_connection_id
 
 from .connection import Connection, Speaker
-from .gate import MAX_HEAD_BYTES, Door, Refusal, judge
+from .gate import MAX_HEAD_BYTES, Door, Refusal, Upgrade, judge
 from .principal import Peer, Principal, Scope, peer_of
 from .stream import MAX_MESSAGE_BYTES, CloseCode, FrameStream
 
@@ -35,10 +35,10 @@ log = structlog.get_logger(__name__)
 
 @attrs.frozen
 class Route:
-    """What is spoken on a path."""
+    """What is spoken on a path. The nursery is where the connection's tasks run."""
 
     subprotocol: str
-    speak: Callable[[Connection], Speaker]
+    speak: Callable[[Connection, trio.Nursery], Speaker]
 
 
 class Connections:
@@ -140,16 +140,12 @@ class Connections:
     async def _upgrade(self, nursery: trio.Nursery, stream: FrameStream, peer: Peer) -> None:
         head = await stream.head(MAX_HEAD_BYTES)
         verdict = judge(head, peer, self._door, full=self.count >= MAX_CLIENTS)
-        if isinstance(verdict, Refusal):
-            with contextlib.suppress(trio.BrokenResourceError):  # it has left already
+        with contextlib.suppress(trio.BrokenResourceError, ConnectionClosed):  # it has left already
+            if isinstance(verdict, Refusal):
                 await stream.send_all(verdict.encode())
-            return
-        self._seats[stream] = None
-        request = await wrap_server_stream(nursery, stream, max_message_size=MAX_MESSAGE_BYTES)
-        ws = await request.accept(subprotocol=verdict.subprotocol)
-        self._seats[stream] = Connection(
-            _principal(peer, verdict.scope), ws, stream, path=verdict.path, clients=lambda: self.count
-        )
+            else:
+                self._seats[stream] = None
+                self._seats[stream] = await _accept(nursery, stream, verdict, peer, lambda: self.count)
 
     async def _talk(self, connection: Connection) -> None:
         try:
@@ -167,9 +163,19 @@ async def _tell_when_cancelled(life: trio.CancelScope, stopped: trio.Event) -> N
         stopped.set()
 
 
-def _principal(peer: Peer, scope: Scope) -> Principal:
-    """Its name comes with `initialize`."""
-    return Principal(connection_id=new_connection_id(), client="unnamed", uid=peer.uid, pid=peer.pid, scope=scope)
+async def _accept(
+    nursery: trio.Nursery, stream: FrameStream, verdict: Upgrade, peer: Peer, clients: Callable[[], int]
+) -> Connection:
+    request = await wrap_server_stream(nursery, stream, max_message_size=MAX_MESSAGE_BYTES)
+    ws = await request.accept(subprotocol=verdict.subprotocol)
+    principal = Principal(
+        connection_id=new_connection_id(),
+        client="unnamed",  # until `initialize`
+        uid=peer.uid,
+        pid=peer.pid,
+        scope=verdict.scope,
+    )
+    return Connection(principal, ws, stream, path=verdict.path, clients=clients)
 
 
 def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

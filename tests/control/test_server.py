@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import trio
 import trio.testing
 from structlog.typing import EventDict
 
 from jelmored.control import server
-from jelmored.control.connection import Connection, Speaker
 from tests.client_raw import connect
 from tests.eventually import eventually
 
@@ -129,8 +126,7 @@ class Failing:
 async def test_a_bug_of_ours_ends_one_connection(monkeypatch: pytest.MonkeyPatch, logged: list[EventDict]) -> None:
     async with staged() as stage, connect(stage.socket) as other:
         with monkeypatch.context() as patched:
-            speak: Callable[[Connection], Speaker] = lambda _: Failing()  # noqa: E731
-            routes = {"/v1": server.Route("jelmored.v1", speak)}
+            routes = {"/v1": server.Route("jelmored.v1", lambda *_: Failing())}
             patched.setattr(stage.connections, "_routes", routes)
             async with await upgraded(stage.socket) as wire:
                 await wire.send(request("initialize", **HELLO))
