@@ -70,6 +70,8 @@ class RawClient:
         self.notes: list[Note] = []
         self.strays: list[Note] = []
         """What came of sessions that no reply has confirmed a subscription to."""
+        self.blind_errors: list[Json] = []
+        """Errors that name no request: it could not be read."""
         self.hello: Json = {}
         self.close_code: int | None = None
         self._stream = stream
@@ -142,8 +144,11 @@ class RawClient:
         if "method" in message:
             assert "id" not in message, f"the daemon sends no requests: {frame}"
             return self._note(Note(message["method"], message["params"], frame, trio.current_time()))
-        key = message["id"]
         assert ("result" in message) != ("error" in message)
+        key = message["id"]
+        if key is None:
+            self.blind_errors.append(message["error"])
+            return None
         if (watch := self._subscribing.pop(key, None)) is not None and "result" in message:
             watch.reply = message["result"]
             self._watches[watch.session_id] = watch

@@ -93,6 +93,19 @@ async def test_a_no_is_an_exception_with_its_kind(tmp_path: Path) -> None:
         assert (refused.value.code, refused.value.kind) == (1100, "busy")
 
 
+async def test_an_error_without_a_request_is_kept(tmp_path: Path) -> None:
+    async def serve(ws: WebSocketConnection) -> None:
+        await ws.get_message()
+        await ws.send_message('{"jsonrpc": "2.0", "id": null, "error": {"code": -32700}}')
+        await _answer(ws, "pong")
+        await ws.get_message()
+
+    async with _door(tmp_path / "s", serve) as path, connect(path, initialize=False) as client:
+        await client.send_text("{")
+        assert await client.request("ping") == "pong"
+        assert client.blind_errors == [{"code": -32700}]
+
+
 async def test_a_watch_has_what_comes_after_the_reply_and_a_stray_is_kept_apart(tmp_path: Path) -> None:
     async def serve(ws: WebSocketConnection) -> None:
         await _answer(ws, {"head": 1}, _event(7))

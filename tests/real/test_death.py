@@ -83,6 +83,25 @@ async def test_of_the_daemon(begin: Begin, mode: str) -> None:
             check(again)
 
 
+@pytest.mark.parametrize("seconds", [0, 0.3, 0.6, 0.9, 1.2])
+async def test_of_the_daemon_while_the_agent_begins(seconds: float) -> None:
+    async with open_place(_script()) as (place, model):
+        async with alive(place, model) as stage:
+            session = await stage.session(prompt="talk")
+            await trio.sleep(seconds)
+            family, known = stage.daemon.family(), dict(session.frames)
+            await stage.daemon.kill()
+            await place.until_empty(family, LEFT_SECONDS)
+        async with alive(place, model) as stage:
+            again = await stage.client.subscribe(session.session_id)
+            ended = await again.turn_over(1)
+            assert ended["metadata"]["cause"] == "daemon_restart"
+            assert {seq: again.frames[seq] for seq in known} == known
+            await stage.turn(again, "are you there?")
+            assert again.said(2) == "Noted."
+            check(again)
+
+
 async def test_of_the_daemon_with_a_prompt_in_the_queue() -> None:
     async with open_place(_script()) as (place, model):
         async with alive(place, model) as stage:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 import trio
 
@@ -17,6 +20,8 @@ from .stage import Stage, open_stage
 pytestmark = pytest.mark.real
 
 INTERRUPT_SECONDS = 2.0
+UNANSWERED_SECONDS = 5.0 + 2.0  # then the agent is given up
+STOP_SECONDS = 15.0
 SLEEP = "sleep 973"
 
 
@@ -64,6 +69,32 @@ async def test_while_the_model_is_silent() -> None:
         await session.event("turn_started", turn=1)
         await eventually(lambda: stage.model.calls, 10)
         assert await _interrupt(stage, session, 1) <= INTERRUPT_SECONDS
+        check(session)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.3, 0.6, 0.9])
+async def test_while_the_agent_begins(seconds: float) -> None:
+    async with open_stage(Script(when("talk", says(LONG, pieces=400, pace=0.02)), when("", says("Done.")))) as stage:
+        session = await stage.session(prompt="talk")
+        await trio.sleep(seconds)
+        assert await _interrupt(stage, session, 1) <= INTERRUPT_SECONDS
+        await stage.turn(session, "are you there?")
+        assert session.said(2) == "Done."
+        check(session)
+
+
+async def test_of_an_agent_that_does_not_answer_ends_it() -> None:
+    async with open_stage(Script(when("talk", says(LONG, pieces=400, pace=0.02)), when("", says("Done.")))) as stage:
+        session = await stage.session(prompt="hello")
+        await session.turn_over(1)
+        agent = await stage.agent()
+        await stage.prompt(session, "talk")
+        await session.delta(turn=2)
+        os.kill(agent.pid, signal.SIGSTOP)
+        assert await _interrupt(stage, session, 2) <= UNANSWERED_SECONDS
+        await processes.until_gone(agent, STOP_SECONDS)
+        await stage.turn(session, "are you there?")
+        assert session.said(3) == "Done."
         check(session)
 
 

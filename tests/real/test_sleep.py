@@ -60,6 +60,19 @@ async def test_the_model_stays_the_same_over_a_sleep() -> None:
         assert {call.body["model"] for call in stage.model.calls} == {"claude-haiku-4-5-20251001"}
 
 
+@pytest.mark.parametrize("name", ["with space", "wörk_dir.v2", "x" * 120, "日本"])
+async def test_the_agent_finds_its_session_again_in_any_directory(name: str) -> None:
+    async with open_stage(_script(), sessions={"hibernate_after": 1}) as stage:
+        directory = stage.place.root / name
+        directory.mkdir()
+        session = await stage.session(prompt="my parrot is called Coco", cwd=str(directory))
+        await session.turn_over(1)
+        await _asleep(stage, session)
+        await stage.turn(session, "what was the first thing I told you?")
+        assert session.said(2) == "The first thing you told me was: my parrot is called Coco"
+        check(session)
+
+
 async def test_nobody_sleeps_in_a_turn() -> None:
     async with open_stage(_script(), sessions={"hibernate_after": 1}) as stage:
         session = await stage.session(prompt="talk")

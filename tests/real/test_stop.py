@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 import trio
 
@@ -47,6 +50,18 @@ async def test_sigterm_leaves_nothing_and_says_goodbye() -> None:
             await stage.turn(again, "what was the first thing I told you?")
             assert again.said(3) == "The first thing you told me was: my parrot is called Coco"
             check(again)
+
+
+async def test_sigterm_does_not_wait_for_an_agent_that_hangs() -> None:
+    async with open_place(_script()) as (place, model), alive(place, model) as stage:
+        session = await stage.session(prompt="hello")
+        await session.turn_over(1)
+        family = stage.daemon.family()
+        os.kill((await stage.agent()).pid, signal.SIGSTOP)
+        begun = trio.current_time()
+        assert await stage.daemon.stop() == 0
+        assert trio.current_time() - begun <= 20
+        assert not [process.command for process in place.left(family)]
 
 
 async def test_shutdown_by_request() -> None:

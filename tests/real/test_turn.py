@@ -11,7 +11,7 @@ import pytest
 from tests.client_raw import connect
 from tests.invariants import check
 
-from .script import Script, ToolUse, recalls, says, thinks, uses_all, when
+from .script import Script, ToolUse, recalls, says, thinks, uses, uses_all, when
 from .stage import open_stage
 
 pytestmark = pytest.mark.real
@@ -101,6 +101,20 @@ async def test_two_clients_and_the_history_have_the_same_bytes() -> None:
             assert params in reply.raw
         check(session)
         check(other)
+
+
+async def test_eight_sessions_at_once_do_not_mix() -> None:
+    def script() -> Script:
+        rules = (when(f"word{n}", uses("Bash", command=f"echo word{n}"), says(f"I heard word{n}.")) for n in range(8))
+        return Script(*rules)
+
+    async with open_stage(script()) as stage:
+        sessions = [await stage.session(prompt=f"word{n}", permissionMode="allow-all") for n in range(8)]
+        for number, session in enumerate(sessions):
+            await session.turn_over(1, seconds=40)
+            assert session.said(1) == f"I heard word{number}."
+            assert [e["content"] for e in session.of_turn(1, "tool_result")] == [f"word{number}"]
+            check(session)
 
 
 async def test_a_client_that_comes_in_the_middle_has_the_exact_text() -> None:
