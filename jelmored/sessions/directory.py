@@ -1,62 +1,41 @@
-"""All sessions: a task for each awake one, facts for the others. It only places; it handles no session's events."""
+"""What clients may ask of sessions: of all, of one by its id, or for a new one. It only places: sessions decide."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
 
 import attrs
 import structlog
 import trio
 
-from jelmored.actors.mailbox import Ask
-from jelmored.actors.restarts import Backoff, Limit, Policy
-from jelmored.actors.running import open_plain_nursery, running
-from jelmored.actors.supervisor import Child, GaveUp, Restart, RestartLimitReached, Supervisor, SupervisorEvent
 from jelmored.domain.commands import CreateSession, FindSessions, Interrupt, PromptReceipt, ResolveApproval, SendPrompt
-from jelmored.domain.events import OpenItem, TurnCause
 from jelmored.domain.ids import (
     ApprovalId,
     PromptId,
     ProviderName,
     SessionId,
-    new_log_id,
     new_prompt_id,
-    new_session_id,
 )
 from jelmored.domain.permissions import Approval, PermissionMode
 from jelmored.domain.prompts import Author, Block, Prompt, TextBlock
-from jelmored.domain.sessions import Facts, SessionView, view
+from jelmored.domain.sessions import Facts, SessionView
 from jelmored.domain.status import IN_TURN, Status
-from jelmored.domain.times import utc_now
-from jelmored.errors import ErrorKind, Refused, Stopped
-from jelmored.journal.base import Batch, Page, StoredSession
+from jelmored.errors import ErrorKind, Refused
+from jelmored.journal.base import Page
 from jelmored.supervision.providers import Providers
-from jelmored.wire import codec, jsonrpc
+from jelmored.wire import codec
 
-from .attachments import examine, inflate
-from .hub import EventFrame, Feed
+from .attachments import examine
+from .founding import birth, claim_of, first_facts, resolved
 from .messages import Admit, Close, Cut, KeyClaim, Resolve, Unqueue
-from .queue import Queued
+from .roster import Roster
 from .router import choose
-from .session import Session, World
+from .session import World
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
-LINGER = 10.0  # seconds between looks for sessions that may rest
 SETTLED_KEPT = 10_000  # approvals that were answered, so that a late answer learns who won
-POLICY = Policy(
-    limit=Limit(restarts=3, period=60),
-    unstable=3,
-    stable_after=60,
-    backoff=Backoff(first=0.1, factor=2, limit=5, jitter=0.1),
-)
-TRIES = 3  # to reach a session that goes to rest just now
 
 
 @attrs.frozen(kw_only=True)
@@ -65,14 +44,6 @@ class Defaults:
 
     provider: str
     permission_modes: Mapping[ProviderName, PermissionMode]
-
-
-@attrs.frozen
-class _Resting:
-    """A session without a task."""
-
-    facts: Facts
-    queue: tuple[Queued, ...] = ()
 
 
 class Directory:
@@ -85,30 +56,22 @@ class Directory:
 
     def __init__(self, world: World, defaults: Defaults) -> None:
         self.hub = world.hub
-        self._world = world
         self._journal = world.journal
         self._providers: Providers = world.providers
         self._defaults = defaults
-        self._awake: dict[SessionId, Session] = {}
-        self._resting: dict[SessionId, _Resting] = {}
         self._settled: OrderedDict[ApprovalId, Approval] = OrderedDict()
-        self._supervisor = Supervisor("sessions", [], POLICY, on_event=self._note_event)
-        self._nursery: trio.Nursery | None = None
+        self._roster = Roster(world, self._note_settled)
         self._creating = trio.Lock()
 
     # What is asked without a message
 
     def get(self, session_id: SessionId) -> SessionView:
         """Raises `Refused` (`not-found`)."""
-        if (session := self._awake.get(session_id)) is not None:
-            return session.view
-        if (resting := self._resting.get(session_id)) is not None:
-            return self._view_of(resting)
-        raise Refused(ErrorKind.NOT_FOUND, f"there is no session {session_id}", field="sessionId")
+        return self._roster.view(session_id)
 
     def find(self, query: FindSessions) -> tuple[tuple[SessionView, ...], str | None]:
         """A page of sessions, latest activity first, and the cursor of the next page."""
-        wanted = [facts for facts in self._all_facts() if _matches(facts, query)]
+        wanted = [facts for facts in self._roster.facts if _matches(facts, query)]
         wanted.sort(key=_recency, reverse=True)
         if query.cursor is not None:
             wanted = [facts for facts in wanted if _recency(facts) < query.cursor]
@@ -119,25 +82,23 @@ class Directory:
 
     def queue(self, session_id: SessionId) -> tuple[Prompt, ...]:
         """The prompts that wait."""
-        self.get(session_id)
-        holder = self._awake.get(session_id) or self._resting[session_id]
-        return tuple(queued.prompt for queued in holder.queue)
+        return tuple(queued.prompt for queued in self._roster.queue(session_id))
 
     def approvals(self, session_id: SessionId | None = None) -> tuple[Approval, ...]:
         """Open ones, oldest first."""
         if session_id is not None:
             self.get(session_id)
-        every = [one for facts in self._all_facts() for one in facts.approvals]
+        every = [one for facts in self._roster.facts for one in facts.approvals]
         chosen = [one for one in every if session_id in (None, one.session_id)]
         return tuple(sorted(chosen, key=lambda one: one.created_at))
 
     @property
     def awake(self) -> int:
         """Sessions that have a task."""
-        return len(self._awake)
+        return self._roster.awake
 
     def counts(self) -> Mapping[Status, int]:
-        return Counter(facts.status for facts in self._all_facts())
+        return Counter(facts.status for facts in self._roster.facts)
 
     async def history(
         self, session_id: SessionId, *, after: int = 0, before: int | None = None, limit: int = 500
@@ -166,7 +127,7 @@ class Directory:
     async def prompt(self, command: SendPrompt, by: Author) -> PromptReceipt:
         """Returns when the prompt is durable: started, or queued."""
         self.get(command.session_id)
-        claim = _claim(command.request_key, command)
+        claim = claim_of(command.request_key, command)
         if claim is not None:
             kept = await self._journal.key(command.session_id, claim.key)
             if kept is not None:
@@ -176,12 +137,12 @@ class Directory:
     async def unqueue(self, session_id: SessionId, prompt_id: PromptId, by: Author) -> tuple[Prompt, ...]:
         """Take a waiting prompt back; returns those that still wait."""
         log.info("prompt taken back", session=session_id, prompt=prompt_id, client=by.client)
-        return await self._ask(session_id, lambda: Unqueue(prompt_id=prompt_id))
+        return await self._roster.ask(session_id, lambda: Unqueue(prompt_id=prompt_id))
 
     async def interrupt(self, command: Interrupt, by: Author) -> bool:
         """End the turn; false if none runs, or another than the expected one."""
         log.info("interrupted", session=command.session_id, client=by.client)
-        return await self._ask(
+        return await self._roster.ask(
             command.session_id,
             lambda: Cut(drop_queue=command.drop_queue, expected_turn=command.expected_turn),
         )
@@ -189,7 +150,7 @@ class Directory:
     async def close(self, session_id: SessionId, by: Author) -> SessionView:
         """End it for good; the log stays."""
         log.info("closed", session=session_id, client=by.client)
-        return await self._ask(session_id, Close)
+        return await self._roster.ask(session_id, Close)
 
     async def resolve(self, command: ResolveApproval, by: Author) -> Approval:
         """The first answer wins.
@@ -201,11 +162,11 @@ class Directory:
         if approval is None:
             raise self._late(command.approval_id)
         try:
-            return await self._ask(approval.session_id, lambda: Resolve(command=command, by=by))
+            return await self._roster.ask(approval.session_id, lambda: Resolve(command=command, by=by))
         except Refused as no:
             raise self._late(command.approval_id) if no.kind is ErrorKind.NOT_FOUND else no from None
 
-    def note_settled(self, approval: Approval) -> None:
+    def _note_settled(self, approval: Approval) -> None:
         """So that a late answer learns who won."""
         self._settled[approval.approval_id] = approval
         if len(self._settled) > SETTLED_KEPT:
@@ -225,111 +186,13 @@ class Directory:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take the sessions up from the journal, close what was cut, then serve."""
-        async with running(self._supervisor.run), running(self.hub.run), open_plain_nursery() as self._nursery:
-            for stored in await self._journal.sessions():
-                await self._take_up(stored)
-            task_status.started()
-            try:
-                await self._let_rest()
-            finally:
-                self._nursery = None
-
-    async def _take_up(self, stored: StoredSession) -> None:
-        facts, queue, cut_items = await self._revive(stored)
-        self._open_feed(facts)
-        self._resting[facts.session_id] = _Resting(facts, queue)
-        if facts.open_turn is not None or facts.approvals:
-            session = self._wake(facts.session_id, cut_items)
-            await session.up.wait()
-
-    async def _revive(self, stored: StoredSession) -> tuple[Facts, tuple[Queued, ...], tuple[OpenItem, ...]]:
-        facts = attrs.evolve(codec.decode(stored.facts, Facts), seq=stored.seq)
-        prompts = [(await inflate(codec.decode(kept.body, Prompt), self._journal), kept) for kept in stored.queue]
-        items = codec.decode(stored.open_items, tuple[OpenItem, ...])
-        return facts, tuple(Queued(prompt, kept) for prompt, kept in prompts), items
-
-    def _open_feed(self, facts: Facts) -> Feed:
-        feed = Feed(facts.session_id, facts.log_id, facts.seq)
-        feed.approvals.update({one.approval_id: one for one in facts.approvals})
-        self.hub.open(feed)
-        return feed
-
-    def _wake(self, session_id: SessionId, cut_items: Sequence[OpenItem] = ()) -> Session:
-        """The session's task; started if it has none."""
-        if (session := self._awake.get(session_id)) is not None:
-            return session
-        resting = self._resting.get(session_id)
-        feed = self.hub.feed(session_id)
-        if resting is None or feed is None:
-            raise Refused(ErrorKind.NOT_FOUND, f"there is no session {session_id}", field="sessionId")
-        if self._nursery is None:
-            raise Refused(ErrorKind.OVERLOADED, "the daemon is stopping")
-        session = Session(resting.facts, resting.queue, feed, self._world, self.note_settled, cut_items=cut_items)
-        del self._resting[session_id]
-        self._awake[session_id] = session
-        self._nursery.start_soon(self._keep, session)
-        return session
-
-    async def _keep(self, session: Session) -> None:
-        """A session's task under its supervisor: a fault of ours restarts it from its log, and touches no other."""
-        session_id = session.facts.session_id
-        child = Child(session_id, partial(self._live, session), Restart.TRANSIENT)
-        try:
-            await self._supervisor.start_child(child)
-        except (RestartLimitReached, Stopped):
-            log.exception("a session could not be taken up", session=session_id)
-            self._retire(session)
-
-    def _retire(self, session: Session) -> None:
-        """Its task has ended for good; it is woken when it is asked for again."""
-        session_id = session.facts.session_id
-        session.mailbox.close()
-        self._awake.pop(session_id, None)
-        self._resting[session_id] = _Resting(session.facts, session.queue)
-        session.up.set()
-        session.gone.set()
-
-    def _note_event(self, event: SupervisorEvent) -> None:
-        if isinstance(event, GaveUp) and (session := self._awake.get(SessionId(event.child))) is not None:
-            self._retire(session)
-
-    async def _live(self, session: Session, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        if session.fallen:
-            await self._recall(session)
-        await session.run(task_status=task_status)
-        self._retire(session)
-
-    async def _recall(self, session: Session) -> None:
-        """After a fault of ours: what the journal has is the truth; what it has and nobody saw is published."""
-        session_id = session.facts.session_id
-        stored = await self._journal.session(session_id)
-        feed = self.hub.feed(session_id)
-        if stored is None or feed is None:
-            return
-        while feed.head < stored.seq:
-            page = await self._journal.read(session_id, after=feed.head)
-            frames = [
-                EventFrame(entry.seq, jsonrpc.notification("session/event", entry.body)) for entry in page.entries
-            ]
-            feed.publish(frames)
-        facts, queue, items = await self._revive(stored)
-        feed.open_items.clear()
-        feed.approvals = {one.approval_id: one for one in facts.approvals}
-        session.reset(facts, queue, items, TurnCause.CRASH)
-
-    async def _let_rest(self) -> None:
-        """Sessions with nothing in hand need no task."""
-        while True:
-            await trio.sleep(LINGER)
-            for session in list(self._awake.values()):
-                if session.resting:
-                    session.mailbox.close()
+        await self._roster.run(task_status=task_status)
 
     # Making sessions
 
     async def _claimed(self, command: CreateSession) -> SessionId | None:
         """The session that was made under this requestKey already."""
-        claim = _claim(command.request_key, command)
+        claim = claim_of(command.request_key, command)
         kept = await self._journal.key(None, claim.key) if claim else None
         if claim is None or kept is None:
             return None
@@ -337,50 +200,29 @@ class Directory:
         return SessionId(kept.answer.decode())
 
     async def _create(self, command: CreateSession) -> SessionId:
-        cwd = _directory(command.cwd, "cwd")
+        cwd = resolved(command.cwd, "cwd")
         self._refuse_name(command.name)
         provider = choose(command.provider, self._defaults.provider, self._providers.views())
         sharing = self._working_in(cwd)
         if sharing and command.exclusive:
-            raise Refused(
-                ErrorKind.DIRECTORY_BUSY,
-                f"another session works in {cwd}: {', '.join(sharing)}",
-                data={"sessions": sharing},
-            )
-        now = utc_now()
-        facts = Facts(
-            session_id=new_session_id(),
-            name=command.name,
-            title=command.title,
-            provider=provider,
-            pin=command.pin,
-            wanted_model=command.model,
-            cwd=cwd,
-            directory=cwd,
-            permission_mode=command.permission_mode or self._defaults.permission_modes[provider],
-            system_prompt=command.system_prompt,
-            directories=tuple(_directory(one, f"directories[{i}]") for i, one in enumerate(command.directories)),
-            limits=command.limits,
-            created_at=now,
-            last_activity=now,
-            log_id=new_log_id(),
-            warnings=({"kind": "directory-shared", "sessions": sharing},) if sharing else (),
-        )
-        await self._journal.append([_birth(facts, _claim(command.request_key, command))])
-        self._resting[facts.session_id] = _Resting(facts)
-        self._open_feed(facts)
+            told = f"another session works in {cwd}: {', '.join(sharing)}"
+            raise Refused(ErrorKind.DIRECTORY_BUSY, told, data={"sessions": sharing})
+        mode = command.permission_mode or self._defaults.permission_modes[provider]
+        facts = first_facts(command, cwd, provider, mode, sharing)
+        await self._journal.append([birth(facts, claim_of(command.request_key, command))])
+        self._roster.add(facts)
         return facts.session_id
 
     def _refuse_name(self, name: str | None) -> None:
         if name is None:
             return
-        if any(facts.name == name and facts.status is not Status.TERMINATED for facts in self._all_facts()):
+        if any(facts.name == name and facts.status is not Status.TERMINATED for facts in self._roster.facts):
             raise Refused(ErrorKind.INVALID_PARAMS, f"a session is named {name!r} already", field="name")
 
     def _working_in(self, cwd: str) -> list[SessionId]:
         return [
             facts.session_id
-            for facts in self._all_facts()
+            for facts in self._roster.facts
             if facts.cwd == cwd and (facts.status in IN_TURN or self.get(facts.session_id).attached)
         ]
 
@@ -390,7 +232,7 @@ class Directory:
         blocks = _blocks(command.prompt)
         examined = await trio.to_thread.run_sync(examine, blocks) if _is_heavy(blocks) else examine(blocks)
         prompt = Prompt(prompt_id=new_prompt_id(), blocks=blocks, by=by)
-        return await self._ask(
+        return await self._roster.ask(
             session_id,
             lambda: Admit(
                 prompt=prompt,
@@ -400,35 +242,6 @@ class Directory:
                 claim=claim,
             ),
         )
-
-    async def _ask(self, session_id: SessionId, make: Callable[[], Ask[T]]) -> T:
-        """Ask the session's task, waking it. One that goes to rest at that moment is woken again."""
-        for _ in range(TRIES):
-            session = self._wake(session_id)
-            try:
-                return await session.mailbox.ask(make())
-            except Stopped:
-                await session.gone.wait()
-        raise Refused(ErrorKind.OVERLOADED, f"session {session_id} can't be reached now; try again")
-
-    def _view_of(self, resting: _Resting) -> SessionView:
-        feed = self.hub.feed(resting.facts.session_id)
-        return view(
-            resting.facts,
-            attached=False,
-            subscribers=len(feed.subscribers) if feed else 0,
-            queued=len(resting.queue),
-            background_tasks=0,
-        )
-
-    def _all_facts(self) -> Iterable[Facts]:
-        yield from (session.facts for session in self._awake.values())
-        yield from (resting.facts for resting in self._resting.values())
-
-
-def _birth(facts: Facts, claim: KeyClaim | None) -> Batch:
-    kept = (attrs.evolve(claim.kept(facts.session_id.encode()), daemon_wide=True),) if claim else ()
-    return Batch(session_id=facts.session_id, facts=codec.encode(facts), keys=kept)
 
 
 def _matches(facts: Facts, query: FindSessions) -> bool:
@@ -453,19 +266,3 @@ def _blocks(prompt: str | tuple[Block, ...]) -> tuple[Block, ...]:
 def _is_heavy(blocks: Iterable[Block]) -> bool:
     """Bytes to decode: not on the loop."""
     return any(not isinstance(block, TextBlock) for block in blocks)
-
-
-def _claim(key: str | None, command: CreateSession | SendPrompt) -> KeyClaim | None:
-    if key is None:
-        return None
-    return KeyClaim(key, hashlib.sha256(codec.encode(command)).hexdigest())
-
-
-def _directory(path: str, field: str) -> str:
-    """Resolved once, then immutable (protocol 1, section 3)."""
-    if not os.path.isabs(path):
-        raise Refused(ErrorKind.INVALID_PARAMS, f"{field} must be absolute, not {path!r}", field=field)
-    resolved = os.path.realpath(path)
-    if not os.path.isdir(resolved):
-        raise Refused(ErrorKind.INVALID_PARAMS, f"{field}: there is no directory {path}", field=field)
-    return resolved

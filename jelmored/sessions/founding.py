@@ -1,0 +1,73 @@
+"""What a new session begins with, from what its client asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+
+import attrs
+
+from jelmored.domain.commands import CreateSession, SendPrompt
+from jelmored.domain.ids import ProviderName, SessionId, new_log_id, new_session_id
+from jelmored.domain.permissions import PermissionMode
+from jelmored.domain.sessions import Facts
+from jelmored.domain.times import utc_now
+from jelmored.errors import ErrorKind, Refused
+from jelmored.journal.base import Batch
+from jelmored.wire import codec
+
+from .messages import KeyClaim
+
+
+def first_facts(
+    command: CreateSession, cwd: str, provider: ProviderName, mode: PermissionMode, sharing: Sequence[SessionId]
+) -> Facts:
+    """The facts of a session before its first prompt.
+
+    Args:
+        cwd: resolved.
+        sharing: sessions that work in the same directory; the client is warned of them.
+    """
+    now = utc_now()
+    return Facts(
+        session_id=new_session_id(),
+        name=command.name,
+        title=command.title,
+        provider=provider,
+        pin=command.pin,
+        wanted_model=command.model,
+        cwd=cwd,
+        directory=cwd,
+        permission_mode=mode,
+        system_prompt=command.system_prompt,
+        directories=tuple(resolved(one, f"directories[{i}]") for i, one in enumerate(command.directories)),
+        limits=command.limits,
+        created_at=now,
+        last_activity=now,
+        log_id=new_log_id(),
+        warnings=({"kind": "directory-shared", "sessions": list(sharing)},) if sharing else (),
+    )
+
+
+def birth(facts: Facts, claim: KeyClaim | None) -> Batch:
+    """What makes a session durable, with the requestKey that it was asked for under."""
+    kept = (attrs.evolve(claim.kept(facts.session_id.encode()), daemon_wide=True),) if claim else ()
+    return Batch(session_id=facts.session_id, facts=codec.encode(facts), keys=kept)
+
+
+def claim_of(key: str | None, command: CreateSession | SendPrompt) -> KeyClaim | None:
+    """The requestKey of a command, with a digest of all that is asked."""
+    if key is None:
+        return None
+    return KeyClaim(key, hashlib.sha256(codec.encode(command)).hexdigest())
+
+
+def resolved(path: str, field: str) -> str:
+    """Resolved once, then immutable (protocol 1, section 3)."""
+    if not os.path.isabs(path):
+        raise Refused(ErrorKind.INVALID_PARAMS, f"{field} must be absolute, not {path!r}", field=field)
+    resolved = os.path.realpath(path)
+    if not os.path.isdir(resolved):
+        raise Refused(ErrorKind.INVALID_PARAMS, f"{field}: there is no directory {path}", field=field)
+    return resolved

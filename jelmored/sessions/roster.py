@@ -1,0 +1,216 @@
+"""Which sessions there are: a task for each awake one, facts for the others. It wakes, keeps and lets rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TypeVar
+
+import attrs
+import structlog
+import trio
+
+from jelmored.actors.mailbox import Ask
+from jelmored.actors.restarts import Backoff, Limit, Policy
+from jelmored.actors.running import open_plain_nursery, running
+from jelmored.actors.supervisor import Child, GaveUp, Restart, RestartLimitReached, Supervisor, SupervisorEvent
+from jelmored.domain.events import OpenItem, TurnCause
+from jelmored.domain.ids import SessionId
+from jelmored.domain.permissions import Approval
+from jelmored.domain.prompts import Prompt
+from jelmored.domain.sessions import Facts, SessionView, view
+from jelmored.errors import ErrorKind, Refused, Stopped
+from jelmored.journal.base import StoredSession
+from jelmored.wire import codec, jsonrpc
+
+from .attachments import inflate
+from .hub import EventFrame, Feed
+from .queue import Queued
+from .session import Session, World
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+LINGER = 10.0  # seconds between looks for sessions that may rest
+TRIES = 3  # to reach a session that goes to rest just now
+POLICY = Policy(
+    limit=Limit(restarts=3, period=60),
+    unstable=3,
+    stable_after=60,
+    backoff=Backoff(first=0.1, factor=2, limit=5, jitter=0.1),
+)
+
+
+@attrs.frozen
+class Resting:
+    """A session without a task."""
+
+    facts: Facts
+    queue: tuple[Queued, ...] = ()
+
+
+class Roster:
+    """The sessions of this daemon.
+
+    Args:
+        world: what sessions work with.
+        closed: told of every approval that is open no more.
+    """
+
+    def __init__(self, world: World, closed: Callable[[Approval], None]) -> None:
+        self._world = world
+        self._journal = world.journal
+        self._hub = world.hub
+        self._closed = closed
+        self._awake: dict[SessionId, Session] = {}
+        self._resting: dict[SessionId, Resting] = {}
+        self._supervisor = Supervisor("sessions", [], POLICY, on_event=self._note_event)
+        self._nursery: trio.Nursery | None = None
+
+    @property
+    def awake(self) -> int:
+        """Sessions that have a task."""
+        return len(self._awake)
+
+    @property
+    def facts(self) -> Iterable[Facts]:
+        """Of all sessions."""
+        yield from (session.facts for session in self._awake.values())
+        yield from (resting.facts for resting in self._resting.values())
+
+    def view(self, session_id: SessionId) -> SessionView:
+        """Raises `Refused` (`not-found`)."""
+        holder = self._holder(session_id)
+        return holder.view if isinstance(holder, Session) else self._view_of(holder)
+
+    def queue(self, session_id: SessionId) -> tuple[Queued, ...]:
+        """The prompts that wait. Raises `Refused` (`not-found`)."""
+        return self._holder(session_id).queue
+
+    def add(self, facts: Facts, queue: tuple[Queued, ...] = ()) -> None:
+        """A session that is in the journal already."""
+        self._resting[facts.session_id] = Resting(facts, queue)
+        feed = Feed(facts.session_id, facts.log_id, facts.seq)
+        feed.approvals.update({one.approval_id: one for one in facts.approvals})
+        self._hub.open(feed)
+
+    def _holder(self, session_id: SessionId) -> Session | Resting:
+        holder = self._awake.get(session_id) or self._resting.get(session_id)
+        if holder is None:
+            raise Refused(ErrorKind.NOT_FOUND, f"there is no session {session_id}", field="sessionId")
+        return holder
+
+    async def ask(self, session_id: SessionId, make: Callable[[], Ask[T]]) -> T:
+        """Ask the session's task, waking it. One that goes to rest at that moment is woken again."""
+        for _ in range(TRIES):
+            session = self._wake(session_id)
+            try:
+                return await session.mailbox.ask(make())
+            except Stopped:
+                await session.gone.wait()
+        raise Refused(ErrorKind.OVERLOADED, f"session {session_id} can't be reached now; try again")
+
+    def _view_of(self, resting: Resting) -> SessionView:
+        feed = self._hub.feed(resting.facts.session_id)
+        return view(
+            resting.facts,
+            attached=False,
+            subscribers=len(feed.subscribers) if feed else 0,
+            queued=len(resting.queue),
+            background_tasks=0,
+        )
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Take the sessions up from the journal, close what was cut, then serve."""
+        async with running(self._supervisor.run), running(self._hub.run), open_plain_nursery() as self._nursery:
+            for stored in await self._journal.sessions():
+                await self._take_up(stored)
+            task_status.started()
+            try:
+                await self._let_rest()
+            finally:
+                self._nursery = None
+
+    async def _take_up(self, stored: StoredSession) -> None:
+        facts, queue, cut_items = await self._revive(stored)
+        self.add(facts, queue)
+        if facts.open_turn is not None or facts.approvals:
+            session = self._wake(facts.session_id, cut_items)
+            await session.up.wait()
+
+    async def _revive(self, stored: StoredSession) -> tuple[Facts, tuple[Queued, ...], tuple[OpenItem, ...]]:
+        facts = attrs.evolve(codec.decode(stored.facts, Facts), seq=stored.seq)
+        prompts = [(await inflate(codec.decode(kept.body, Prompt), self._journal), kept) for kept in stored.queue]
+        items = codec.decode(stored.open_items, tuple[OpenItem, ...])
+        return facts, tuple(Queued(prompt, kept) for prompt, kept in prompts), items
+
+    def _wake(self, session_id: SessionId, cut_items: Sequence[OpenItem] = ()) -> Session:
+        """The session's task; started if it has none."""
+        if (session := self._awake.get(session_id)) is not None:
+            return session
+        resting = self._resting.get(session_id)
+        feed = self._hub.feed(session_id)
+        if resting is None or feed is None:
+            raise Refused(ErrorKind.NOT_FOUND, f"there is no session {session_id}", field="sessionId")
+        if self._nursery is None:
+            raise Refused(ErrorKind.OVERLOADED, "the daemon is stopping")
+        session = Session(resting.facts, resting.queue, feed, self._world, self._closed, cut_items=cut_items)
+        del self._resting[session_id]
+        self._awake[session_id] = session
+        self._nursery.start_soon(self._keep, session)
+        return session
+
+    async def _keep(self, session: Session) -> None:
+        """A session's task under its supervisor: a fault of ours restarts it from its log, and touches no other."""
+        session_id = session.facts.session_id
+        child = Child(session_id, partial(self._live, session), Restart.TRANSIENT)
+        try:
+            await self._supervisor.start_child(child)
+        except (RestartLimitReached, Stopped):
+            log.exception("a session could not be taken up", session=session_id)
+            self._retire(session)
+
+    def _retire(self, session: Session) -> None:
+        """Its task has ended for good; it is woken when it is asked for again."""
+        session_id = session.facts.session_id
+        session.mailbox.close()
+        self._awake.pop(session_id, None)
+        self._resting[session_id] = Resting(session.facts, session.queue)
+        session.up.set()
+        session.gone.set()
+
+    def _note_event(self, event: SupervisorEvent) -> None:
+        if isinstance(event, GaveUp) and (session := self._awake.get(SessionId(event.child))) is not None:
+            self._retire(session)
+
+    async def _live(self, session: Session, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        if session.fallen:
+            await self._recall(session)
+        await session.run(task_status=task_status)
+        self._retire(session)
+
+    async def _recall(self, session: Session) -> None:
+        """After a fault of ours: what the journal has is the truth; what it has and nobody saw is published."""
+        session_id = session.facts.session_id
+        stored = await self._journal.session(session_id)
+        feed = self._hub.feed(session_id)
+        if stored is None or feed is None:
+            return
+        while feed.head < stored.seq:
+            page = await self._journal.read(session_id, after=feed.head)
+            frames = [
+                EventFrame(entry.seq, jsonrpc.notification("session/event", entry.body)) for entry in page.entries
+            ]
+            feed.publish(frames)
+        facts, queue, items = await self._revive(stored)
+        feed.open_items.clear()
+        feed.approvals = {one.approval_id: one for one in facts.approvals}
+        session.reset(facts, queue, items, TurnCause.CRASH)
+
+    async def _let_rest(self) -> None:
+        """Sessions with nothing in hand need no task."""
+        while True:
+            await trio.sleep(LINGER)
+            for session in list(self._awake.values()):
+                if session.resting:
+                    session.mailbox.close()
