@@ -149,6 +149,22 @@ async def test_of_the_agent_in_a_tool_ends_the_turn() -> None:
         check(session)
 
 
+async def test_of_the_warden_in_a_tool_leaves_nothing_either() -> None:
+    async with open_stage(_script()) as stage:
+        session, agent = await _after_a_turn(stage, "allow-all")
+        await _in_a_tool(stage, session)
+        tool = await processes.until_running(stage.place.marker, SLEEP)
+        os.kill(agent.parent, signal.SIGKILL)
+        ended = await session.turn_over(2)
+        assert ended["metadata"]["reason"] == "failed"
+        assert ended["metadata"]["cause"] == "crash"
+        await processes.until_gone(agent, LEFT_SECONDS)
+        await processes.until_gone(tool, LEFT_SECONDS)
+        await stage.turn(session, "what was the first thing I told you?")
+        assert session.said(3) == "The first thing you told me was: my parrot is called Coco"
+        check(session)
+
+
 async def test_of_the_agent_in_a_stream_does_the_answer_over() -> None:
     async with open_stage(_script()) as stage:
         session, agent = await _after_a_turn(stage, "ask")
