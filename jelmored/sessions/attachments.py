@@ -19,8 +19,9 @@ REFERENCE = "sha256:"
 
 @attrs.frozen
 class Examined:
-    """What the log keeps of a prompt's blocks, and the bytes beside it."""
+    """A prompt's blocks, what the log keeps of them, and the bytes beside it."""
 
+    blocks: tuple[Block, ...]
     notes: tuple[BlockNote, ...]
     attachments: tuple[Attachment, ...]
 
@@ -31,12 +32,12 @@ def examine(blocks: tuple[Block, ...]) -> Examined:
     Raises:
         Refused: `invalid-params`, naming the block.
     """
-    if not blocks:
-        raise Refused(ErrorKind.INVALID_PARAMS, "a prompt has at least one block", field="prompt")
+    if not any(not isinstance(block, TextBlock) or block.text.strip() for block in blocks):
+        raise Refused(ErrorKind.INVALID_PARAMS, "the prompt is empty", field="prompt")
     pairs = [_examine(block, index) for index, block in enumerate(blocks)]
     if all(isinstance(block, TextBlock) for block in blocks):
-        return Examined((), ())
-    return Examined(tuple(note for note, _ in pairs), tuple(kept for _, kept in pairs if kept is not None))
+        return Examined(blocks, (), ())
+    return Examined(blocks, tuple(note for note, _ in pairs), tuple(kept for _, kept in pairs if kept is not None))
 
 
 def _examine(block: Block, index: int) -> tuple[BlockNote, Attachment | None]:

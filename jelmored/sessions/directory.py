@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import attrs
 import structlog
 import trio
 
-from jelmored.domain.commands import CreateSession, FindSessions, Interrupt, PromptReceipt, ResolveApproval, SendPrompt
+from jelmored.domain.commands import (
+    CreateSession,
+    FindSessions,
+    Interrupt,
+    PromptReceipt,
+    ResolveApproval,
+    SendPrompt,
+    WhenBusy,
+)
 from jelmored.domain.ids import (
     ApprovalId,
     PromptId,
@@ -26,7 +34,7 @@ from jelmored.journal.base import Page
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
 
-from .attachments import examine
+from .attachments import Examined, examine
 from .founding import birth, claim_of, first_facts, resolved
 from .messages import Admit, Close, Cut, KeyClaim, Resolve, Unqueue
 from .roster import Roster
@@ -115,13 +123,11 @@ class Directory:
         Raises:
             Refused: `invalid-params`, `no-provider`, `directory-busy`, `key-reused`.
         """
-        blocks = _blocks(command.prompt) if command.prompt is not None else None
-        if blocks is not None:
-            examine(blocks)
+        examined = await _examined(command.prompt) if command.prompt is not None else None
         async with self._creating:  # one requestKey, one name: first come
             session_id = await self._claimed(command) or await self._create(command)
-        if blocks is not None and self.get(session_id).turn == 0:
-            await self._admit(session_id, SendPrompt(session_id=session_id, prompt=blocks), by, None)
+            if examined is not None and self.get(session_id).seq == 0:
+                await self._roster.ask(session_id, lambda: _admission(examined, by))
         return self.get(session_id)
 
     async def prompt(self, command: SendPrompt, by: Author) -> PromptReceipt:
@@ -132,7 +138,10 @@ class Directory:
             kept = await self._journal.key(command.session_id, claim.key)
             if kept is not None:
                 return claim.answer_of(kept)
-        return await self._admit(command.session_id, command, by, claim)
+        examined = await _examined(command.prompt)
+        return await self._roster.ask(
+            command.session_id, lambda: _admission(examined, by, when_busy=command.when_busy, claim=claim)
+        )
 
     async def unqueue(self, session_id: SessionId, prompt_id: PromptId, by: Author) -> tuple[Prompt, ...]:
         """Take a waiting prompt back; returns those that still wait."""
@@ -226,23 +235,6 @@ class Directory:
             if facts.cwd == cwd and (facts.status in IN_TURN or self.get(facts.session_id).attached)
         ]
 
-    async def _admit(
-        self, session_id: SessionId, command: SendPrompt, by: Author, claim: KeyClaim | None
-    ) -> PromptReceipt:
-        blocks = _blocks(command.prompt)
-        examined = await trio.to_thread.run_sync(examine, blocks) if _is_heavy(blocks) else examine(blocks)
-        prompt = Prompt(prompt_id=new_prompt_id(), blocks=blocks, by=by)
-        return await self._roster.ask(
-            session_id,
-            lambda: Admit(
-                prompt=prompt,
-                notes=examined.notes,
-                attachments=examined.attachments,
-                when_busy=command.when_busy,
-                claim=claim,
-            ),
-        )
-
 
 def _matches(facts: Facts, query: FindSessions) -> bool:
     if facts.status is Status.TERMINATED and not (query.include_terminated or query.status is Status.TERMINATED):
@@ -259,10 +251,21 @@ def _recency(facts: Facts) -> str:
     return f"{facts.last_activity.isoformat(timespec='milliseconds')}~{facts.session_id}"
 
 
-def _blocks(prompt: str | tuple[Block, ...]) -> tuple[Block, ...]:
-    return (TextBlock(text=prompt),) if isinstance(prompt, str) else prompt
+async def _examined(prompt: str | tuple[Block, ...]) -> Examined:
+    """Bytes are decoded beside the loop."""
+    blocks = (TextBlock(text=prompt),) if isinstance(prompt, str) else prompt
+    if all(isinstance(block, TextBlock) for block in blocks):
+        return examine(blocks)
+    return await trio.to_thread.run_sync(examine, blocks)
 
 
-def _is_heavy(blocks: Iterable[Block]) -> bool:
-    """Bytes to decode: not on the loop."""
-    return any(not isinstance(block, TextBlock) for block in blocks)
+def _admission(
+    examined: Examined, by: Author, *, when_busy: WhenBusy = WhenBusy.QUEUE, claim: KeyClaim | None = None
+) -> Admit:
+    return Admit(
+        prompt=Prompt(prompt_id=new_prompt_id(), blocks=examined.blocks, by=by),
+        notes=examined.notes,
+        attachments=examined.attachments,
+        when_busy=when_busy,
+        claim=claim,
+    )

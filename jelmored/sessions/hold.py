@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from jelmored.actors.restarts import Backoff, History, Limit, Policy
-from jelmored.actors.running import grace
 from jelmored.domain.ids import Epoch
 from jelmored.domain.sessions import Facts
 from jelmored.providers.base import SessionConfig
@@ -16,7 +15,6 @@ from jelmored.supervision.provider import ProviderSupervisor
 from jelmored.supervision.reports import Order, Report
 from jelmored.supervision.run import Run
 
-RUN_END = 20.0  # seconds that a run may take to end when its session falls
 RESTARTS = Policy(
     limit=Limit(restarts=3, period=300),
     unstable=3,
@@ -88,11 +86,10 @@ class RunHold:
         self._restarts.stabilised()
 
     async def let_go(self) -> None:
-        """No run outlives the session that it works for."""
+        """End the run and wait until it is over: none outlives the session that it works for."""
         if self._run is not None:
             self.close()
-            with grace(RUN_END):
-                await self._run.over.wait()
+            await self._run.over.wait()
 
 
 def _config(facts: Facts) -> SessionConfig:

@@ -57,6 +57,7 @@ class SessionLog:
         self._attachments: list[Attachment] = []
         self._parcels: list[_Parcel] = []
         self._sending = False
+        self._broken = False
         self._wake = trio.Event()
         self._sent = trio.Event()
         self._checkpointed = 0.0
@@ -161,12 +162,12 @@ class SessionLog:
 
     async def room(self) -> None:
         """Wait while too much is not published yet."""
-        while len(self._parcels) > ROOM:
+        while len(self._parcels) > ROOM and not self._broken:
             await self._sent.wait()
 
     async def settled(self) -> None:
-        """Wait until all is durable and published."""
-        while self._parcels or self._sending:
+        """Wait until all is durable and published, or can't be any more."""
+        while (self._parcels or self._sending) and not self._broken:
             await self._sent.wait()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -176,17 +177,24 @@ class SessionLog:
             JournalError: nothing of what it failed with is published.
         """
         task_status.started()
-        while True:
-            await self._wake.wait()
-            self._wake = trio.Event()
-            parcels, self._parcels = self._parcels, []
-            self._sending = True
-            if batches := [parcel.batch for parcel in parcels if parcel.batch is not None]:
-                await self._journal.append(batches)
-            self._publish(parcels)
-            self._sending = False
+        try:
+            while True:
+                await self._wake.wait()
+                await self._send()
+        finally:
+            self._broken = True
             self._sent.set()
-            self._sent = trio.Event()
+
+    async def _send(self) -> None:
+        self._wake = trio.Event()
+        parcels, self._parcels = self._parcels, []
+        self._sending = True
+        if batches := [parcel.batch for parcel in parcels if parcel.batch is not None]:
+            await self._journal.append(batches)
+        self._publish(parcels)
+        self._sending = False
+        self._sent.set()
+        self._sent = trio.Event()
 
     def _publish(self, parcels: Sequence[_Parcel]) -> None:
         if frames := [frame for parcel in parcels for frame in parcel.frames]:

@@ -47,6 +47,8 @@ class Resting:
 
     facts: Facts
     queue: tuple[Queued, ...] = ()
+    stale: bool = False
+    """Its task was given up after a fault of ours: the journal knows better."""
 
 
 class Roster:
@@ -132,7 +134,12 @@ class Roster:
                 self._nursery = None
 
     async def _take_up(self, stored: StoredSession) -> None:
-        facts, queue, cut_items = await self._revive(stored)
+        """One that can't be read is left as it is, and told: it must not keep the others from being served."""
+        try:
+            facts, queue, cut_items = await self._revive(stored)
+        except codec.InvalidValue as invalid:
+            log.error("a session in the journal can't be read", session=stored.session_id, fault=str(invalid))
+            return
         self.add(facts, queue)
         if facts.open_turn is not None or facts.approvals:
             session = self._wake(facts.session_id, cut_items)
@@ -155,6 +162,7 @@ class Roster:
         if self._nursery is None:
             raise Refused(ErrorKind.OVERLOADED, "the daemon is stopping")
         session = Session(resting.facts, resting.queue, feed, self._world, self._closed, cut_items=cut_items)
+        session.fallen = resting.stale
         del self._resting[session_id]
         self._awake[session_id] = session
         self._nursery.start_soon(self._keep, session)
@@ -175,7 +183,7 @@ class Roster:
         session_id = session.facts.session_id
         session.mailbox.close()
         self._awake.pop(session_id, None)
-        self._resting[session_id] = Resting(session.facts, session.queue)
+        self._resting[session_id] = Resting(session.facts, session.queue, stale=session.fallen)
         session.up.set()
         session.gone.set()
 

@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from jelmored.actors.mailbox import Mailbox
-from jelmored.actors.running import open_plain_nursery
+from jelmored.actors.running import grace, open_plain_nursery, running
 from jelmored.domain.commands import PromptReceipt, WhenBusy
 from jelmored.domain.events import (
     Draft,
@@ -62,6 +62,7 @@ from .turns import Turn, close_item, failed, holds_queue, record_end, void_items
 
 log = structlog.get_logger(__name__)
 
+LAST_WORDS = 20.0  # seconds for the run to end and the log to be written when the task ends
 INBOX = 32  # messages; then whoever asks waits, and so does the agent
 
 
@@ -146,17 +147,17 @@ class Session:
         """Serve until the mailbox is closed. A turn that a former life left open is closed first."""
         self.fallen = True
         with structlog.contextvars.bound_contextvars(session=self.facts.session_id):
-            async with open_plain_nursery() as self._nursery:
-                await self._nursery.start(self._log.run)
+            async with running(self._log.run), open_plain_nursery() as self._nursery:
                 self._close_cut_turn()
                 await self._log.settled()
                 self.up.set()
                 task_status.started()
                 try:
                     await self.mailbox.serve(self._handle)
-                    await self._log.settled()
                 finally:
-                    await self._hold.let_go()
+                    with grace(LAST_WORDS):
+                        await self._hold.let_go()
+                        await self._log.settled()
                 self._nursery.cancel_scope.cancel()
         self.fallen = False
 
