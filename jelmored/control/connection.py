@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -31,8 +31,8 @@ class Speaker(Protocol):
     async def take(self) -> Sequence[bytes]:
         """What to send next, at least one message; waits for it."""
 
-    def rest(self) -> Sequence[bytes]:
-        """What still waits at the end."""
+    def finish(self) -> Sequence[bytes]:
+        """All tasks of the connection are over. Nothing may come to it any more; what still waits is sent."""
 
 
 class Connection:
@@ -62,8 +62,14 @@ class Connection:
         """Binary frames: nothing here speaks them, they are ignored."""
         self._ws = ws
         self._stream = stream
+        self._nursery: trio.Nursery | None = None
+        self._unsent: Sequence[bytes] = ()
         self._ended = trio.Event()
         self._code, self._reason = CloseCode.OUR_FAULT, "internal error"
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
 
     def end(self, code: CloseCode, reason: str) -> None:
         """Close soon. The first reason stands."""
@@ -71,18 +77,27 @@ class Connection:
             self._code, self._reason = code, reason
             self._ended.set()
 
-    async def run(self, speak: Callable[[Connection, trio.Nursery], Speaker]) -> None:
+    async def run(self, speak: Callable[[Connection], Speaker]) -> None:
         """Until one side ends it, or a task of it fails."""
-        async with trio.open_nursery() as nursery:
-            speaker = speak(self, nursery)
-            await nursery.start(speaker.run)
-            for task in (self._read, self._write):
-                nursery.start_soon(task, speaker)
-            nursery.start_soon(self._keep_alive)
-            await self._ended.wait()
-            nursery.cancel_scope.cancel()
+        speaker = speak(self)
+        try:
+            async with trio.open_nursery() as self._nursery:
+                await self.start(speaker.run)
+                for task in (self._read, self._write):
+                    self._nursery.start_soon(task, speaker)
+                self._nursery.start_soon(self._keep_alive)
+                await self._ended.wait()
+                self._nursery.cancel_scope.cancel()
+        finally:
+            waiting = (*self._unsent, *speaker.finish())  # a write cut at its first byte has left the stream whole
         with trio.move_on_after(FLUSH_SECONDS):
-            await self._flush(speaker)
+            await self._flush(waiting)
+
+    async def start(self, task: Callable[..., Awaitable[object]], *args: object) -> None:
+        """A task of this connection; it has begun when this returns. To be called by its other tasks."""
+        if self._nursery is None:
+            raise RuntimeError("Connection.run has not started")
+        await self._nursery.start(task, *args)
 
     async def close(self) -> None:
         """Say why, and wait for the peer to say goodbye; the caller has a deadline."""
@@ -107,16 +122,17 @@ class Connection:
 
     async def _write(self, speaker: Speaker) -> None:
         while True:
-            batch = await speaker.take()
+            self._unsent = await speaker.take()
             try:
-                await self._stream.send_texts(batch)
+                await self._stream.send_texts(self._unsent)
+                self._unsent = ()
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return self.end(CloseCode.SLOW if self._stream.stalled else CloseCode.BYE, "the peer is gone")
 
-    async def _flush(self, speaker: Speaker) -> None:
+    async def _flush(self, waiting: Sequence[bytes]) -> None:
         try:
-            if batch := speaker.rest():
-                await self._stream.send_texts(batch)
+            if waiting:
+                await self._stream.send_texts(waiting)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return
 

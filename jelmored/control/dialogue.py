@@ -38,18 +38,17 @@ class Dialogue:
 
     Args:
         connection: the client's.
-        nursery: the connection's; requests run in it.
-        services: what they are about.
+        services: what its requests are about.
     """
 
-    def __init__(self, connection: Connection, nursery: trio.Nursery, services: Services) -> None:
+    def __init__(self, connection: Connection, services: Services) -> None:
         self.services = services
         self.principal = connection.principal
         self.outbound = Outbound()
         self._connection = connection
         self._greeted = trio.Event()
         self._running = 0
-        self._lanes = Lanes(nursery)
+        self._lanes = Lanes(connection.start)
 
     @property
     def clients(self) -> int:
@@ -57,13 +56,10 @@ class Dialogue:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Subscriptions catch up in here."""
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.outbound.run, self.services.journal)
-                task_status.started()
-                await self._expect_hello()
-        finally:
-            self.services.directory.hub.leave(self.outbound)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.outbound.run, self.services.journal)
+            task_status.started()
+            await self._expect_hello()
 
     async def _expect_hello(self) -> None:
         with trio.move_on_after(INITIALIZE_SECONDS):
@@ -90,7 +86,8 @@ class Dialogue:
     async def take(self) -> Sequence[bytes]:
         return await self.outbound.take()
 
-    def rest(self) -> Sequence[bytes]:
+    def finish(self) -> Sequence[bytes]:
+        self.services.directory.hub.leave(self.outbound)
         return self.outbound.rest(2 * MAX_NOTICE_BYTES)
 
     async def hear(self, frame: str) -> None:
@@ -184,4 +181,4 @@ def _told(error: Exception, method: str) -> Refused:
 
 def routes(services: Services) -> Mapping[str, Route]:
     """The one path that there is, for `Connections`."""
-    return {PATH: Route(SUBPROTOCOL, lambda connection, nursery: Dialogue(connection, nursery, services))}
+    return {PATH: Route(SUBPROTOCOL, lambda connection: Dialogue(connection, services))}

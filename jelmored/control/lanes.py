@@ -14,11 +14,11 @@ class Lanes:
     """It takes every job: whoever fills it bounds it. A job raises nothing.
 
     Args:
-        nursery: where they run. Whoever calls `put` is a task of it, so that it is open then.
+        start: as of a nursery that whoever calls `put` is a task of, so that it is open then.
     """
 
-    def __init__(self, nursery: trio.Nursery) -> None:
-        self._nursery = nursery
+    def __init__(self, start: Callable[..., Awaitable[object]]) -> None:
+        self._start = start
         self._jobs: dict[str, deque[Job]] = {}
 
     def busy(self, lane: str | None) -> bool:
@@ -27,12 +27,12 @@ class Lanes:
     async def put(self, lane: str | None, job: Job) -> None:
         """Returns when the job has begun, or has its place behind others of its lane: so jobs begin in order."""
         if lane is None:
-            await self._nursery.start(_begin, job)
+            await self._start(_begin, job)
         elif lane in self._jobs:
             self._jobs[lane].append(job)
         else:
             self._jobs[lane] = deque([job])
-            await self._nursery.start(self._drain, lane)
+            await self._start(self._drain, lane)
 
     async def _drain(self, lane: str, *, task_status: trio.TaskStatus[None]) -> None:
         task_status.started()

@@ -35,10 +35,10 @@ log = structlog.get_logger(__name__)
 
 @attrs.frozen
 class Route:
-    """What is spoken on a path. The nursery is where the connection's tasks run."""
+    """What is spoken on a path."""
 
     subprotocol: str
-    speak: Callable[[Connection, trio.Nursery], Speaker]
+    speak: Callable[[Connection], Speaker]
 
 
 class Connections:

@@ -16,7 +16,7 @@ async def test_a_lane_is_in_order_and_lanes_are_side_by_side(autojump_clock: tri
         seen.append(f"{name} ends")
 
     async with trio.open_nursery() as nursery:
-        lanes = Lanes(nursery)
+        lanes = Lanes(nursery.start)
         for lane, name, seconds in (("a", "a1", 3), ("a", "a2", 1), ("b", "b1", 2), (None, "free", 1)):
             await lanes.put(lane, partial(job, name, seconds))
         assert seen == ["a1 begins", "b1 begins", "free begins"]
@@ -35,7 +35,7 @@ async def test_jobs_begin_in_the_order_in_which_they_were_put(autojump_clock: tr
         await trio.sleep(1)
 
     async with trio.open_nursery() as nursery:
-        lanes = Lanes(nursery)
+        lanes = Lanes(nursery.start)
         for number in range(50):
             await lanes.put(str(number) if number % 2 else None, partial(job, number))
         nursery.cancel_scope.cancel()

@@ -8,6 +8,8 @@ import trio.testing
 from structlog.typing import EventDict
 
 from jelmored.control import server
+from jelmored.control.connection import Connection
+from jelmored.control.stream import CloseCode
 from tests.client_raw import connect
 from tests.eventually import eventually
 
@@ -106,6 +108,37 @@ async def test_what_waits_is_said_before_the_goodbye() -> None:
         assert await wire.close_code() == 1001
 
 
+class Leaving:
+    """A speaker that ends while its writer is at work."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
+
+    async def hear(self, frame: str) -> None:
+        await trio.sleep_forever()
+
+    async def take(self) -> list[bytes]:
+        if self._connection.ended:
+            await trio.sleep_forever()
+        self._connection.end(CloseCode.BYE, "bye")
+        return [b"1"]
+
+    def finish(self) -> list[bytes]:
+        return [b"2"]
+
+
+async def test_what_the_writer_had_in_hand_at_the_end_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with staged() as stage:
+        monkeypatch.setattr(stage.connections, "_routes", {"/v1": server.Route("jelmored.v1", Leaving)})
+        for _ in range(50):  # who runs first, the end or the write, is chance
+            async with await upgraded(stage.socket) as wire:
+                assert [await wire.frame() for _ in range(2)] == [(1, b"1"), (1, b"2")]
+                assert await wire.close_code() == 1000
+
+
 class Failing:
     """A speaker with a bug."""
 
@@ -119,14 +152,14 @@ class Failing:
     async def take(self) -> list[bytes]:
         await trio.sleep_forever()
 
-    def rest(self) -> list[bytes]:
+    def finish(self) -> list[bytes]:
         return []
 
 
 async def test_a_bug_of_ours_ends_one_connection(monkeypatch: pytest.MonkeyPatch, logged: list[EventDict]) -> None:
     async with staged() as stage, connect(stage.socket) as other:
         with monkeypatch.context() as patched:
-            routes = {"/v1": server.Route("jelmored.v1", lambda *_: Failing())}
+            routes = {"/v1": server.Route("jelmored.v1", lambda _: Failing())}
             patched.setattr(stage.connections, "_routes", routes)
             async with await upgraded(stage.socket) as wire:
                 await wire.send(request("initialize", **HELLO))
