@@ -138,9 +138,9 @@ class Connections:
                 del self._waiting[scope]
 
     async def _upgrade(self, nursery: trio.Nursery, stream: FrameStream, peer: Peer) -> None:
-        head = await stream.head(MAX_HEAD_BYTES)
-        verdict = judge(head, peer, self._door, full=self.count >= MAX_CLIENTS)
         with contextlib.suppress(trio.BrokenResourceError, ConnectionClosed):  # it has left already
+            head = await stream.head(MAX_HEAD_BYTES)
+            verdict = judge(head, peer, self._door, full=self.count >= MAX_CLIENTS)
             if isinstance(verdict, Refusal):
                 await stream.send_all(verdict.encode())
             else:

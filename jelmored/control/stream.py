@@ -22,7 +22,7 @@ import trio
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # protocol 1, section 2
 FRAMING_SLACK = 1024 * 1024  # headers of a message in many frames, and the control frames between
 WRITE_SECONDS = 10  # protocol 1, section 4: a socket that takes nothing for so long is closed
-LAST_WORDS_ROOM = 400 * 1024
+LAST_WORDS_ROOM = 200 * 1024  # the kernel doubles it; more than that takes a privilege
 
 _FINAL_TEXT, _FINAL_CLOSE = 0x81, 0x88
 _HEAD_END = b"\r\n\r\n"
