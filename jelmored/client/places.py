@@ -40,7 +40,7 @@ class Places:
         """The same rules as the daemon's, so that both look in the same place."""
         state = _first(environ.get("STATE_DIRECTORY")) or _base(environ) / "jelmored"
         runtime = _first(environ.get("RUNTIME_DIRECTORY")) or _runtime(environ) or state / "run"
-        return cls(runtime=runtime, state=state)
+        return cls(runtime=runtime.absolute(), state=state.absolute())
 
     @property
     def log(self) -> Path:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
 import attrs
 
-from jelmored.domain.events import Event
+from jelmored.domain.events import BlockNote, Event
 from jelmored.domain.ids import ConnectionId, InstanceId, LogId, PromptId, ProviderName
 from jelmored.domain.models import Health
+from jelmored.domain.prompts import Author
 from jelmored.domain.sessions import SessionView
 
 
@@ -87,7 +86,9 @@ class SessionPage:
 
 @attrs.frozen(kw_only=True)
 class QueuedPrompt:
-    """A prompt that waits for the turn to end."""
+    """A prompt that waits for the turn to end: its words, its blocks if it has others than text, and who asked."""
 
     prompt_id: PromptId
-    prompt: Any = None
+    prompt: str
+    blocks: tuple[BlockNote, ...] = ()
+    by: Author

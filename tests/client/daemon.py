@@ -444,7 +444,8 @@ class FakeDaemon:
             "seq": len(session.events) + 1,
         }
         if busy:
-            session.prompts.append({"promptId": receipt["promptId"], "prompt": params["prompt"]})
+            by = {"connectionId": peer.connection_id, "client": peer.client}
+            session.prompts.append({"promptId": receipt["promptId"], "prompt": params["prompt"], "by": by})
         else:
             self._begin(session, params["prompt"])
         return receipt

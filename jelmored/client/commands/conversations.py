@@ -25,10 +25,6 @@ from jelmored.domain.status import IN_TURN
 
 PROMPT_BYTES = 8 * 1024 * 1024
 TAIL = 40  # events that `attach` shows of what was before
-DEMO = (
-    "A demo agent answers: a script, no model, no account. For the real thing install `claude`, "
-    "run `claude /login`, then `jelmore run` again."
-)
 
 
 async def run(
@@ -57,8 +53,6 @@ async def run(
         )
         if detach:
             return _left_alone(shell, session)
-        if session.view.provider == "demo" and not shell.json:
-            shell.note(DEMO)
         return await _watch(shell, session, 0, first_turn, answer=answer, approve=approve)
 
 

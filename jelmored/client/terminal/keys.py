@@ -8,7 +8,7 @@ import re
 import signal
 import termios
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 import trio
@@ -68,7 +68,8 @@ def one_by_one(fd: int) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(fd, termios.TCSANOW, before)
+        with suppress(termios.error):  # the terminal may be gone
+            termios.tcsetattr(fd, termios.TCSANOW, before)
 
 
 async def listen(fd: int, pressed: trio.MemorySendChannel[Key]) -> None:

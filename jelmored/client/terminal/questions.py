@@ -30,7 +30,8 @@ def option_of(approval: Approval, kind: OptionKind) -> Option | None:
 
 def question(approval: Approval, home: str) -> list[Span]:
     """What is wanted."""
-    spans = [Span(BAR, Look.ASKS), Span(one_line(approval.title), Look.STRONG), *_place(approval, home), Span("\n")]
+    title = _without_command(approval, approval.title)
+    spans = [Span(BAR, Look.ASKS), Span(title, Look.STRONG), *_place(approval, home), Span("\n")]
     for line, look in _substance(approval):
         spans += [Span(BAR, Look.ASKS), Span(f"  {line}", look), Span("\n")]
     return spans
@@ -62,21 +63,18 @@ def _settled(sign: str, words: str, look: Look) -> list[Span]:
 
 
 def _verdict(approval: Approval, option: Option, word: str) -> str:
-    scope = _scope_words(approval, option)
+    scope = _without_command(approval, option.scope or "")
     return f"{word}, always: {scope}" if scope else word
 
 
 def _scope(approval: Approval, option: Option) -> list[Span]:
-    words = _scope_words(approval, option)
+    words = _without_command(approval, option.scope or "")
     return [Span(f": {words}", Look.DIM)] if words else []
 
 
-def _scope_words(approval: Approval, option: Option) -> str:
-    """The scope, without the command that it ends with: that stands above."""
-    scope = option.scope or ""
-    if approval.command is not None:
-        scope = scope.removesuffix(f": {approval.command}")
-    return one_line(scope)
+def _without_command(approval: Approval, words: str) -> str:
+    """The command that they may end with is shown whole, on lines of its own."""
+    return one_line(words if approval.command is None else words.removesuffix(f": {approval.command}"))
 
 
 def _place(approval: Approval, home: str) -> list[Span]:
