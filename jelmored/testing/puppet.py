@@ -25,10 +25,12 @@ from jelmored.providers.base import (
 )
 
 WAIT = 5.0  # seconds that a test waits for what must come
+ROOM = 1024  # prompts, answers and runs that a test has not asked for yet
 
 
 class PuppetSession(BaseSession):
-    """A run in a test's hands. What it was told is in `prompts`, `interrupts`, `answers`, `closed`.
+    """A run in a test's hands. What it was told is in `prompts`, `interrupts`, `answers`, `closed`; `alive` and
+    `in_turn` say how it is.
 
     Args:
         config: as the run was opened.
@@ -37,18 +39,20 @@ class PuppetSession(BaseSession):
 
     def __init__(self, config: SessionConfig, start: Callable[[], RunFacts]) -> None:
         self.config = config
+        self.alive = False
+        self.in_turn = False
+        self.prompts: list[Prompt] = []
         self.interrupts = 0
         self.answers: dict[RequestId, Answer] = {}
         self.closed = False
         self.deaf = False
         """It answers no interrupt."""
         self._start = start
-        self._told, self._prompts = trio.open_memory_channel[Prompt](16)
-        self._answered, self._answers = trio.open_memory_channel[tuple[RequestId, Answer]](16)
+        self._told, self._prompts = trio.open_memory_channel[Prompt](ROOM)
+        self._answered, self._answers = trio.open_memory_channel[Answer](ROOM)
         self._over = trio.Event()
         self._failure: ProviderError | None = None
         self._events: trio.MemorySendChannel[Sequence[RunEvent]]
-        self._in_turn = False
 
     async def run(
         self,
@@ -56,28 +60,32 @@ class PuppetSession(BaseSession):
         *,
         task_status: trio.TaskStatus[RunFacts] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        self._events = events
-        task_status.started(self._start())
-        await self._over.wait()
+        self._events, self.alive = events, True
+        try:
+            task_status.started(self._start())
+            await self._over.wait()
+        finally:
+            self.alive = False
         if self._failure is not None:
             raise self._failure
 
     async def prompt(self, prompt: Prompt) -> None:
-        self._in_turn = True
+        self.in_turn = True
+        self.prompts.append(prompt)
         await self._told.send(prompt)
 
     async def interrupt(self) -> None:
         self.interrupts += 1
-        if self._in_turn and not self.deaf:
+        if self.in_turn and not self.deaf:
             await self.tell(TurnOver(reason=TurnReason.INTERRUPTED))
 
     async def answer(self, request_id: RequestId, answer: Answer) -> None:
         self.answers[request_id] = answer
-        await self._answered.send((request_id, answer))
+        await self._answered.send(answer)
 
     async def close(self) -> None:
         self.closed = True
-        if self._in_turn:
+        if self.in_turn:
             await self.tell(TurnOver(reason=TurnReason.INTERRUPTED))
         self._over.set()
 
@@ -91,12 +99,12 @@ class PuppetSession(BaseSession):
     async def heard_answer(self) -> Answer:
         """The next answer to what it asked."""
         with trio.fail_after(WAIT):
-            return (await self._answers.receive())[1]
+            return await self._answers.receive()
 
     async def tell(self, *events: RunEvent) -> None:
         """Send these as one list."""
         if any(isinstance(event, TurnOver) for event in events):
-            self._in_turn = False
+            self.in_turn = False
         await self._events.send(list(events))
 
     async def say(self, text: str, *, item: str = "item-1") -> None:
@@ -125,7 +133,7 @@ class PuppetProvider(BaseProvider):
         self.name = ProviderName(name)
         self.facts: RunFacts | ProviderError = RunFacts(native_id="native-1", used=True, model="puppet-1")
         self.probed = Probe(version="1.0", models=(_MODEL,))
-        self._opened, self._sessions = trio.open_memory_channel[PuppetSession](64)
+        self._opened, self._sessions = trio.open_memory_channel[PuppetSession](ROOM)
 
     @property
     def capabilities(self) -> ProviderCapabilities:

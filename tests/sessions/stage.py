@@ -18,9 +18,9 @@ from jelmored.domain.prompts import Author
 from jelmored.domain.sessions import SessionView
 from jelmored.journal.base import Journal
 from jelmored.journal.memory import MemoryJournal
-from jelmored.providers.base import RunTimeouts
+from jelmored.providers.base import BaseProvider, RunTimeouts
 from jelmored.sessions.directory import Defaults, Directory
-from jelmored.sessions.hub import Feed, Frame, Hub
+from jelmored.sessions.hub import Feed, Frame, Hub, Subscriber
 from jelmored.sessions.session import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
@@ -88,20 +88,19 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(
+async def house(
+    journal: Journal,
+    provider: BaseProvider,
+    watcher: Subscriber,
     *,
-    journal: Journal | None = None,
-    provider: PuppetProvider | None = None,
     max_runs: int = 4,
     hibernate_after: float = 0,
     timeouts: RunTimeouts | None = None,
     mode: PermissionMode = PermissionMode.ASK,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Directory]:
     """Everything between the journal and the door, started and stopped as the daemon does."""
-    kept = journal or MemoryJournal()
-    puppets = provider or PuppetProvider()
     spec = ProviderSpec(
-        provider=puppets,
+        provider=provider,
         type="puppet",
         enabled=True,
         named=True,
@@ -110,9 +109,18 @@ async def stage(
         hibernate_after=hibernate_after,
     )
     providers = Providers([spec], max_total_runs=50, changed=lambda view: None)
-    world = World(journal=kept, providers=providers, hub=Hub())
+    world = World(journal=journal, providers=providers, hub=Hub())
     directory = Directory(world, Defaults(provider="puppet", permission_modes={PUPPET: mode}))
-    watcher = Watcher()
     world.hub.watch(watcher)
-    async with running_in_order([kept.run, directory.run, providers.run]):
+    async with running_in_order([journal.run, directory.run, providers.run]):
+        yield directory
+
+
+@asynccontextmanager
+async def stage(
+    *, journal: Journal | None = None, provider: PuppetProvider | None = None, **more: Any
+) -> AsyncIterator[Stage]:
+    """A house of puppets. `more`: as for `house`."""
+    kept, puppets, watcher = journal or MemoryJournal(), provider or PuppetProvider(), Watcher()
+    async with house(kept, puppets, watcher, **more) as directory:
         yield Stage(directory, puppets, kept, watcher)
