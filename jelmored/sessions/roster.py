@@ -210,8 +210,8 @@ class Roster:
                 EventFrame(entry.seq, jsonrpc.notification("session/event", entry.body)) for entry in page.entries
             ]
             feed.publish(frames)
-        facts, queue, items = await self._revive(stored)
-        feed.open_items.clear()
+        facts, queue, _ = await self._revive(stored)
+        items = feed.open_items.snapshot()  # what clients have seen of them is more than the last checkpoint
         feed.approvals = {one.approval_id: one for one in facts.approvals}
         session.reset(facts, queue, items, TurnCause.CRASH)
 

@@ -91,6 +91,20 @@ async def test_a_fault_of_ours_restarts_one_session_from_its_log(autojump_clock:
         assert mine == list(range(1, len(mine) + 1))
 
 
+async def test_a_text_that_a_fault_of_ours_cut_is_closed_as_clients_saw_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as s:
+        await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(Delta(item_id=ItemId("cut"), kind=DeltaKind.TEXT, text="never check"))
+        await run.tell(Delta(item_id=ItemId("cut"), kind=DeltaKind.TEXT, text="pointed"))
+        await run.tell(Draft(EventType.ASSISTANT, "x", object()))  # type: ignore[arg-type]
+        said = await s.watcher.wait_for("assistant")
+        assert (said["content"], said["metadata"]) == ("never checkpointed", {"itemId": "cut", "partial": True})
+
+
 async def test_a_session_without_anything_in_hand_needs_no_task(autojump_clock: trio.testing.MockClock) -> None:
     async with stage() as s:
         session_id = await s.create()
