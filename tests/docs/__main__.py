@@ -1,0 +1,28 @@
+"""Rewrite the generated blocks of the pages; with `record` also the conversation of the protocol page."""
+
+from __future__ import annotations
+
+import sys
+
+import trio
+
+from . import of_protocol, of_reference, talk
+from .pages import Block, pages, rewritten
+
+
+def blocks() -> dict[str, Block]:
+    return {**of_protocol.blocks(), **of_reference.blocks()}
+
+
+def main() -> None:
+    if sys.argv[1:] == ["record"]:
+        trio.run(talk.record)
+    for page in pages():
+        text = page.read_text("utf-8")
+        if (fresh := rewritten(text, blocks())) != text:
+            page.write_text(fresh, "utf-8")
+            print(f"rewritten: {page.name}")
+
+
+if __name__ == "__main__":
+    main()
