@@ -337,17 +337,16 @@ class Session:
         self._chronicle.step(step)
 
     def _close_cut_turn(self) -> None:
-        """A former life left a turn open: close it as far as it came."""
+        """What a former life left open is closed as far as it came."""
         cut = self.facts.open_turn
-        if cut is None:
-            return
-        self._chronicle.turn = cut.number
+        self._chronicle.turn = cut.number if cut else None
         for item in self._cut_items:
             close_item(self._chronicle, item, "cut")
-        self._approvals.cancel()
-        lasted = max((utc_now() - cut.started_at).total_seconds(), 0)
-        record_end(self._chronicle, TurnOver(reason=TurnReason.INTERRUPTED), self._cut_cause, lasted)
-        self._forget_turn(Step.TURN_ENDED)
+        self._approvals.cancel()  # also those of an agent that asked outside of any turn
+        if cut is not None:
+            lasted = max((utc_now() - cut.started_at).total_seconds(), 0)
+            record_end(self._chronicle, TurnOver(reason=TurnReason.INTERRUPTED), self._cut_cause, lasted)
+            self._forget_turn(Step.TURN_ENDED)
         self._chronicle.commit(None)
 
     # The run

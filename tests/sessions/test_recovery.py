@@ -70,6 +70,26 @@ async def test_after_a_restart_all_is_there_and_the_cut_turn_is_closed(
         assert (await again.heard()).text == "queued"
 
 
+async def test_after_a_restart_nothing_waits_on_an_agent_that_asked_outside_of_a_turn(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    journal = Plugged()
+    with trio.CancelScope() as daemon:
+        async with stage(journal=journal) as s:
+            await s.create("one")
+            run = await s.provider.opened()
+            await run.heard()
+            await run.finish()
+            await run.tell(Asked(bash()))
+            await s.watcher.wait_for("approval_requested")
+            journal.power = False
+            daemon.cancel()
+    journal.power = True
+    async with stage(journal=journal) as s:
+        assert s.directory.approvals() == ()
+        assert s.watcher.types == ["approval_resolved"]
+
+
 async def test_a_fault_of_ours_restarts_one_session_from_its_log(autojump_clock: trio.testing.MockClock) -> None:
     async with stage() as s:
         first = await s.create("one")
