@@ -63,6 +63,7 @@ from .turns import Turn, close_item, failed, holds_queue, record_end, void_items
 log = structlog.get_logger(__name__)
 
 LAST_WORDS = 20.0  # seconds for the run to end and the log to be written when the task ends
+LEFT = Failure(kind=ErrorKind.AGENT_CRASHED, message="the agent ended by itself, in a turn")
 INBOX = 32  # messages; then whoever asks waits, and so does the agent
 
 
@@ -428,17 +429,20 @@ class Session:
         """The run is over: what becomes of the turn that it had?"""
         self._hold.lose()
         self._tell_changed()
-        turn, failure = self._turn, end.failure
+        turn = self._turn
+        if turn is not None and end.cls is RunClass.NORMAL:
+            end = RunEnd.failed(LEFT)
+        failure = end.failure
         if failure is not None:
             note_end(self._chronicle, failure)
         if turn is None:
             self._approvals.cancel()
         elif turn.interrupted:
             self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.USER))
-        elif failure is not None and failure.evidence.get("native_lost"):
+        elif failure is not None and failure.evidence.get("native_lost") and self.facts.provider in self.facts.native:
             forget_native(self._chronicle, failure)
             self._pursue()
-        elif after(end, said=turn.said, side_effects=turn.side_effects) is Next.RESTART:
+        elif turn.prompt is not None and after(end, said=turn.said, side_effects=turn.side_effects) is Next.RESTART:
             self._restart(turn, failure)
         elif failure is not None:
             self._fail_turn(turn, failure)

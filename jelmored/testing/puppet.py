@@ -125,6 +125,10 @@ class PuppetSession(BaseSession):
         self._failure = error
         self._over.set()
 
+    def leave(self) -> None:
+        """End the run without having been asked to, and without an error."""
+        self._over.set()
+
 
 class PuppetProvider(BaseProvider):
     """Opens puppets. `facts`: what they say of themselves when they start; a `ProviderError` there is raised."""

@@ -219,6 +219,49 @@ async def test_a_crash_after_a_side_effect_ends_the_turn(autojump_clock: trio.te
         assert (await (await s.provider.opened()).heard()).text == "two"
 
 
+async def test_a_crash_in_a_turn_that_nobody_prompted_ends_it(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.finish()
+        await run.tell(TurnBegan())
+        await s.watcher.wait_for("turn_started", 2)
+        run.crash(CRASH)
+        ended = await s.watcher.wait_for("turn_ended", 2)
+        assert (ended["metadata"]["reason"], ended["metadata"]["cause"]) == ("failed", "crash")
+        assert s.directory.get(session_id).status is Status.IDLE
+
+
+async def test_an_agent_that_leaves_in_a_turn_without_a_word_has_crashed(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as s:
+        await s.create("one")
+        for _ in range(3):
+            run = await s.provider.opened()
+            await run.heard()
+            run.leave()
+        ended = await s.watcher.wait_for("turn_ended")
+        assert (ended["metadata"]["reason"], ended["metadata"]["error"]["kind"]) == ("failed", "agent-crashed")
+
+
+async def test_an_agent_whose_own_session_is_lost_starts_anew_once(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+        run.leave()
+        s.provider.facts = SessionError(ErrorKind.AGENT_CRASHED, "its record is gone", evidence={"native_lost": True})
+        await s.prompt(session_id, "two")
+        ended = await s.watcher.wait_for("turn_ended", 2)
+        assert ended["metadata"]["reason"] == "failed"
+        resumed = [(await s.provider.opened()).config.native_id for _ in range(4)]
+        assert resumed == ["native-1", None, None, None]
+
+
 async def test_an_agent_that_keeps_crashing_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
     async with stage() as s:
         s.provider.facts = CRASH
