@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 ORDERS = 64  # a session gives one at a time, and a reply per open approval
 EVENT_LISTS = 16  # lists of events between the agent's reader and the session; then the agent waits
 INTERRUPT_ANSWER = 5.0  # seconds; past them the agent counts as crashed
+CLOSE_DEADLINE = 20.0  # seconds; an agent that has not ended by then is stopped (claude's own steps take 10)
 START_DEADLINE = 60.0  # seconds until the agent can take a prompt
 LAST_WORD = 5.0  # seconds to tell the session that it is over, while we are being stopped
 LOOKS_PER_LIMIT = 8  # how finely the clock is looked at
@@ -78,6 +79,7 @@ class Run:
         self._clock = StallClock(timeouts)
         self._start_due: float | None = None
         self._interrupt_due: float | None = None
+        self._close_due: float | None = None
         self._stalled: Failure | None = None
         self._broken: Failure | None = None
         self._scope = trio.CancelScope()
@@ -237,11 +239,17 @@ class Run:
                 await session.prompt(prompt)
             case Reply(request_id=request_id, answer=answer):
                 self._clock.answered(request_id, now)
+                if answer.interrupt:
+                    self._expect_end(now)
                 await session.answer(request_id, answer)
             case Stop():
-                if self._clock.in_turn and self._interrupt_due is None:
-                    self._interrupt_due = now + INTERRUPT_ANSWER
+                self._expect_end(now)
                 await session.interrupt()
+
+    def _expect_end(self, now: float) -> None:
+        """Of the turn that runs: the agent was told to end it."""
+        if self._clock.in_turn and self._interrupt_due is None:
+            self._interrupt_due = now + INTERRUPT_ANSWER
 
     async def _offer_sleep(self) -> None:
         while True:
@@ -251,13 +259,14 @@ class Run:
 
     async def _close_when_wanted(self) -> None:
         await self._close_wanted.wait()
+        self._close_due = trio.current_time() + CLOSE_DEADLINE
         try:
             await self._session.close()
         except ProviderError as error:
             self._break(Failure.of(error))
 
     async def _watch(self) -> None:
-        """The three clocks: to be ready, to answer an interrupt, to show a sign of life."""
+        """The four clocks: to be ready, to answer an interrupt, to end when told to, to show a sign of life."""
         limits = [limit for limit in (self._timeouts.model, self._timeouts.tool, INTERRUPT_ANSWER) if limit]
         while True:
             await trio.sleep(min(limits) / LOOKS_PER_LIMIT)
@@ -266,6 +275,8 @@ class Run:
                 self._break(_never_ready())
             elif self._interrupt_due is not None and now >= self._interrupt_due:
                 self._break(self._stalled or _unanswered())
+            elif self._close_due is not None and now >= self._close_due:
+                self._break(_never_ended())
             elif self._stalled is None and (deadline := self._clock.deadline) is not None and now >= deadline:
                 self._stalled = _stalled(self._timeouts)
                 self.post(Stop())
@@ -296,6 +307,10 @@ def _provider_error(error: BaseException) -> ProviderError | None:
 
 def _never_ready() -> Failure:
     return Failure(kind=ErrorKind.AGENT_CRASHED, message=f"the agent was not ready within {START_DEADLINE:.0f} s")
+
+
+def _never_ended() -> Failure:
+    return Failure(kind=ErrorKind.AGENT_CRASHED, message=f"the agent did not end within {CLOSE_DEADLINE:.0f} s")
 
 
 def _unanswered() -> Failure:

@@ -47,6 +47,8 @@ class PuppetSession(BaseSession):
         self.closed = False
         self.deaf = False
         """It answers no interrupt."""
+        self.clings = False
+        """It does not end when it is told to."""
         self._start = start
         self._told, self._prompts = trio.open_memory_channel[Prompt](ROOM)
         self._answered, self._answers = trio.open_memory_channel[Answer](ROOM)
@@ -87,7 +89,8 @@ class PuppetSession(BaseSession):
         self.closed = True
         if self.in_turn:
             await self.tell(TurnOver(reason=TurnReason.INTERRUPTED))
-        self._over.set()
+        if not self.clings:
+            self._over.set()
 
     # A test's side
 

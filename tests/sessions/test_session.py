@@ -129,6 +129,35 @@ async def test_an_interrupt_without_answer_is_a_crash(autojump_clock: trio.testi
         assert not s.directory.get(session_id).attached
 
 
+async def test_a_rejection_that_ends_the_turn_is_an_interrupt(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(Asked(bash()))
+        await s.watcher.wait_for("approval_requested")
+        (approval,) = s.directory.approvals()
+        began = trio.current_time()
+        reject = ResolveApproval(approval_id=approval.approval_id, option_id="reject", interrupt=True)
+        await s.directory.resolve(reject, ME)
+        ended = await s.watcher.wait_for("turn_ended")
+        assert (ended["metadata"]["reason"], ended["metadata"]["cause"]) == ("interrupted", "user")
+        assert trio.current_time() - began < 6.5, "an agent that goes on all the same is stopped"
+
+
+async def test_an_agent_that_does_not_end_is_stopped(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+        run.clings = True
+        assert (await s.directory.close(session_id, ME)).status is Status.TERMINATED
+        assert not run.alive
+        assert 20 <= trio.current_time() < 22
+
+
 async def test_an_approval_is_given_once(autojump_clock: trio.testing.MockClock) -> None:
     async with stage() as s:
         session_id = await s.create("one")
