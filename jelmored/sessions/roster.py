@@ -124,6 +124,13 @@ class Roster:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take the sessions up from the journal, close what was cut, then serve."""
+        try:
+            await self._serve(task_status)
+        finally:
+            for session in tuple(self._awake.values()):
+                self._retire(session)  # or who asked one that was just falling would wait for ever
+
+    async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
         async with running(self._supervisor.run), running(self._hub.run), open_plain_nursery() as self._nursery:
             for stored in await self._journal.sessions():
                 await self._take_up(stored)

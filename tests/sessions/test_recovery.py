@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 import trio
+import trio.testing
 
 from jelmored.domain.commands import ResolveApproval
 from jelmored.domain.events import DeltaKind, Draft, EventType
@@ -109,6 +110,23 @@ async def test_a_fault_of_ours_restarts_one_session_from_its_log(autojump_clock:
         assert (await (await s.provider.opened()).heard()).text == "again"
         mine = [event["seq"] for event in s.watcher.events if event["sessionId"] == first]
         assert mine == list(range(1, len(mine) + 1))
+
+
+async def test_who_asks_a_session_that_has_fallen_when_the_daemon_stops_has_an_answer(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    async def close() -> None:
+        with trio.fail_after(1), pytest.raises(Refused, match="stopping"):
+            await s.directory.close(session_id, ME)
+
+    async with stage() as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(Draft(EventType.ASSISTANT, "x", object()))  # type: ignore[arg-type]
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(close)
+        await trio.testing.wait_all_tasks_blocked()
 
 
 async def test_a_text_that_a_fault_of_ours_cut_is_closed_as_clients_saw_it(
