@@ -11,7 +11,7 @@ from jelmored.domain.events import Draft, System, ToolResult, ToolUse
 from jelmored.domain.permissions import Approval, Diff
 
 MAX_EVENT = 1024 * 1024  # bytes, encoded
-SHORTER = (256 * 1024, 32 * 1024, 2 * 1024)  # characters of each text, tried in this order
+SHORTER = (960 * 1024, 256 * 1024, 32 * 1024, 2 * 1024)  # characters of each text, tried in this order
 
 Encode = Callable[[Draft], bytes]
 

@@ -26,8 +26,8 @@ KINDS: Mapping[str, ToolKind] = {
     "Bash": ToolKind.EXECUTE,
     "KillShell": ToolKind.EXECUTE,
     "TaskStop": ToolKind.EXECUTE,
-    "Agent": ToolKind.THINK,
-    "Task": ToolKind.THINK,
+    "Agent": ToolKind.OTHER,  # it has tools of its own, which may change anything
+    "Task": ToolKind.OTHER,
     "TaskCreate": ToolKind.THINK,
     "TaskGet": ToolKind.THINK,
     "TaskList": ToolKind.THINK,

@@ -25,8 +25,8 @@ class Ledger:
     def enter(self, result: Result) -> None:
         self._cost, self._models = result.total_cost_usd, result.model_usage
 
-    def settle(self, model: str | None) -> UsageNote | None:
-        """What this turn took; None if no model did anything.
+    def settle(self, model: str | None) -> UsageNote:
+        """What this turn took: nothing, if no model did anything.
 
         Args:
             model: the one that the session runs; tokens of others (a subagent's) are in its line.
@@ -42,7 +42,7 @@ class Ledger:
             notional=self.notional or None,
         )
         self._settled, self._settled_cost = self._models, self._cost
-        return note if any(part != ModelUsage() for part in spent) or note.cost_usd else None
+        return note
 
 
 def _minus(now: ModelUsage, before: ModelUsage) -> ModelUsage:

@@ -16,7 +16,7 @@ from jelmored.providers.claude.bounds import MAX_RESULT
         ("Write", ToolKind.EDIT),
         ("Bash", ToolKind.EXECUTE),
         ("WebSearch", ToolKind.FETCH),
-        ("Agent", ToolKind.THINK),
+        ("Agent", ToolKind.OTHER),
         ("ExitPlanMode", ToolKind.OTHER),
         ("mcp__dock__read", ToolKind.OTHER),
     ],

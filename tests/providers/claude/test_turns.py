@@ -108,7 +108,8 @@ def test_a_turn_without_a_result_ends_with_idle() -> None:
     normaliser = Normaliser("/work")
     normaliser.prompted("uuid-1")
     (over,) = normaliser.feed([lines.state("running"), lines.state("idle")])
-    assert over == TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.AGENT)
+    assert isinstance(over, TurnOver)
+    assert (over.reason, over.cause) == (TurnReason.INTERRUPTED, TurnCause.AGENT)
 
 
 def test_a_prompt_that_was_taken_back_never_was_a_turn() -> None:

@@ -32,11 +32,11 @@ def test_a_turn_took_what_is_new() -> None:
 
 def test_a_turn_that_asked_no_model_took_nothing() -> None:
     ledger = Ledger()
-    assert ledger.settle("m") is None
+    assert ledger.settle("m") == note(0, 0, 0.0)
     ledger.enter(totals(0.1, m=(10, 1)))
     ledger.settle("m")
     ledger.enter(totals(0.1, m=(10, 1)))
-    assert ledger.settle("m") is None
+    assert ledger.settle("m") == note(0, 0, 0.0)
 
 
 def test_figures_that_go_back_are_not_paid_back() -> None:
