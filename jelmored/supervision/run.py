@@ -149,14 +149,14 @@ class Run:
     async def _attend(self) -> RunEnd:
         """Hold the agent until it has ended; the one place that says how it did."""
         failure: Failure | None = None
-        with self._scope:
-            try:
+        try:
+            with self._scope:
                 await self._take_place()
                 self._session = self._provider.open(self.config)
                 self._start_due = trio.current_time() + START_DEADLINE
                 await self._session.run(self._events, task_status=_Started(self))
-            except Exception as error:  # the seam: what an agent or a plug-in does wrong ends its run, nothing else
-                failure = self._failure_of(error)
+        except Exception as error:  # also what is left of a group when our scope has taken its Cancelled out
+            failure = self._failure_of(error)
         failure = self._broken or failure
         if self.closing:
             return REQUESTED
@@ -226,8 +226,8 @@ class Run:
         try:
             async for order in self._inbox:
                 await self._carry_out(order)
-        except ProviderError as error:
-            self._break(Failure.of(error))
+        except Exception as error:
+            self._break(self._failure_of(error))
 
     async def _carry_out(self, order: Order) -> None:
         now, session = trio.current_time(), self._session
@@ -262,8 +262,8 @@ class Run:
         self._close_due = trio.current_time() + CLOSE_DEADLINE
         try:
             await self._session.close()
-        except ProviderError as error:
-            self._break(Failure.of(error))
+        except Exception as error:
+            self._break(self._failure_of(error))
 
     async def _watch(self) -> None:
         """The four clocks: to be ready, to answer an interrupt, to end when told to, to show a sign of life."""
