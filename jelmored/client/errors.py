@@ -5,7 +5,8 @@ ClientError
 ├─ Rejected        the daemon did not let us in
 ├─ NoDaemon        none runs, or none could be started
 ├─ Disconnected    it was there and has gone; what was asked may have taken effect or not
-└─ Unclear         a word of the command line names nothing, or too much
+├─ Unclear         a word of the command line names nothing, or too much
+└─ Misused         the command line asks for nothing that could be done
 """
 
 from __future__ import annotations
@@ -81,3 +82,7 @@ class Disconnected(ClientError):
 
 class Unclear(ClientError):
     """What was meant can't be told: nothing goes by that name, or several things do. The message lists them."""
+
+
+class Misused(ClientError):
+    """Nothing was done: what was asked for makes no sense as it stands."""

@@ -28,13 +28,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         json=command.json,
         spawn=command.spawn,
     )
+    code = Exit.OK
     try:
-        return _run(shell, command)
-    except BrokenPipeError:
+        code = _run(shell, command)
+    except* BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains as it ends
-        return Exit.PIPE_CLOSED
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
+        code = Exit.PIPE_CLOSED
+    except* KeyboardInterrupt:
+        code = Exit.INTERRUPTED
+    return code
 
 
 def _run(shell: Shell, command: Command) -> Exit:
@@ -53,7 +55,7 @@ def _run(shell: Shell, command: Command) -> Exit:
 
 
 def _failed(shell: Shell, error: Exception) -> Exit:
-    from .errors import Disconnected, NoDaemon, RpcError
+    from .errors import Disconnected, Misused, NoDaemon, RpcError
 
     if shell.json:
         data = {"code": error.code, **error.data} if isinstance(error, RpcError) else {}
@@ -61,7 +63,9 @@ def _failed(shell: Shell, error: Exception) -> Exit:
     else:
         remedy = f"\n  → {error.remedy}" if isinstance(error, RpcError) and error.remedy else ""
         shell.note(f"jelmore: {error}{remedy}")
-    return Exit.NO_DAEMON if isinstance(error, NoDaemon | Disconnected) else Exit.REFUSED
+    if isinstance(error, NoDaemon | Disconnected):
+        return Exit.NO_DAEMON
+    return Exit.USAGE if isinstance(error, Misused) else Exit.REFUSED
 
 
 if __name__ == "__main__":

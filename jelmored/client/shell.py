@@ -62,7 +62,12 @@ class Shell:
 
     def say(self, text: str) -> None:
         """A line, or lines, of what was asked for."""
-        print(harmless(text), file=self.out, flush=True)
+        self.write(text + "\n")
+
+    def write(self, text: str) -> None:
+        """Of what was asked for, as it comes."""
+        self.out.write(harmless(text))
+        self.out.flush()
 
     def note(self, text: str) -> None:
         """A remark beside it."""

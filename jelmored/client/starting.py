@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import attrs
 import trio
@@ -18,6 +19,7 @@ START_SECONDS = 20.0
 LOOK_SECONDS = 0.02
 LOG_BYTES = 8 * 1024 * 1024  # past this the log of earlier daemons is set aside, once
 TAIL_LINES = 12
+TAIL_BYTES = 256 * 1024
 
 PROGRAM: Sequence[str] = (sys.executable, "-P", "-m", "jelmored")
 """-P: a directory that happens to be the current one has no say in what is imported."""
@@ -91,10 +93,15 @@ def tail(places: Places, lines: int) -> str:
     """The last lines of the log of daemons that were started on demand."""
     try:
         with places.log.open("rb") as log:
-            log.seek(max(0, places.log.stat().st_size - 64 * 1024))
-            return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+            return last_lines(log, lines)
     except FileNotFoundError:
         return ""
+
+
+def last_lines(log: BinaryIO, lines: int) -> str:
+    """The last lines of an open log, which is left at its end; not more than `TAIL_BYTES` of them."""
+    log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
+    return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
 
 
 def _set_aside(places: Places) -> None:

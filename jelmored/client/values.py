@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+
 import attrs
 
 from jelmored.domain.events import BlockNote, Event

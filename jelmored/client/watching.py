@@ -71,15 +71,15 @@ class Watch:
 
     async def run(self) -> Exit:
         """Until it is enough."""
-        self._voice.head()
         with alone():
             async with trio.open_nursery() as nursery:
                 pressed, presses = trio.open_memory_channel[Key](16)
-                nursery.start_soon(keys.listen_to_signals, pressed)
+                await nursery.start(keys.listen_to_signals, pressed)
                 if self._keyboard is not None:
-                    nursery.start_soon(keys.listen, self._keyboard, pressed)
+                    await nursery.start(keys.listen, self._keyboard, pressed)
                     nursery.start_soon(self._pulse)
                 nursery.start_soon(self._obey, presses, nursery.cancel_scope)
+                self._voice.head()
                 await self._follow()
                 nursery.cancel_scope.cancel()
         return Exit.NO_TERMINAL if self._unasked else self._exit

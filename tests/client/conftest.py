@@ -9,6 +9,7 @@ import trio
 from jelmored.client import Client, Finder, Places, open_client
 
 from .daemon import FakeDaemon
+from .machine import Machine
 
 
 @pytest.fixture
@@ -21,6 +22,12 @@ async def daemon(tmp_path: Path, nursery: trio.Nursery) -> FakeDaemon:
 @pytest.fixture
 def finder(daemon: FakeDaemon, tmp_path: Path) -> Finder:
     return Finder(named=None, places=Places(runtime=daemon.runtime, state=tmp_path / "state"), starter=None)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """Its places are those of `daemon`, if the test has one."""
+    return Machine(tmp_path)
 
 
 @pytest.fixture

@@ -439,7 +439,7 @@ class FakeDaemon:
         session = self._session(params)
         busy = session.turn is not None
         self._keys[key] = receipt = {
-            "promptId": f"prm_{len(session.events)}",
+            "promptId": f"prm_{session.view['turn'] + 1 + len(session.prompts)}",
             "disposition": "queued" if busy else "started",
             "seq": len(session.events) + 1,
         }

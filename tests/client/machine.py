@@ -47,6 +47,12 @@ class Machine:
         return self.root / "work"
 
     @property
+    def real_work(self) -> str:
+        """The working directory as a daemon keeps it."""
+        self.work.mkdir(exist_ok=True)
+        return str(self.work.resolve())
+
+    @property
     def environ(self) -> dict[str, str]:
         self.work.mkdir(exist_ok=True)
         return {
@@ -71,6 +77,18 @@ class Machine:
                 check=False,
                 cwd=self.work,
                 env=self.environ | environ,
+            )
+        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    async def piped(self, line: str) -> Ended:
+        """A shell's line that begins with our command's arguments."""
+        with trio.fail_after(PATIENCE):
+            done = await trio.run_process(
+                ["bash", "-c", f"{' '.join(COMMAND)} {line}"],
+                capture_stdout=True,
+                capture_stderr=True,
+                cwd=self.work,
+                env=self.environ,
             )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -102,10 +120,10 @@ class Terminal:
     process: trio.Process
     seen: str = ""
 
-    async def until(self, text: str) -> str:
+    async def until(self, text: str, times: int = 1) -> str:
         """Wait until this is to be seen."""
         with trio.fail_after(PATIENCE):
-            while text not in self.seen:
+            while self.seen.count(text) < times:
                 if not await self._read():
                     raise AssertionError(f"{text!r} never came; seen:\n{self.seen}")
         return self.seen

@@ -41,6 +41,11 @@ def starter(places: Places, program: str, seconds: float = 20) -> Starter:
     return Starter(places, program=(sys.executable, "-c", program), seconds=seconds)
 
 
+def end(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
 async def test_it_is_started_detached_and_found(places: Places) -> None:
     address = await starter(places, READY).start()
     notice = places.notice()
@@ -50,8 +55,7 @@ async def test_it_is_started_detached_and_found(places: Places) -> None:
         assert tail(places, 1) == "session True stdin b'' arguments ['serve']"
         assert places.state.stat().st_mode & 0o777 == 0o700
     finally:
-        os.kill(notice.pid, signal.SIGKILL)
-        os.waitpid(notice.pid, 0)
+        end(notice.pid)
 
 
 async def test_a_daemon_that_ends_at_once_is_told_with_its_log(places: Places) -> None:
@@ -72,8 +76,7 @@ async def test_a_daemon_that_never_gets_ready_is_not_waited_for_long(places: Pla
     with pytest.raises(NoDaemon, match=r"not ready within 0\.5 s"):
         await starter(places, program, seconds=0.5).start()
     pid = int(tail(places, 1))
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    end(pid)
 
 
 async def test_a_program_that_is_not_there_is_told(places: Places) -> None:
@@ -81,9 +84,7 @@ async def test_a_program_that_is_not_there_is_told(places: Places) -> None:
         await Starter(places, program=("/nowhere/jelmored",)).start()
 
 
-async def test_who_loses_the_race_takes_the_winners_daemon(
-    places: Places, daemon: FakeDaemon, tmp_path: Path
-) -> None:
+async def test_who_loses_the_race_takes_the_winners_daemon(places: Places, daemon: FakeDaemon, tmp_path: Path) -> None:
     assert places.runtime == daemon.runtime
     assert await starter(places, "raise SystemExit(4)").start() == UnixAddress(str(daemon.socket))
 
@@ -123,7 +124,7 @@ async def test_a_daemon_that_is_about_to_open_its_door_is_waited_for(daemon: Fak
 
 async def _rename_soon(before: Path, after: Path) -> None:
     await trio.sleep(0.2)
-    before.rename(after)
+    await trio.Path(before).rename(after)
 
 
 async def test_another_protocol_is_refused_by_name(daemon: FakeDaemon, finder: Finder) -> None:

@@ -62,26 +62,22 @@ async def _show(shell: Shell, client: Client, approval: Approval, further: int) 
     painter = Painter(shell.out)
     painter.paint([Span(label(session.view) + "\n", Look.STRONG), *question(approval, shell.home)])
     if shell.out.isatty() and keys.at_hand(shell.stdin):
-        painter.paint(answers(approval, escape="later"))
-        await _answer(shell, client, approval, painter)
+        kind = await _choice(shell.stdin.fileno(), approval, painter)
+        option = None if kind is None else option_of(approval, kind)
+        if option is not None:
+            resolved = await client.resolve(approval.approval_id, option.option_id)
+            painter.paint(outcome(resolved, None))
     if further:
         shell.note(f"{further} more: `jelmore next`")
 
 
-async def _answer(shell: Shell, client: Client, approval: Approval, painter: Painter) -> None:
-    kind = await _choice(shell.stdin.fileno(), approval)
-    option = None if kind is None else option_of(approval, kind)
-    if option is not None:
-        resolved = await client.resolve(approval.approval_id, option.option_id)
-        painter.paint(outcome(resolved, None))
-
-
-async def _choice(keyboard: int, approval: Approval) -> OptionKind | None:
+async def _choice(keyboard: int, approval: Approval, painter: Painter) -> OptionKind | None:
     """The first key that means something; None to leave it open."""
     async with trio.open_nursery() as nursery:
         pressed, presses = trio.open_memory_channel[Key](16)
-        nursery.start_soon(keys.listen, keyboard, pressed)
-        nursery.start_soon(keys.listen_to_signals, pressed)
+        await nursery.start(keys.listen_to_signals, pressed)
+        await nursery.start(keys.listen, keyboard, pressed)
+        painter.paint(answers(approval, escape="later"))
         async for key in presses:
             if key not in CHOICES or option_of(approval, CHOICES[key]):
                 nursery.cancel_scope.cancel()

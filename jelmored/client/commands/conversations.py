@@ -7,7 +7,7 @@ from typing import TextIO
 
 from jelmored.client.answering import Answering, Approve
 from jelmored.client.endings import Idle, TurnOf, Until, first_turn, for_ever
-from jelmored.client.errors import Unclear
+from jelmored.client.errors import Misused
 from jelmored.client.exits import Exit
 from jelmored.client.picking import pick_session
 from jelmored.client.session import Session
@@ -149,13 +149,13 @@ def _prompt(shell: Shell, prompt: str | None) -> str:
     """As given, or from stdin: for `-`, and for none when something is piped in.
 
     Raises:
-        Unclear: there is none.
+        Misused: there is none.
     """
     if prompt is not None and prompt != "-":
         return prompt
     if prompt is None and shell.stdin.isatty():
-        raise Unclear("a prompt is needed: as an argument, or on stdin")
+        raise Misused("a prompt is needed: as an argument, or on stdin")
     text = shell.stdin.read(PROMPT_BYTES).strip()
     if not text:
-        raise Unclear("the prompt on stdin is empty")
+        raise Misused("the prompt on stdin is empty")
     return text

@@ -11,7 +11,7 @@ from jelmored.client.errors import Disconnected, NoDaemon
 from jelmored.client.exits import Exit
 from jelmored.client.places import Places
 from jelmored.client.shell import Shell
-from jelmored.client.starting import Starter, tail
+from jelmored.client.starting import Starter, last_lines
 from jelmored.client.terminal.amounts import duration
 from jelmored.client.values import DaemonStatus
 
@@ -65,13 +65,11 @@ async def logs(shell: Shell, *, follow: bool, number: int) -> Exit:
     places = shell.places
     if not places.log.exists():
         raise NoDaemon(f"there is no {places.log}; a daemon that a service manager started logs there")
-    shell.say(tail(places, number))
     with places.log.open("rb") as log:
-        log.seek(0, 2)
+        shell.say(last_lines(log, number))
         while follow:
             if more := log.read(64 * 1024):
-                shell.out.write(more.decode(errors="replace"))
-                shell.out.flush()
+                shell.write(more.decode(errors="replace"))
             await trio.sleep(FOLLOW_SECONDS)
     return Exit.OK
 

@@ -72,18 +72,24 @@ def one_by_one(fd: int) -> Iterator[None]:
             termios.tcsetattr(fd, termios.TCSANOW, before)
 
 
-async def listen(fd: int, pressed: trio.MemorySendChannel[Key]) -> None:
+async def listen(
+    fd: int, pressed: trio.MemorySendChannel[Key], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
     """Send each key, until the terminal is gone: that is a `DETACH` too."""
     with one_by_one(fd):
+        task_status.started()
         while data := await _read(fd):
             for key in meaning(data):
                 await pressed.send(key)
     await pressed.send(Key.DETACH)
 
 
-async def listen_to_signals(pressed: trio.MemorySendChannel[Key]) -> None:
+async def listen_to_signals(
+    pressed: trio.MemorySendChannel[Key], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
     """Ctrl-C, and being told to go."""
     with trio.open_signal_receiver(*map(signal.Signals, SIGNALS)) as signals:
+        task_status.started()
         async for number in signals:
             await pressed.send(SIGNALS[number])
 

@@ -25,6 +25,12 @@ STYLES: Mapping[Look, str] = {
 ERASE_LINE = "\r\x1b[K"
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever called decides how to end."""
+        raise BrokenPipeError
+
+
 class Painter:
     """Paints on one stream. `NO_COLOR`, a dumb terminal and a file get what they can take.
 
@@ -33,7 +39,7 @@ class Painter:
     """
 
     def __init__(self, file: TextIO) -> None:
-        self._console = Console(file=file, highlight=False, markup=False, emoji=False)
+        self._console = _Console(file=file, highlight=False, markup=False, emoji=False)
         self._passing = False
 
     @property

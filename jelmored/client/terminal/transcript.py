@@ -194,7 +194,8 @@ def _folded(text: str, columns: int) -> str:
     lines = [line for line in text.split("\n") if line.strip()]
     if not lines:
         return ""
-    more = f" (+{len(lines) - 1} lines)" if len(lines) > 1 else ""
+    rest = len(lines) - 1
+    more = f" (+{rest} line{'s' if rest > 1 else ''})" if rest else ""
     return f"  {shorten(one_line(lines[0]), columns - len(more) - 2)}{more}"
 
 

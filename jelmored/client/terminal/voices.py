@@ -78,20 +78,30 @@ class Answer(Told):
         super().__init__(painter, transcript)
         self._out = out
         self._last: Event | None = None
+        self._aside = True
+        """The last that was said is among the rest already."""
 
     def tell(self, output: Output) -> None:
         match output:
             case Delta(kind=DeltaKind.TEXT):
                 return
             case Event(event_type=EventType.ASSISTANT, metadata=Said(parent_tool_use_id=None)):
-                before, self._last = self._last, output
-                if before is not None:  # it was not the answer yet
-                    super().tell(before)
+                self._not_yet()
+                self._last, self._aside = output, False
             case Event(event_type=EventType.TURN_ENDED):
                 self._say()
                 super().tell(output)
+            case Event(event_type=EventType.TOOL_USE):
+                self._not_yet()
+                super().tell(output)
             case _:
                 super().tell(output)
+
+    def _not_yet(self) -> None:
+        """The turn goes on: what was said last was not the answer."""
+        if self._last is not None and not self._aside:
+            super().tell(self._last)
+            self._aside = True
 
     def _say(self) -> None:
         if self._last is not None:

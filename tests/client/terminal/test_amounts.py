@@ -30,7 +30,13 @@ def test_money_says_what_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.05, "0.1 s"), (8.4, "8.4 s"), (125, "2 min 5 s"), (3600 * 3 + 720, "3 h 12 min"), (86400 * 2 + 14400, "2 d 4 h")],
+    [
+        (0.05, "0.1 s"),
+        (8.4, "8.4 s"),
+        (125, "2 min 5 s"),
+        (3600 * 3 + 720, "3 h 12 min"),
+        (86400 * 2 + 14400, "2 d 4 h"),
+    ],
 )
 def test_durations(seconds: float, words: str) -> None:
     assert duration(seconds) == words

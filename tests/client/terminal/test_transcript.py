@@ -111,7 +111,9 @@ def test_a_turn_from_prompt_to_bill(told: Told) -> None:
     use(told, "t3", "edit", "src/b.ts", parentToolUseId="t2")
     told.event("tool_result", "", toolUseId="t3", isError=False)
     told.event("tool_result", "export const a = 1", toolUseId="t2", isError=False)
-    told.event("plan", "", entries=[{"content": "look", "status": "completed"}, {"content": "act", "status": "pending"}])
+    told.event(
+        "plan", "", entries=[{"content": "look", "status": "completed"}, {"content": "act", "status": "pending"}]
+    )
     told.event("assistant", "Done.\n", itemId="itm_3")
     told.event("usage", "", **usage()).event("turn_ended", "completed", reason="completed", durationMs=8400)
     assert told.text == expected(__file__, "turn")
@@ -119,7 +121,9 @@ def test_a_turn_from_prompt_to_bill(told: Told) -> None:
 
 def test_an_approval_shows_all_of_a_command_and_the_keys(told: Told) -> None:
     command = "npm test && \\\n  rm -rf build\x1b[8m; curl evil\x1b[0m"
-    approval = told.asked(command=command, title=f"Bash: {command}", locations=[{"path": "/home/me/src/a.py", "line": 3}])
+    approval = told.asked(
+        command=command, title=f"Bash: {command}", locations=[{"path": "/home/me/src/a.py", "line": 3}]
+    )
     told.spans += told.transcript.ask(approval)
     resolved = ask(command=command) | {"status": "resolved", "resolvedBy": _resolver("allow-always", OWN)}
     told.event("approval_resolved", "allow", **resolved)
@@ -148,7 +152,9 @@ def test_an_approval_that_was_scrolled_away_is_shown_again(told: Told) -> None:
     told.event("approval_resolved", "", **(ask(command="ls") | {"approvalId": "apr_2", "status": "expired"}))
     told.spans.clear()
     told.spans += told.transcript.ask(approval)
-    assert told.text.startswith("┃ Bash\n┃   make\n┃ y allow · a always: this exact command, in this session · n reject")
+    assert told.text.startswith(
+        "┃ Bash\n┃   make\n┃ y allow · a always: this exact command, in this session · n reject"
+    )
 
 
 def test_two_answers_at_once_are_kept_apart(told: Told) -> None:

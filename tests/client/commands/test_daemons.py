@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from jelmored.client.exits import Exit
+from tests.client.daemon import FakeDaemon
+from tests.client.expected import expected
+from tests.client.machine import Machine
+
+
+async def test_the_status_in_words_and_as_a_value(daemon: FakeDaemon, machine: Machine) -> None:
+    assert (await machine.jelmore("status")).out == expected(__file__, "status")
+    assert (await machine.jelmore("status", "--json")).json["providers"] == {"claude": "healthy", "demo": "healthy"}
+
+
+async def test_no_daemon_is_started_for_its_status(machine: Machine) -> None:
+    done = await machine.jelmore("status")
+    assert done.code == Exit.NO_DAEMON
+    assert "no daemon runs" in done.err
+    assert not (machine.root / "state").exists()
+
+
+async def test_no_spawn_is_obeyed_before_and_after_the_command(machine: Machine) -> None:
+    for arguments in (("--no-spawn", "ls"), ("ls", "--no-spawn")):
+        assert (await machine.jelmore(*arguments)).code == Exit.NO_DAEMON
+    assert not (machine.root / "state").exists()
+
+
+async def test_start_leaves_a_daemon_that_runs_alone(daemon: FakeDaemon, machine: Machine) -> None:
+    done = await machine.jelmore("daemon", "start")
+    assert (done.code, done.err) == (Exit.OK, f"the daemon runs already: {daemon.socket}\n")
+
+
+async def test_stop_waits_until_it_is_gone(daemon: FakeDaemon, machine: Machine) -> None:
+    assert (await machine.jelmore("daemon", "stop")).err == "the daemon has stopped\n"
+    assert daemon.stopped.is_set()
+    assert (await machine.jelmore("daemon", "stop")).err == "no daemon runs\n"
+
+
+async def test_the_log_of_a_daemon_that_was_started_on_demand(machine: Machine) -> None:
+    assert (await machine.jelmore("daemon", "logs")).code == Exit.NO_DAEMON
+    (machine.root / "state").mkdir()
+    (machine.root / "state" / "daemon.log").write_text("one\ntwo \x1b[2J\nthree\n")
+    assert (await machine.jelmore("daemon", "logs", "-n", "2")).out == "two ␛[2J\nthree\n"
+
+
+async def test_the_log_is_followed(machine: Machine) -> None:
+    (machine.root / "state").mkdir()
+    log = machine.root / "state" / "daemon.log"
+    log.write_text("one\n")
+    terminal = await machine.at_terminal("daemon", "logs", "-f")
+    await terminal.until("one")
+    with log.open("a") as file:
+        file.write("two \x1b[2J\n")
+    await terminal.until("two ␛[2J")
+    terminal.press("\x03")
+    assert await terminal.end() == Exit.INTERRUPTED
+    terminal.close()
+
+
+async def test_providers_and_models(daemon: FakeDaemon, machine: Machine) -> None:
+    assert (await machine.jelmore("providers")).out == expected(__file__, "providers")
+    assert (await machine.jelmore("providers", "--check", "--json")).json["providers"][1]["remedy"]
+    assert [request["params"]["name"] for request in daemon.asked if request["method"] == "provider/check"] == [
+        "claude",
+        "demo",
+    ]
+    assert (await machine.jelmore("models")).out == expected(__file__, "models")
+    assert (await machine.jelmore("models", "--provider", "claude", "--json")).json["models"][0]["contextLength"]
+
+
+async def test_the_log_of_a_session(daemon: FakeDaemon, machine: Machine) -> None:
+    await machine.jelmore("run", "-d", "-n", "job", "-C", "/w", "go")
+    await machine.jelmore("wait", "job")
+    shown = await machine.jelmore("logs", "job")
+    assert shown.out == expected(__file__, "logs")
+    events = [line["event"]["seq"] for line in (await machine.jelmore("logs", "job", "-n", "2", "--json")).lines]
+    assert events == [6, 7]
+
+
+async def test_a_log_whose_reader_goes_away(daemon: FakeDaemon, machine: Machine) -> None:
+    session = daemon.add(1, name="job")
+    for _ in range(300):
+        session.tell("user", "x" * 1000, {"promptId": "p", "disposition": "started", "by": _BY})
+    done = await machine.piped("logs job | head -n 1; echo ${PIPESTATUS[0]}")
+    assert done.out.splitlines()[-1] == str(Exit.PIPE_CLOSED.value)
+    assert done.err == ""
+
+
+_BY = {"connectionId": "con_1", "client": "jelmore"}

@@ -1,0 +1,93 @@
+"""The command as a program: what it loads, what it says of itself, how it ends."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import trio
+
+from jelmored.client.arguments import parse
+from jelmored.client.exits import MEANING, Exit
+
+from .daemon import FakeDaemon
+from .machine import Machine
+
+LOADED = """
+import json, sys
+from jelmored.client.main import main
+code = main(sys.argv[1:])
+print(json.dumps(sorted({name for name in sys.modules if name.startswith("jelmored")})), file=sys.stderr)
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names)), file=sys.stderr)
+sys.exit(code)
+"""
+NEEDED = {
+    "attr",
+    "attrs",
+    "cattr",
+    "cattrs",
+    "h11",
+    "idna",
+    "jelmored",
+    "orjson",
+    "outcome",
+    "sniffio",
+    "sortedcontainers",
+} | {
+    "trio",
+    "trio_websocket",
+    "typing_extensions",
+    "wsproto",
+}
+
+
+@pytest.mark.parametrize("command", ["status", "ls"])
+async def test_a_short_command_loads_only_what_it_needs(daemon: FakeDaemon, machine: Machine, command: str) -> None:
+    with trio.fail_after(20):
+        done = await trio.run_process(
+            [sys.executable, "-c", LOADED, command],
+            capture_stdout=True,
+            capture_stderr=True,
+            cwd=machine.work,
+            env=machine.environ,
+        )
+    ours, others = map(json.loads, done.stderr.decode().splitlines())
+    assert {name for name in others if not name.startswith("_")} <= NEEDED
+    painting = {"painter", "transcript", "questions", "voices", "keys"}
+    assert not {name.rpartition(".")[2] for name in ours} & painting
+
+
+async def test_help_needs_no_daemon_and_no_library(machine: Machine) -> None:
+    done = await machine.jelmore("--help")
+    assert done.code == Exit.OK
+    assert all(f"{code.value:>3}  {words}" in done.out for code, words in MEANING.items())
+
+
+def test_every_exit_code_has_its_sentence() -> None:
+    assert set(MEANING) == set(Exit)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nothing"], ["run", "--approve", "some"], ["wait", "--for", "ever"], ["logs", "-n", "0"], ["send"]]
+)
+def test_what_makes_no_sense_ends_with_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(arguments)
+    assert ended.value.code == Exit.USAGE
+    assert "usage: jelmore" in capsys.readouterr().err
+
+
+def test_options_carry_the_names_of_the_functions_parameters() -> None:
+    command = parse(["--json", "send", "job", "more", "-p", "--approve", "all"])
+    assert (command.where, command.json, command.spawn) == ("conversations:send", True, True)
+    assert command.options == {
+        "session": "job",
+        "prompt": "more",
+        "follow": False,
+        "when_busy": "queue",
+        "answer": True,
+        "approve": "all",
+    }
+    assert parse(["send", "more"]).options["session"] is None
+    assert not parse(["ls", "--no-spawn"]).spawn
