@@ -102,7 +102,7 @@ async def _wait(session: Session, what: str) -> Status:
 
 
 def _wanted(what: str) -> frozenset[Status]:
-    return frozenset({Status.IDLE, Status.SUSPENDED} if what == "idle" else {Status.WAITING_INPUT})
+    return frozenset({Status.IDLE} if what == "idle" else {Status.WAITING_INPUT})
 
 
 def _row(shell: Shell, view: SessionView) -> Sequence[str]:

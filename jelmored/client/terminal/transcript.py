@@ -35,7 +35,7 @@ from .text import one_line, shorten
 PROMPT_LINES = 8
 UNTOLD = frozenset({"unknown", "unread"})
 """Subtypes of `system` that are for programs."""
-GRAVE = frozenset({Status.TERMINATED, Status.FAILED, Status.SUSPENDED})
+GRAVE = frozenset({Status.TERMINATED, Status.FAILED})
 
 
 class Transcript:
