@@ -81,10 +81,10 @@ async def serve(settings: Settings, places: Places, *, announce: Callable[[Mappi
             Supervisor("listeners", [Child("listeners", listeners.run)], ESSENTIAL).run,
         ],
         deadline=STOP_DEADLINE,
-    ):
+    ) as stop:
         announce(_notice(instance, places))
         log.info("ready", socket=str(places.socket), instance=instance.instance_id)
-        await end.wait()
+        stop.within = min(STOP_DEADLINE, await end.wait())
         hub.broadcast("daemon/event", codec.encode({"kind": "stopping", "content": "the daemon stops"}))
         log.info("stopping")
 
@@ -94,15 +94,21 @@ class _End:
 
     def __init__(self) -> None:
         self._asked = trio.Event()
+        self._within = STOP_DEADLINE
 
     def ask(self, grace_seconds: float | None = None) -> None:
+        """Seconds that the stop may take, if less than usual."""
+        if grace_seconds is not None:
+            self._within = grace_seconds
         self._asked.set()
 
-    async def wait(self) -> None:
+    async def wait(self) -> float:
+        """The seconds that the stop may take."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hear_signals)
             await self._asked.wait()
             nursery.cancel_scope.cancel()
+        return self._within
 
     async def _hear_signals(self) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:

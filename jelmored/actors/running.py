@@ -81,8 +81,10 @@ async def running(service: Service, *, deadline: float = STOP_DEADLINE) -> Async
 
 
 @asynccontextmanager
-async def running_in_order(services: Iterable[Service], *, deadline: float = STOP_DEADLINE) -> AsyncIterator[None]:
+async def running_in_order(services: Iterable[Service], *, deadline: float = STOP_DEADLINE) -> AsyncIterator[Stop]:
     """Run services beside the body: each is up before the next begins, each stops when the next is gone.
+
+    The body gets their stop: until it is over, it may set `within` to less.
 
     Args:
         services: as for `running`.
@@ -92,7 +94,7 @@ async def running_in_order(services: Iterable[Service], *, deadline: float = STO
     async with AsyncExitStack() as stack:
         for service in services:
             await stack.enter_async_context(_beside(service, stop))
-        yield
+        yield stop
 
 
 @asynccontextmanager

@@ -81,9 +81,16 @@ class Method(Generic[P, R]):
     def decode(self, params: Mapping[str, Any]) -> P:
         """Raises `Refused` (`invalid-params`), naming the field."""
         for field in self.absent:
-            if params.get(field) is not None:
+            if _found(params, field) is not None:
                 raise Refused(ErrorKind.INVALID_PARAMS, f"{field} is not supported yet", field=field)
         return codec.from_params(params, self.params)
+
+
+def _found(params: Mapping[str, Any], field: str) -> Any:
+    """A member by its dotted name."""
+    head, _, rest = field.partition(".")
+    value = params.get(head)
+    return _found(value, rest) if rest and isinstance(value, Mapping) else value if not rest else None
 
 
 def initialize(caller: Caller, hello: m.Initialize) -> m.Welcome:
@@ -253,7 +260,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
         CreateSession,
         session_create,
         SessionView,
-        absent=("mcpServers", "environment", "requirements"),
+        absent=("mcpServers", "environment", "requirements", "limits.turnSeconds", "limits.maxCostUsd"),
     ),
     Method("session/get", WATCH, m.OneSession, session_get, SessionView),
     Method("session/list", WATCH, FindSessions, session_list, m.SessionPage),

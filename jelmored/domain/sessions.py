@@ -16,11 +16,9 @@ from .usage import Usage
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """`turn_seconds` in seconds, `max_cost_usd` in USD; None: no limit."""
+    """`max_turns`: model calls of one turn; None: no limit."""
 
     max_turns: int | None = None
-    turn_seconds: float | None = None
-    max_cost_usd: float | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -17,7 +17,6 @@ class Status(enum.StrEnum):
     """A turn runs."""
     WAITING_INPUT = "waiting_input"
     """A turn runs and an approval is open."""
-    SUSPENDED = "suspended"
     FAILED = "failed"
     """Its last run could not be started."""
     TERMINATED = "terminated"
@@ -51,7 +50,6 @@ TRANSITIONS: Mapping[tuple[Status, Step], Status] = {
     (S.WAITING_INPUT, T.APPROVALS_SETTLED): S.ACTIVE,
     (S.WAITING_INPUT, T.TURN_ENDED): S.IDLE,
     (S.IDLE, T.CLOSED): S.TERMINATED,
-    (S.SUSPENDED, T.CLOSED): S.TERMINATED,
     (S.FAILED, T.CLOSED): S.TERMINATED,
 }
 """What may happen when. What is not here is refused. A close in a turn interrupts it first."""

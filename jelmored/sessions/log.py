@@ -61,7 +61,8 @@ class SessionLog:
         self._wake = trio.Event()
         self._sent = trio.Event()
         self._checkpointed = 0.0
-        self._checkpoint_stands = False
+        self._checkpoint_due = False
+        self._checkpoint_items: frozenset[ItemId] = frozenset()
 
     def record(self, draft: Draft, *, turn: int | None, provider: ProviderName | None) -> int:
         """Give a draft its number."""
@@ -69,7 +70,7 @@ class SessionLog:
         draft, body = self._encode(draft, turn, provider)
         closes = draft.metadata.item_id if isinstance(draft.metadata, Said) else None
         if closes is not None:
-            self.open_items.close(closes)
+            self._close(closes)
         approval = draft.metadata if isinstance(draft.metadata, Approval) else None
         self._entries.append(Entry(self.seq, draft.event_type, body))
         self._frames.append(EventFrame(self.seq, jsonrpc.notification("session/event", body), closes, approval))
@@ -110,9 +111,14 @@ class SessionLog:
 
     def void(self, item_id: ItemId, reason: str) -> None:
         """What streamed of an item is void."""
-        self.open_items.close(item_id)
+        self._close(item_id)
         params = {"sessionId": self._feed.session_id, "itemId": item_id, "reason": reason}
         self._frames.append(VoidFrame(jsonrpc.notification("session/itemVoided", codec.encode(params)), item_id))
+
+    def _close(self, item_id: ItemId) -> None:
+        """The checkpoint must not outlive it: a restart would close it once more."""
+        self.open_items.close(item_id)
+        self._checkpoint_due = self._checkpoint_due or item_id in self._checkpoint_items
 
     def then(self, act: Then) -> None:
         """Do this once all that this message changed is durable."""
@@ -150,24 +156,28 @@ class SessionLog:
             self._wake.set()
 
     def _checkpoint(self) -> bytes | None:
-        """The texts that stream, at most once a second; nothing once, when none does any more."""
-        if not self.open_items:
-            stood, self._checkpoint_stands = self._checkpoint_stands, False
-            return b"[]" if stood else None
-        if trio.current_time() - self._checkpointed < CHECKPOINT_EVERY:
+        """The texts that stream: at most once a second, and when one of the last checkpoint has closed."""
+        now = trio.current_time()
+        if not self._checkpoint_due and (not self.open_items or now - self._checkpointed < CHECKPOINT_EVERY):
             return None
-        self._checkpointed = trio.current_time()
-        self._checkpoint_stands = True
-        return codec.encode(self.open_items.snapshot())
+        items = self.open_items.snapshot()
+        self._checkpointed, self._checkpoint_due = now, False
+        self._checkpoint_items = frozenset(item.item_id for item in items)
+        return codec.encode(items)
 
     async def room(self) -> None:
         """Wait while too much is not published yet."""
         while len(self._parcels) > ROOM and not self._broken:
             await self._sent.wait()
 
+    @property
+    def idle(self) -> bool:
+        """All is durable and published."""
+        return not self._parcels and not self._sending
+
     async def settled(self) -> None:
         """Wait until all is durable and published, or can't be any more."""
-        while (self._parcels or self._sending) and not self._broken:
+        while not self.idle and not self._broken:
             await self._sent.wait()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -55,7 +55,7 @@ from .hold import RunHold
 from .hub import Feed, Hub
 from .learning import forget_native, joined, learn, note_end
 from .log import SessionLog
-from .messages import Admit, Close, Cut, Heard, Message, Resolve, RestartDue, Unqueue
+from .messages import Admit, Close, Cut, Heard, Message, Resolve, Rest, RestartDue, Unqueue
 from .queue import PromptQueue, Queued
 from .router import Next, after
 from .turns import Turn, close_item, failed, holds_queue, record_end, void_items
@@ -189,6 +189,9 @@ class Session:
                 if epoch == self._hold.epoch and self._hold.pausing:
                     self._hold.pausing = False
                     self._pursue()
+            case Rest():
+                if self.resting and self._log.idle:
+                    self.mailbox.close()
             case _:
                 assert_never(message)
 
@@ -326,11 +329,12 @@ class Session:
             self._start_next()
 
     def _cause(self, turn: Turn, over: TurnOver) -> TurnCause | None:
-        if over.reason is not TurnReason.INTERRUPTED or over.cause is not None:
+        """Only we know who wanted the end: for an agent, a client's interrupt and our own are the same."""
+        if over.reason is not TurnReason.INTERRUPTED:
             return over.cause
         if turn.interrupted:
             return TurnCause.USER
-        return TurnCause.DAEMON_RESTART if self._hold.closing else TurnCause.AGENT
+        return TurnCause.DAEMON_RESTART if self._hold.closing else over.cause or TurnCause.AGENT
 
     def _forget_turn(self, step: Step) -> None:
         self._turn = self._chronicle.turn = None

@@ -11,7 +11,7 @@ import attrs
 import structlog
 import trio
 
-from jelmored.actors.running import grace
+from jelmored.actors.running import grace, open_plain_nursery
 from jelmored.domain.events import TurnReason
 from jelmored.domain.failures import REQUESTED, Failure, RunClass, RunEnd
 from jelmored.domain.ids import Epoch, ProviderName
@@ -37,6 +37,7 @@ ORDERS = 64  # a session gives one at a time, and a reply per open approval
 EVENT_LISTS = 16  # lists of events between the agent's reader and the session; then the agent waits
 INTERRUPT_ANSWER = 5.0  # seconds; past them the agent counts as crashed
 CLOSE_DEADLINE = 20.0  # seconds; an agent that has not ended by then is stopped (claude's own steps take 10)
+WORTH_TELLING = 1.0  # seconds of waiting for a place; an idle agent gives its own sooner
 START_DEADLINE = 60.0  # seconds until the agent can take a prompt
 LAST_WORD = 5.0  # seconds to tell the session that it is over, while we are being stopped
 LOOKS_PER_LIMIT = 8  # how finely the clock is looked at
@@ -163,10 +164,17 @@ class Run:
         return RunEnd.failed(failure) if failure else RunEnd(cls=RunClass.NORMAL)
 
     async def _take_place(self) -> None:
-        if not self._places.take_nowait(self):
-            name = self.provider_name
-            await self._tell(Waiting(f"all {self._places.limit(name)} places of {name} are taken, or those of all"))
+        if self._places.take_nowait(self):
+            return
+        async with open_plain_nursery() as nursery:
+            nursery.start_soon(self._tell_waiting)
             await self._places.take(self)
+            nursery.cancel_scope.cancel()
+
+    async def _tell_waiting(self) -> None:
+        await trio.sleep(WORTH_TELLING)
+        limit = self._places.limit(self.provider_name)
+        await self._tell(Waiting(f"all {limit} places of {self.provider_name} are taken, or those of all providers"))
 
     def _started(self, facts: RunFacts) -> None:
         self.ready = True

@@ -28,7 +28,8 @@ _PAST = re.compile(r"\b(remember|recall|earlier|previous|first|before|said|told|
 
 def thinking(prompt: str) -> str:
     count = len(prompt.split())
-    return f"The prompt has {count} words. I am a script and can't act on them, so I will look at this directory."
+    words = "1 word" if count == 1 else f"{count} words"
+    return f"The prompt has {words}. I am a script and can't act on them, so I will look at this directory."
 
 
 def done(output: str) -> str:
