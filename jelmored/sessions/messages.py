@@ -91,4 +91,9 @@ class RestartDue(Tell):
     epoch: Epoch
 
 
-Message = Admit | Cut | Unqueue | Resolve | Close | Heard | RestartDue
+@attrs.frozen(eq=False)
+class Rest(Tell):
+    """End your task if nothing is in hand."""
+
+
+Message = Admit | Cut | Unqueue | Resolve | Close | Heard | RestartDue | Rest
