@@ -40,11 +40,17 @@ class State(enum.StrEnum):
 
 @attrs.frozen
 class Child:
-    """What to run, and when to run it again. The name is unique in its supervisor."""
+    """What to run, and when to run it again. The name is unique in its supervisor.
+
+    Args:
+        essential: once it was up and has reached a limit, its supervisor fails. Of those that are added to a running
+            supervisor, one that is not essential is given up alone.
+    """
 
     name: str
     run: Service
     restart: Restart = Restart.PERMANENT
+    essential: bool = True
 
 
 @attrs.frozen

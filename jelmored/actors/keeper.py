@@ -77,6 +77,11 @@ class Keeper:
             self._was_up = True
             self._starter.started(value)
 
+    @property
+    def matters(self) -> bool:
+        """Its failure for good is somebody's: of whoever waits for it to be up, or of those that need it."""
+        return self._child.essential or not self._was_up
+
     def note_stopping(self) -> None:
         """It is to be cancelled soon."""
         if not self._gone.is_set():

@@ -134,6 +134,9 @@ class Supervisor:
         STOPS.set(self._stops)  # a task begins with the context of whoever asked for it, but this one stops when we do
         try:
             await keeper.run(task_status=task_status)
+        except RestartLimitReached:
+            if keeper.matters:
+                raise
         finally:
             del self._added[name]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -25,6 +26,7 @@ from jelmored.wire import codec, jsonrpc
 
 from .attachments import inflate
 from .hub import EventFrame, Feed
+from .messages import Rest
 from .queue import Queued
 from .session import Session, World
 
@@ -178,7 +180,7 @@ class Roster:
     async def _keep(self, session: Session) -> None:
         """A session's task under its supervisor: a fault of ours restarts it from its log, and touches no other."""
         session_id = session.facts.session_id
-        child = Child(session_id, partial(self._live, session), Restart.TRANSIENT)
+        child = Child(session_id, partial(self._live, session), Restart.TRANSIENT, essential=False)
         try:
             await self._supervisor.start_child(child)
         except (RestartLimitReached, Stopped):
@@ -223,9 +225,10 @@ class Roster:
         session.reset(facts, queue, items, TurnCause.CRASH)
 
     async def _let_rest(self) -> None:
-        """Sessions with nothing in hand need no task."""
+        """Sessions with nothing in hand need no task. Their own tasks decide: a message may be in hand just now."""
         while True:
             await trio.sleep(LINGER)
             for session in list(self._awake.values()):
                 if session.resting:
-                    session.mailbox.close()
+                    with contextlib.suppress(Stopped):  # it is at it
+                        session.mailbox.tell_nowait(Rest())

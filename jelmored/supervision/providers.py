@@ -74,6 +74,6 @@ class Providers:
         kept = Supervisor("providers", [], POLICY)
         async with running(kept.run):
             for name, supervisor in self._supervisors.items():
-                await kept.start_child(Child(name, supervisor.run))
+                await kept.start_child(Child(name, supervisor.run, essential=False))
             task_status.started()
             await trio.sleep_forever()

@@ -151,6 +151,19 @@ async def test_an_added_child_that_was_up_escalates(autojump_clock: trio.testing
     assert isinstance(restart, ChildRestarts)
 
 
+async def test_an_added_child_that_is_not_essential_is_given_up_alone(autojump_clock: trio.testing.MockClock) -> None:
+    well = Puppet()
+    events: list[SupervisorEvent] = []
+    supervisor = Supervisor("test", [], STRICT, on_event=events.append)
+    async with running(supervisor.run):
+        await supervisor.start_child(Child("well", well.run))
+        await supervisor.start_child(attrs.evolve(falls(*[Life(1)] * 9), essential=False))
+        await trio.sleep(20)
+        assert [child.name for child in supervisor.statistics().children] == ["well"]
+    assert isinstance(events[-1], GaveUp)
+    assert well.starts == [0]
+
+
 async def test_a_child_that_does_not_come_up_is_its_starters_matter(autojump_clock: trio.testing.MockClock) -> None:
     supervisor = Supervisor("test", [], STRICT)
     async with running(supervisor.run):

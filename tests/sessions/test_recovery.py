@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 import trio
-import trio.testing
 
-from jelmored.domain.commands import ResolveApproval
-from jelmored.domain.events import DeltaKind, Draft, EventType
+from jelmored.domain.commands import Interrupt, ResolveApproval
+from jelmored.domain.events import DeltaKind, Draft, EventType, Said
 from jelmored.domain.ids import ItemId
 from jelmored.domain.permissions import ApprovalStatus
 from jelmored.domain.status import Status
@@ -17,6 +16,7 @@ from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import Asked, Delta
+from jelmored.sessions.roster import LINGER
 from tests.sessions.stage import ME, Stage, stage
 from tests.sessions.test_session import bash
 
@@ -112,6 +112,23 @@ async def test_a_fault_of_ours_restarts_one_session_from_its_log(autojump_clock:
         assert mine == list(range(1, len(mine) + 1))
 
 
+async def test_a_session_that_falls_again_and_again_is_given_up_alone(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        first = await s.create("one")
+        run = await s.provider.opened()
+        second = await s.create("two")
+        other = await s.provider.opened()
+        for _ in range(4):
+            await run.heard()
+            await run.tell(Draft(EventType.ASSISTANT, "x", object()))  # type: ignore[arg-type]
+            await trio.sleep(10)
+            await s.prompt(first, "again")
+            run = await s.provider.opened()
+        await other.finish()
+        assert (await s.watcher.wait_for("turn_ended", 5))["sessionId"] == second
+        assert (await run.heard()).text == "again"
+
+
 async def test_who_asks_a_session_that_has_fallen_when_the_daemon_stops_has_an_answer(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
@@ -124,9 +141,9 @@ async def test_who_asks_a_session_that_has_fallen_when_the_daemon_stops_has_an_a
         run = await s.provider.opened()
         await run.heard()
         await run.tell(Draft(EventType.ASSISTANT, "x", object()))  # type: ignore[arg-type]
-        await trio.testing.wait_all_tasks_blocked()
+        await trio.sleep(0.01)
         nursery.start_soon(close)
-        await trio.testing.wait_all_tasks_blocked()
+        await trio.sleep(0.01)
 
 
 async def test_a_text_that_a_fault_of_ours_cut_is_closed_as_clients_saw_it(
@@ -159,6 +176,20 @@ async def test_a_session_without_anything_in_hand_needs_no_task(autojump_clock: 
         assert s.directory.awake == 1
 
 
+async def test_who_asks_in_the_moment_when_a_session_goes_to_rest_is_heard(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as s:
+        session_id = await s.create()
+        for look in range(1, 6):
+            await s.directory.interrupt(Interrupt(session_id=session_id), ME)
+            await trio.sleep(LINGER * look - trio.current_time())
+            await s.directory.interrupt(Interrupt(session_id=session_id), ME)
+        await trio.sleep(LINGER * 6 - trio.current_time())
+        await s.prompt(session_id, "one")
+        assert (await (await s.provider.opened()).heard()).text == "one"
+
+
 async def test_late_answers_after_the_end_learn_that_it_was_cancelled(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -173,3 +204,40 @@ async def test_late_answers_after_the_end_learn_that_it_was_cancelled(
             await s.directory.resolve(ResolveApproval(approval_id=approval["approvalId"], option_id="allow"), ME)
         assert late.value.kind is ErrorKind.ALREADY_RESOLVED
         assert late.value.data["approval"]["status"] == ApprovalStatus.CANCELLED
+
+
+async def test_an_item_that_closed_after_its_checkpoint_is_not_closed_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    journal = Plugged()
+    with trio.CancelScope() as daemon:
+        async with stage(journal=journal) as s:
+            session_id = await s.create("one")
+            run = await s.provider.opened()
+            await run.heard()
+            await trio.sleep(2)
+            await run.tell(Delta(item_id=ItemId("first"), kind=DeltaKind.TEXT, text="first"))
+            await run.tell(Draft(EventType.ASSISTANT, "first", Said(item_id=ItemId("first"))))
+            await run.tell(Delta(item_id=ItemId("second"), kind=DeltaKind.TEXT, text="second"))
+            await s.watcher.wait_for("assistant")
+            await trio.testing.wait_all_tasks_blocked()
+            journal.power = False
+            daemon.cancel()
+    journal.power = True
+    async with stage(journal=journal) as s:
+        told = [body for body in await _bodies(s, session_id) if b'"eventType":"assistant"' in body]
+        assert len([body for body in told if b'"itemId":"first"' in body]) == 1
+
+
+async def test_a_stop_in_a_turn_is_no_clients_interrupt_and_keeps_the_queue(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    journal = MemoryJournal()
+    async with stage(journal=journal) as s:
+        session_id = await s.create("one")
+        await (await s.provider.opened()).heard()
+        await s.prompt(session_id, "two")
+    async with stage(journal=journal) as s:
+        seen = s.directory.get(session_id)
+        assert (seen.status, seen.queued_prompts) == (Status.IDLE, 1)
+        assert b'"cause":"daemon_restart"' in (await _bodies(s, session_id))[-2]
