@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 LINGER = 10.0  # seconds between looks for sessions that may rest
+REST = 60.0  # seconds, after a session has fallen too often
 TRIES = 3  # to reach a session that goes to rest just now
 POLICY = Policy(
     limit=Limit(restarts=3, period=60),
@@ -199,6 +200,15 @@ class Roster:
     def _note_event(self, event: SupervisorEvent) -> None:
         if isinstance(event, GaveUp) and (session := self._awake.get(SessionId(event.child))) is not None:
             self._retire(session)
+            if self._nursery is not None:
+                self._nursery.start_soon(self._try_later, session.facts.session_id)
+
+    async def _try_later(self, session_id: SessionId) -> None:
+        """Its clients still see the turn that it fell in: once the trouble may be over, it is taken up and closes it."""
+        await trio.sleep(REST)
+        resting = self._resting.get(session_id)
+        if resting is not None and resting.stale:
+            self._wake(session_id)
 
     async def _live(self, session: Session, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         if session.fallen:

@@ -16,7 +16,7 @@ from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import Asked, Delta
-from jelmored.sessions.roster import LINGER
+from jelmored.sessions.roster import LINGER, REST
 from tests.sessions.stage import ME, Stage, stage
 from tests.sessions.test_session import bash
 
@@ -118,14 +118,15 @@ async def test_a_session_that_falls_again_and_again_is_given_up_alone(autojump_c
         run = await s.provider.opened()
         second = await s.create("two")
         other = await s.provider.opened()
-        for _ in range(4):
+        for pause in (5, 5, 5 + REST):
             await run.heard()
             await run.tell(Draft(EventType.ASSISTANT, "x", object()))  # type: ignore[arg-type]
-            await trio.sleep(10)
+            await trio.sleep(pause)
+            assert s.directory.get(first).status is Status.IDLE
             await s.prompt(first, "again")
             run = await s.provider.opened()
         await other.finish()
-        assert (await s.watcher.wait_for("turn_ended", 5))["sessionId"] == second
+        assert (await s.watcher.wait_for("turn_ended", 4))["sessionId"] == second
         assert (await run.heard()).text == "again"
 
 
