@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 import trio
@@ -49,7 +49,8 @@ class SessionConfig:
 
 @attrs.frozen(kw_only=True)
 class Delta:
-    """A piece of text as it streams. The `Draft` that closes its item carries the same `item_id` and all the text."""
+    """A piece of text as it streams. The `Draft` that closes its item carries the same `item_id` and all the text.
+    What is open when the turn ends is closed by the session with what there is of it."""
 
     item_id: ItemId
     kind: DeltaKind
@@ -171,7 +172,6 @@ class BaseProvider(abc.ABC):
 
     Args:
         name: as configured, `claude` or `claude-work`.
-        settings: the provider's own settings class.
     """
 
     name: ProviderName
@@ -206,6 +206,3 @@ class RunTimeouts:
 
     model: float = 240
     tool: float = 0
-
-
-JsonObject = Mapping[str, Any]

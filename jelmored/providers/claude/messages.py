@@ -269,7 +269,6 @@ class CancelRequest:
 class ModelChoice:
     value: str
     resolved_model: str | None = _named("resolvedModel", None)
-    supports_effort: bool = _named("supportsEffort", False)
 
 
 @attrs.frozen(kw_only=True)

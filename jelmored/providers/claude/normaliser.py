@@ -290,14 +290,15 @@ class Normaliser:
         return self._over(self._turns.working())
 
     def _over(self, events: Sequence[RunEvent]) -> list[RunEvent]:
-        """What is left open is closed before its turn."""
+        """Nobody waits for an answer any more when the turn is over."""
         if not any(isinstance(event, TurnOver) for event in events):
             return list(events)
         self._tasks.turn_over()
         self._tools.clear()
+        self._streams.finish()
         withdrawn = [Withdrawn(request_id) for request_id in self._asked]
         self._asked.clear()
-        return [*withdrawn, *self._streams.finish(), *events]
+        return [*withdrawn, *events]
 
     def _ended(self, result: Result) -> list[RunEvent]:
         self._ledger.enter(result)

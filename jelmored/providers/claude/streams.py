@@ -11,12 +11,9 @@ from typing import Any
 
 import attrs
 
-from jelmored.domain.events import DeltaKind, Draft, EventType, Said
+from jelmored.domain.events import DeltaKind, EventType
 from jelmored.domain.ids import ItemId, ToolUseId
 from jelmored.providers.base import Delta, ItemVoided
-
-MAX_HELD = 1024 * 1024
-"""Characters of an open item that are kept for the case that nothing closes it."""
 
 _KINDS: Mapping[str, DeltaKind] = {"text": DeltaKind.TEXT, "thinking": DeltaKind.THINKING}
 _DELTAS: Mapping[str, str] = {"text_delta": "text", "thinking_delta": "thinking"}
@@ -31,8 +28,8 @@ EVENT_OF: Mapping[DeltaKind, EventType] = {
 class _Item:
     item_id: ItemId
     kind: DeltaKind
-    parts: list[str] = attrs.field(factory=list)
-    held: int = 0
+    shown: bool = False
+    """Some of its text was told."""
 
 
 @attrs.define
@@ -75,9 +72,7 @@ class Streams:
             return None
         if type(text) is not str or not text:
             return None
-        if item.held < MAX_HELD:
-            item.parts.append(text)
-            item.held += len(text)
+        item.shown = True
         return Delta(item_id=item.item_id, kind=item.kind, text=text, parent_tool_use_id=parent)
 
     def hear(self, event: Mapping[str, Any], parent: ToolUseId | None) -> list[ItemVoided]:
@@ -108,21 +103,10 @@ class Streams:
         """The void items that the next whole one stands for."""
         return tuple(self._void.pop(parent, ()))
 
-    def finish(self) -> list[Draft]:
-        """At a turn's end: what was shown and never became whole."""
-        drafts = [
-            Draft(
-                EVENT_OF[item.kind],
-                "".join(item.parts),
-                Said(item_id=item.item_id, parent_tool_use_id=parent, partial=True),
-            )
-            for parent, voice in self._voices.items()
-            for item in voice.open.values()
-            if item.parts
-        ]
+    def finish(self) -> None:
+        """At a turn's end: what never became whole is for the session to close, which has its text."""
         self._voices.clear()
         self._void.clear()
-        return drafts
 
     def _start(self, index: int, block: str, parent: ToolUseId | None) -> None:
         voice = self._voices.get(parent)
@@ -135,6 +119,6 @@ class Streams:
             return
         self._voices[parent] = _Voice(message_id)
         for item in voice.open.values() if voice else ():
-            if item.parts:
+            if item.shown:
                 self._void.setdefault(parent, []).append(item.item_id)
                 yield ItemVoided(item_id=item.item_id, reason="the answer was cut and is done over")

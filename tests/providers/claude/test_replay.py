@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from jelmored.domain.events import Draft, EventType, Said, System
+from jelmored.domain.events import Draft, EventType, Said, System, TurnReason
 from jelmored.providers.base import Delta, ItemVoided, RunEvent, TurnBegan, TurnOver
 from jelmored.providers.claude.messages import Unknown
 from jelmored.providers.claude.normaliser import Normaliser
@@ -24,7 +24,7 @@ def test_nothing_of_a_capture_is_unknown(name: str) -> None:
     assert not [e for e in replay(name) if isinstance(e, Draft) and _subtype(e) == "unknown"]
 
 
-def test_each_item_is_closed_or_voided_and_its_deltas_add_up(name: str) -> None:
+def test_each_item_of_a_completed_turn_is_closed_or_voided_and_its_deltas_add_up(name: str) -> None:
     open_items: dict[str, str] = {}
     for event in replay(name):
         match event:
@@ -34,8 +34,9 @@ def test_each_item_is_closed_or_voided_and_its_deltas_add_up(name: str) -> None:
                 del open_items[item_id]
             case Draft(content=content, metadata=Said(item_id=item_id)) if item_id in open_items:
                 assert open_items.pop(item_id) == content
-            case TurnOver():
-                assert not open_items
+            case TurnOver(reason=reason):
+                assert not open_items or reason is not TurnReason.COMPLETED  # else the session closes them
+                open_items.clear()
 
 
 def test_turns_begin_and_end_one_after_the_other(name: str) -> None:

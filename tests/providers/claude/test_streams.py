@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 
 from jelmored.domain.events import Draft, EventType, Said
-from jelmored.domain.ids import ItemId
-from jelmored.providers.base import Delta, ItemVoided, RunEvent
-from jelmored.providers.claude import streams
+from jelmored.providers.base import Delta, ItemVoided, RunEvent, TurnBegan, TurnOver
 from jelmored.providers.claude.normaliser import Normaliser
 
 from . import lines
@@ -95,12 +93,9 @@ def test_a_subagent_speaks_beside_the_agent() -> None:
     assert not any(isinstance(event, ItemVoided) for event in events)
 
 
-def test_what_is_open_at_the_end_of_the_turn_is_closed_as_partial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "MAX_HELD", 8)
-    pieces = [lines.piece(0, "1234", "thinking") for _ in range(9)]
-    events = heard(lines.begun("m1"), lines.opened(0, "thinking"), *pieces, lines.result())
-    (draft,) = [event for event in events if isinstance(event, Draft)]
-    assert draft == Draft(EventType.THINKING, "12341234", Said(item_id=ItemId("m1.0"), partial=True))
+def test_what_is_open_at_the_end_of_the_turn_is_left_to_the_session() -> None:
+    events = heard(lines.begun("m1"), lines.opened(0), lines.piece(0, "par"), lines.result(), lines.begun("m2"))
+    assert [type(event) for event in events] == [Delta, TurnOver, TurnBegan]
 
 
 def test_pieces_that_belong_nowhere_are_dropped() -> None:
