@@ -41,8 +41,8 @@ class Program:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.process.kill()
-        self.process.communicate(timeout=10)
+        with self.process:
+            self.process.kill()
 
     def tell(self, **message: Any) -> None:
         assert self.process.stdin is not None
@@ -75,9 +75,11 @@ class Program:
 
     def end(self) -> int:
         """Close stdin, read the rest."""
-        rest, _ = self.process.communicate(timeout=10)
-        self.told += [json.loads(line) for line in rest.splitlines()]
-        return self.process.returncode
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.told += [json.loads(line) for line in self.process.stdout]
+        return self.process.wait(timeout=10)
 
     def said(self) -> str:
         return "".join(block["text"] for block in self.blocks("assistant") if block["type"] == "text")
