@@ -17,7 +17,7 @@ import trio
 from jelmored import __version__, logs
 from jelmored.config import loading, places
 from jelmored.config.settings import Settings
-from jelmored.errors import AlreadyRunning, ConfigError, JelmoreError, JournalError, PlaceError
+from jelmored.errors import AlreadyRunning, ConfigError, JelmoreError, JournalError, PlaceError, leaves
 from jelmored.providers import registry
 
 
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _COMMANDS[options.command](options)
     except* JelmoreError as failed:
-        status = _told(list(_leaves(failed)))
+        status = _told(list(leaves(failed)))
     return status
 
 
@@ -113,18 +113,10 @@ def _told(failed: Sequence[BaseException]) -> Exit:
     return next(known, Exit.FAILED)
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
-
-
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """What gave up is not what failed: that is its cause."""
     while error is not None:
-        yield from _leaves(error)
+        yield from leaves(error)
         error = error.__cause__
 
 

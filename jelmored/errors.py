@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import enum
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -253,3 +253,12 @@ class Crashed(JelmoreError):
 
 class Stopped(JelmoreError):
     """The actor is gone and took nothing of your message."""
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors in a group, in the groups in it, and so on; one that is no group is its own leaf."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error

@@ -18,6 +18,7 @@ from trio_websocket import ConnectionClosed, wrap_server_stream
 
 from jelmored.actors.running import grace
 from jelmored.domain.ids import new_connection_id
+from jelmored.errors import leaves
 
 from .connection import Connection, Speaker
 from .gate import MAX_HEAD_BYTES, Door, Refusal, Upgrade, judge
@@ -108,7 +109,7 @@ class Connections:
             await trio.aclose_forcefully(transport)
 
     def _note(self, errors: BaseExceptionGroup[BaseException]) -> None:
-        for error in _leaves(errors):
+        for error in leaves(errors):
             name = type(error).__name__
             self.failures[name] += 1
             log.warning("a connection failed", error=name, times=self.failures[name])
@@ -176,11 +177,3 @@ async def _accept(
         scope=verdict.scope,
     )
     return Connection(principal, ws, stream, path=verdict.path, clients=clients)
-
-
-def _leaves(errors: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in errors.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

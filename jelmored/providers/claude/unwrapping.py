@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from jelmored.errors import ProviderError
+from jelmored.errors import ProviderError, leaves
 
 
 @contextlib.contextmanager
@@ -17,8 +17,4 @@ def provider_errors_bare() -> Iterator[None]:
         ours, rest = group.split(ProviderError)
         if ours is None or rest is not None:
             raise
-        raise _first(ours) from None
-
-
-def _first(error: BaseException) -> BaseException:
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+        raise next(leaves(ours)) from None
