@@ -18,6 +18,7 @@ from jelmored.config.places import Places
 from jelmored.config.settings import ProviderEntry, Settings
 from jelmored.control.dialogue import routes
 from jelmored.control.listeners import Listeners
+from jelmored.control.methods import PROTOCOL_VERSION
 from jelmored.control.server import Connections
 from jelmored.control.services import Instance, Services
 from jelmored.domain.ids import new_instance_id
@@ -36,7 +37,6 @@ from jelmored.wire import codec
 
 log = structlog.get_logger(__name__)
 
-PROTOCOL_VERSIONS = [1]
 ESSENTIAL = Policy(  # past it the daemon ends, and whoever started it decides
     limit=Limit(restarts=3, period=60),
     unstable=3,
@@ -152,5 +152,5 @@ def _notice(instance: Instance, places: Places) -> Mapping[str, Any]:
         "pid": instance.pid,
         "instanceId": instance.instance_id,
         "socket": str(places.socket),
-        "protocolVersions": PROTOCOL_VERSIONS,
+        "protocolVersions": [PROTOCOL_VERSION],
     }

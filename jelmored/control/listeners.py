@@ -9,11 +9,10 @@ from pathlib import Path
 
 import trio
 
-from jelmored.errors import ConfigError
+from jelmored.errors import PlaceError
 
 from .server import Connections
 
-SOCKET_PATH_BYTES = 107  # sun_path without its closing zero
 BACKLOG = 512
 
 
@@ -21,8 +20,8 @@ class Listeners:
     """Accepts and hands over. Its end closes no connection.
 
     Args:
-        path: of the socket. Its directory is there and is ours alone; the daemon's lock is held, so a socket that
-            lies there is a dead one.
+        path: of the socket, as `Places.prepare` has checked it. The daemon's lock is held, so a socket that lies
+            there is a dead one.
         connections: already running.
     """
 
@@ -34,7 +33,7 @@ class Listeners:
         """Listen until cancelled, then remove the socket.
 
         Raises:
-            ConfigError: the path can't hold a socket.
+            PlaceError: something else lies where the socket belongs.
         """
         nursery = self._connections.nursery
         listener = bind(self._path)
@@ -50,12 +49,8 @@ def bind(path: Path) -> trio.SocketListener:
     """A socket (0600) in place of a dead one.
 
     Raises:
-        ConfigError: the path is too long for a socket, or something else lies there.
+        PlaceError: something else lies there.
     """
-    if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
-        raise ConfigError([
-            f"{path}: too long for a socket (at most {SOCKET_PATH_BYTES} bytes); set a shorter runtime directory"
-        ])
     _remove_dead(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     umask = os.umask(0o177)
@@ -76,5 +71,5 @@ def _remove_dead(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise ConfigError([f"{path}: not a socket, and in the way of ours; move it or set another runtime directory"])
+        raise PlaceError(f"{path} is not a socket, and in the way of ours: move it, or give another --runtime-dir")
     path.unlink()
