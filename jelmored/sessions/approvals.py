@@ -68,7 +68,7 @@ class Approvals:
         self._open[opened.approval.approval_id] = opened
         chronicle.know(approvals=(*chronicle.facts.approvals, opened.approval))
         chronicle.record(Draft(EventType.APPROVAL_REQUESTED, opened.approval.title, opened.approval))
-        if chronicle.turn is not None:
+        if chronicle.facts.status in (Status.ACTIVE, Status.WAITING_INPUT):  # else the agent asks outside of any turn
             chronicle.step(Step.APPROVAL_OPENED)
 
     def resolve(self, command: ResolveApproval, by: Author) -> Settled:

@@ -77,6 +77,11 @@ class RunHold:
         """The run is over."""
         self._run, self.ready, self.background_tasks = None, False, 0
 
+    def forget(self) -> None:
+        """A new life of the session: it holds no run, and hears none of a former life."""
+        self.lose()
+        self.pausing = False
+
     def next_try(self, lived: float) -> float | None:
         """The agent crashed: seconds until another try, None when it was tried often enough."""
         return self._restarts.next_delay(now=trio.current_time(), lived=lived)

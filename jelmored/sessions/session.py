@@ -62,7 +62,7 @@ from .turns import Turn, close_item, failed, holds_queue, record_end, void_items
 
 log = structlog.get_logger(__name__)
 
-LAST_WORDS = 20.0  # seconds for the run to end and the log to be written when the task ends
+LAST_WORDS = 40.0  # seconds for the run to end (20 to close, 15 to be stopped) and the log to be written
 LEFT = Failure(kind=ErrorKind.AGENT_CRASHED, message="the agent ended by itself, in a turn")
 INBOX = 32  # messages; then whoever asks waits, and so does the agent
 
@@ -106,6 +106,7 @@ class Session:
         self._world = world
         self._closed = closed
         self._nursery: trio.Nursery
+        self._hold = RunHold(self._hear)
         self.reset(facts, queue, cut_items, TurnCause.DAEMON_RESTART)
 
     def reset(self, facts: Facts, queue: Sequence[Queued], cut_items: Sequence[OpenItem], cut_cause: TurnCause) -> None:
@@ -117,7 +118,7 @@ class Session:
         self._cut_items = cut_items
         self._cut_cause = cut_cause
         self._turn: Turn | None = None
-        self._hold = RunHold(self._hear)
+        self._hold.forget()
         self._keys: dict[str, StoredKey] = {}
         self._closing: list[Close] = []
 

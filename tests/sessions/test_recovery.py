@@ -242,3 +242,18 @@ async def test_a_stop_in_a_turn_is_no_clients_interrupt_and_keeps_the_queue(
         seen = s.directory.get(session_id)
         assert (seen.status, seen.queued_prompts) == (Status.IDLE, 1)
         assert b'"cause":"daemon_restart"' in (await _bodies(s, session_id))[-2]
+
+
+async def test_a_session_that_fell_goes_on_when_its_old_agent_is_gone(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create("one")
+        old = await s.provider.opened()
+        await old.heard()
+        old.clings = True
+        await old.tell(Draft(EventType.ASSISTANT, "x", object()))  # type: ignore[arg-type]
+        await trio.sleep(1)
+        with trio.fail_after(60):
+            await s.prompt(session_id, "two")
+        run = await s.provider.opened()
+        assert not old.alive
+        assert (await run.heard()).text == "two"
