@@ -139,8 +139,8 @@ class BaseSession(abc.ABC):
         task_status: trio.TaskStatus[RunFacts] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Live from the agent's start to its end: `started(facts)` when it can take a prompt, return when it has
-        ended as it was asked to. Lists are sent as they come, an empty one is a sign of life. Cancelled, it stops the
-        agent within 15 s and leaves no process.
+        ended as it was asked to. Whoever waits for either has a deadline. Lists are sent as they come, an empty one is
+        a sign of life. Cancelled, it stops the agent within 15 s and leaves no process.
 
         Raises:
             ProviderError: it could not be started, or ended by itself; the kind decides what happens next.

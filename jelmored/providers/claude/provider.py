@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 
+import attrs
 import structlog
 import trio
 
@@ -150,4 +151,4 @@ def _told(failure: Failure) -> Failure:
     """A failure with what to do about it in claude's own words."""
     if failure.kind is not ErrorKind.NOT_INSTALLED:
         return failure
-    return Failure(kind=failure.kind, message=failure.message, remedy=INSTALL, evidence=failure.evidence)
+    return attrs.evolve(failure, remedy=INSTALL)

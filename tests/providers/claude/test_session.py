@@ -234,13 +234,6 @@ async def test_an_agent_that_ends_at_once_says_why(
     assert error.evidence["stderrTail"] == stderr
 
 
-async def test_an_agent_that_never_gets_ready_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "READY", 0.3)
-    error = await ending(launch(tmp_path, "deaf"))
-    assert isinstance(error, SessionError)
-    assert error.kind is ErrorKind.AGENT_CRASHED
-
-
 async def test_a_missing_program_is_not_installed(tmp_path: Path) -> None:
     missing = attrs.evolve(launch(tmp_path), argv=("/no/such/claude",))
     error = await ending(missing)
