@@ -58,8 +58,6 @@ class Connection:
         self.principal = principal
         self.path = path
         self.clients = clients
-        self.binaries = 0
-        """Binary frames: nothing here speaks them, they are ignored."""
         self._ws = ws
         self._stream = stream
         self._nursery: trio.Nursery | None = None
@@ -114,11 +112,10 @@ class Connection:
                 return self.end(CloseCode.BYE, "bye")
             self._stream.message_ended()
             if isinstance(frame, bytes):
-                self.binaries += 1
-            elif _is_too_big(frame):
+                continue  # nothing here speaks them
+            if _is_too_big(frame):
                 return self.end(CloseCode.SIZE, "a message has at most 16 MiB")
-            else:
-                await speaker.hear(frame)
+            await speaker.hear(frame)
 
     async def _write(self, speaker: Speaker) -> None:
         while True:

@@ -124,13 +124,15 @@ class Outbound:
         subscription = self._subscriptions.get(feed.session_id)
         for frame in frames:
             if subscription is None or not subscription.live:
-                return  # the journal has it
+                break  # the journal has it
             if self.deltas or not isinstance(frame, DeltaFrame):
                 seq = frame.seq if isinstance(frame, EventFrame) else None
                 self._queue(_Notice(frame.payload, subscription, seq))
+        self._changed.unpark_all()
 
     def notify(self, payload: bytes) -> None:
         self._queue(_Notice(payload))
+        self._changed.unpark_all()
 
     def opened(self, feed: Feed) -> None:
         self.subscribe(feed, 0)
@@ -140,7 +142,6 @@ class Outbound:
         self._notice_bytes += len(notice.payload)
         if len(self._notices) > MAX_NOTICES or self._notice_bytes > MAX_NOTICE_BYTES:
             self._overflow()
-        self._changed.unpark_all()
 
     def _overflow(self) -> None:
         """The client is slow: what waits is dropped, and what belongs to a log is read from there again."""

@@ -73,7 +73,6 @@ class FrameStream(trio.abc.HalfCloseableStream):
         self._closing = False
         self.received = 0
         """Bytes, the handshake's too."""
-        self.sent = 0
         self.stalled = False
         """The peer took nothing for `WRITE_SECONDS`."""
 
@@ -124,9 +123,7 @@ class FrameStream(trio.abc.HalfCloseableStream):
         rest = memoryview(data)
         try:
             while rest:
-                taken = await self._write_some(rest)
-                self.sent += taken
-                rest = rest[taken:]
+                rest = rest[await self._write_some(rest) :]
         except OSError as error:
             raise trio.BrokenResourceError(str(error)) from error
         finally:
