@@ -65,8 +65,6 @@ def ask() -> None:
 def on_control(message: dict[str, Any]) -> None:
     match message["request"]["subtype"]:
         case "initialize":
-            if HOW == "deaf":
-                return
             if HOW == "asks-first":
                 say(type="control_request", request_id="hook-1", request={"subtype": "hook_callback"})
             reply(message, commands=[{"name": "compact"}], models=MODELS, account=ACCOUNT)
