@@ -3,7 +3,7 @@ then is it published, in order: a delta waits behind earlier events that are not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 import trio
@@ -43,9 +43,10 @@ class SessionLog:
         feed: where it is published.
         journal: where it is kept.
         head: the number of the last event.
+        checkpointed: the items of the checkpoint that stands in the journal.
     """
 
-    def __init__(self, feed: Feed, journal: Journal, head: int) -> None:
+    def __init__(self, feed: Feed, journal: Journal, head: int, checkpointed: Iterable[ItemId] = ()) -> None:
         self.open_items = OpenItems()
         self.seq = head
         self._feed = feed
@@ -62,7 +63,7 @@ class SessionLog:
         self._sent = trio.Event()
         self._checkpointed = 0.0
         self._checkpoint_due = False
-        self._checkpoint_items: frozenset[ItemId] = frozenset()
+        self._checkpoint_items = frozenset(checkpointed)
 
     def record(self, draft: Draft, *, turn: int | None, provider: ProviderName | None) -> int:
         """Give a draft its number."""

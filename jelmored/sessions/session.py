@@ -111,7 +111,8 @@ class Session:
 
     def reset(self, facts: Facts, queue: Sequence[Queued], cut_items: Sequence[OpenItem], cut_cause: TurnCause) -> None:
         """As the journal has it, with nothing in hand. `cut_cause`: why the turn that is open there was cut."""
-        self._log = SessionLog(self._feed, self._world.journal, facts.seq)
+        cut = [item.item_id for item in cut_items]
+        self._log = SessionLog(self._feed, self._world.journal, facts.seq, cut)
         self._chronicle = Chronicle(facts, self._log, self._tell_changed)
         self._queue = PromptQueue(queue, self._chronicle)
         self._approvals = Approvals(self._chronicle, self._closed)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 import trio
 
-from jelmored.domain.commands import Interrupt, ResolveApproval
+from jelmored.domain.commands import FindSessions, Interrupt, ResolveApproval
 from jelmored.domain.events import DeltaKind, Draft, EventType, Said
 from jelmored.domain.ids import ItemId
 from jelmored.domain.permissions import ApprovalStatus
@@ -15,7 +15,7 @@ from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
-from jelmored.providers.base import Asked, Delta
+from jelmored.providers.base import Asked, Delta, RunEvent
 from jelmored.sessions.roster import LINGER, REST
 from tests.sessions.stage import ME, Stage, stage
 from tests.sessions.test_session import bash
@@ -69,6 +69,32 @@ async def test_after_a_restart_all_is_there_and_the_cut_turn_is_closed(
         again = await s.provider.opened()
         assert again.config.native_id == "native-1"
         assert (await again.heard()).text == "queued"
+
+
+async def _cut_a_turn(journal: Plugged, *events: RunEvent) -> None:
+    """One life of the daemon: the agent tells this, and the power is gone in the middle of its turn."""
+    with trio.CancelScope() as daemon:
+        async with stage(journal=journal) as s:
+            known, _ = s.directory.find(FindSessions())
+            await s.prompt(known[0].session_id if known else await s.create(), "go")
+            run = await s.provider.opened()
+            await run.heard()
+            await trio.sleep(2)
+            await run.tell(*events)
+            await trio.sleep(2)
+            journal.power = False
+            daemon.cancel()
+    journal.power = True
+
+
+async def test_a_cut_text_is_closed_once_over_two_restarts(autojump_clock: trio.testing.MockClock) -> None:
+    journal = Plugged()
+    await _cut_a_turn(journal, Delta(item_id=ItemId("cut"), kind=DeltaKind.TEXT, text="and then"))
+    await _cut_a_turn(journal)
+    async with stage(journal=journal) as s:
+        ((seen,), _) = s.directory.find(FindSessions())
+        assert sum(b'"partial":true' in body for body in await _bodies(s, seen.session_id)) == 1
+        assert seen.turn == 2
 
 
 async def test_after_a_restart_nothing_waits_on_an_agent_that_asked_outside_of_a_turn(
