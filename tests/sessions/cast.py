@@ -1,0 +1,248 @@
+"""Agents that keep to what an agent may do, whatever a generated script tells them, and that see when we do not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+import trio
+
+from jelmored.domain.events import DeltaKind, Draft, EventType, Said, ToolResult, ToolUse, TurnReason, UsageNote
+from jelmored.domain.failures import Failure
+from jelmored.domain.ids import ItemId, PromptId, ProviderName, RequestId, SessionId, ToolUseId
+from jelmored.domain.models import ProviderCapabilities
+from jelmored.domain.permissions import HARMLESS, Answer, PermissionRequest, ToolKind
+from jelmored.domain.prompts import Prompt
+from jelmored.errors import ErrorKind, SessionError
+from jelmored.providers.base import (
+    Asked,
+    BaseProvider,
+    BaseSession,
+    Delta,
+    ItemVoided,
+    Probe,
+    RunEvent,
+    RunFacts,
+    SessionConfig,
+    TurnBegan,
+    TurnOver,
+    Withdrawn,
+)
+
+STARTS: dict[str, Exception | float] = {
+    "at once": 0,
+    "after 5 s": 5,
+    "never": 1000,
+    "logged out": SessionError(ErrorKind.AUTH_REQUIRED, "not logged in", remedy="log in"),
+    "crash": SessionError(ErrorKind.AGENT_CRASHED, "killed by signal 9"),
+    "wrong model": SessionError(ErrorKind.MODEL_NOT_SUPPORTED, "no such model"),
+    "nonsense": ExceptionGroup("of a plug-in", [ValueError("?"), KeyError("?")]),
+    "native lost": SessionError(ErrorKind.AGENT_CRASHED, "its record is gone", evidence={"native_lost": True}),
+}
+MOST = 200  # runs in one script
+USAGE = UsageNote(
+    model="actor", input_tokens=10, output_tokens=5, cache_read_tokens=0, cache_write_tokens=0, cost_usd=0.01
+)
+
+
+class Actor(BaseSession):
+    """One run. A line of the script that an agent could not speak now does nothing."""
+
+    def __init__(self, config: SessionConfig, cast: Cast) -> None:
+        self.config = config
+        self.ready = False
+        self.deaf = False
+        """It answers no interrupt."""
+        self.clings = False
+        """It does not end when it is told to."""
+        self._cast = cast
+        self._number = len(cast.actors)
+        self._count = 0
+        self._turns: list[Literal["prompt", "agent"]] = []  # the first one runs
+        self._given: PromptId | None = None
+        self._texts: dict[ItemId, str] = {}
+        self._tools: list[ToolUseId] = []
+        self._requests: list[RequestId] = []
+        self._end: Exception | None = None
+        self._over = trio.Event()
+        self._events: trio.MemorySendChannel[Sequence[RunEvent]]
+
+    async def run(
+        self,
+        events: trio.MemorySendChannel[Sequence[RunEvent]],
+        *,
+        task_status: trio.TaskStatus[RunFacts] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        with self._cast.counted(self.config.session_id):
+            await self._cast.wait_start()
+            self._events, self.ready = events, True
+            try:
+                task_status.started(RunFacts(native_id=f"native-{self._number}", used=True, model="actor"))
+                await self._over.wait()
+            finally:
+                self.ready = False
+        if self._end is not None:
+            raise self._end
+
+    async def prompt(self, prompt: Prompt) -> None:
+        self._cast.expect(prompt.prompt_id not in self._cast.spoilt, "a prompt was given again after it had effects")
+        self._cast.expect("prompt" not in self._turns, "a prompt was given in the turn of another")
+        self._given = prompt.prompt_id
+        self._turns.append("prompt")
+
+    async def interrupt(self) -> None:
+        if not self.deaf:
+            await self._stop()
+
+    async def answer(self, request_id: RequestId, answer: Answer) -> None:
+        if request_id in self._requests:
+            self._requests.remove(request_id)
+        if answer.interrupt and not self.deaf:
+            await self._stop()
+
+    async def close(self) -> None:
+        if not self.clings:
+            await self._stop()
+            self._over.set()
+
+    async def _stop(self) -> None:
+        while self._turns:
+            await self.finish(TurnReason.INTERRUPTED)
+
+    # The script
+
+    async def begin(self) -> None:
+        """A turn that nobody prompted."""
+        if not self._turns:
+            self._turns.append("agent")
+            await self._tell(TurnBegan())
+
+    async def finish(self, reason: TurnReason = TurnReason.COMPLETED, failure: Failure | None = None) -> None:
+        if not self._turns:
+            return
+        origin = self._turns.pop(0)
+        self._texts.clear()
+        self._tools.clear()
+        usage = USAGE if reason is TurnReason.COMPLETED else None
+        await self._tell(TurnOver(reason=reason, failure=failure, usage=usage, origin=origin))
+
+    async def stream(self, text: str, new: bool) -> None:
+        if not self._turns:
+            return
+        if new or not self._texts:
+            self._texts[ItemId(self._new("item"))] = ""
+        item_id = next(reversed(self._texts))
+        self._texts[item_id] += text
+        await self._tell(Delta(item_id=item_id, kind=DeltaKind.TEXT, text=text))
+
+    async def end_text(self, void: bool) -> None:
+        if self._texts:
+            item_id, text = self._texts.popitem()
+            said = Draft(EventType.ASSISTANT, text, Said(item_id=item_id))
+            await self._tell(ItemVoided(item_id=item_id, reason="over again") if void else said)
+
+    async def use_tool(self, kind: ToolKind) -> None:
+        if not self._turns:
+            return
+        tool = ToolUseId(self._new("tool"))
+        self._tools.append(tool)
+        if kind not in HARMLESS and self._given is not None and "prompt" in self._turns:
+            self._cast.spoilt.add(self._given)
+        await self._tell(Draft(EventType.TOOL_USE, "tool", ToolUse(tool_use_id=tool, name="Tool", kind=kind, input={})))
+
+    async def end_tool(self) -> None:
+        if self._tools:
+            result = ToolResult(tool_use_id=self._tools.pop(), is_error=False)
+            await self._tell(Draft(EventType.TOOL_RESULT, "done", result))
+
+    async def ask(self, kind: ToolKind) -> None:
+        request_id = RequestId(self._new("request"))
+        self._requests.append(request_id)
+        await self._tell(
+            Asked(PermissionRequest(request_id=request_id, tool_name="Tool", kind=kind, title="may I?", input={}))
+        )
+
+    async def withdraw(self) -> None:
+        if self._requests:
+            await self._tell(Withdrawn(self._requests.pop()))
+
+    async def wind_down(self) -> None:
+        """Bring to an end all that it has in hand."""
+        self.deaf = self.clings = False
+        while self._requests:
+            await self.withdraw()
+        await self.learn(RunFacts(background_tasks=0))
+        await self.finish()
+
+    async def learn(self, facts: RunFacts) -> None:
+        await self._tell(facts)
+
+    async def misbehave(self, deaf: bool, clings: bool) -> None:
+        self.deaf, self.clings = deaf, clings
+
+    async def end(self, error: Exception | None) -> None:
+        """Without having been told to."""
+        self._end = error
+        self._over.set()
+
+    async def _tell(self, *events: RunEvent) -> None:
+        if self.ready:
+            await self._events.send(events)
+
+    def _new(self, kind: str) -> str:
+        self._count += 1
+        return f"{kind}-{self._number}-{self._count}"
+
+
+class Cast(BaseProvider):
+    """The provider of all runs, of all sessions."""
+
+    def __init__(self) -> None:
+        self.name = ProviderName("puppet")
+        self.starts = "at once"
+        self.actors: list[Actor] = []
+        self.spoilt: set[PromptId] = set()
+        """Prompts under which more than reading was done: they must not be given again."""
+        self.faults: list[str] = []
+        self._alive: Counter[SessionId] = Counter()
+
+    @property
+    def capabilities(self) -> ProviderCapabilities:
+        return ProviderCapabilities(resume=True)
+
+    async def probe(self) -> Probe:
+        return Probe(version="1")
+
+    def open(self, config: SessionConfig) -> Actor:
+        if len(self.actors) > MOST:
+            self.starts = "logged out"
+            self.expect(False, "agents are started without end")
+        actor = Actor(config, self)
+        self.actors.append(actor)
+        return actor
+
+    @property
+    def on_stage(self) -> list[Actor]:
+        return [actor for actor in self.actors if actor.ready]
+
+    async def wait_start(self) -> None:
+        start = STARTS[self.starts]
+        if isinstance(start, Exception):
+            raise start
+        await trio.sleep(start)
+
+    def expect(self, holds: bool, fault: str) -> None:
+        if not holds:
+            self.faults.append(fault)
+
+    @contextmanager
+    def counted(self, session_id: SessionId) -> Iterator[None]:
+        """At most one agent works for a session at any time."""
+        self._alive[session_id] += 1
+        self.expect(self._alive[session_id] == 1, "two agents for one session")
+        try:
+            yield
+        finally:
+            self._alive[session_id] -= 1

@@ -1,0 +1,166 @@
+"""Whatever clients ask, agents do and befalls the daemon, and whenever: a session's log keeps its promises."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+from unittest import mock
+
+import attrs
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jelmored.domain.commands import Interrupt, ResolveApproval, SendPrompt, WhenBusy
+from jelmored.domain.events import TurnReason
+from jelmored.domain.failures import Failure
+from jelmored.domain.permissions import ToolKind
+from jelmored.errors import ErrorKind, SessionError
+from jelmored.providers.base import RunFacts
+from tests.actors.virtual import run
+
+from .cast import STARTS
+from .play import Play
+from .stage import ME
+
+
+@attrs.frozen(repr=False)
+class Line:
+    """A line of a script. `at_once`: the next one does not wait until this one has had its effects."""
+
+    act: Callable[..., Awaitable[None]]
+    args: tuple[Any, ...]
+    at_once: bool
+
+    async def __call__(self, play: Play) -> None:
+        await self.act(play, *self.args)
+        if not self.at_once:
+            await trio.sleep(0.05)
+
+    def __repr__(self) -> str:
+        return f"Line({self.act.__name__}, {self.args}, at_once={self.at_once})"
+
+
+# Clients
+
+
+async def prompt(play: Play, who: int, when: WhenBusy, key: str | None) -> None:
+    command = SendPrompt(session_id=play.sessions[who], prompt="go", when_busy=when, request_key=key)
+    directory = play.directory
+    play.ask(lambda: directory.prompt(command, ME))
+
+
+async def unqueue(play: Play, who: int, place: int) -> None:
+    directory, session_id = play.directory, play.sessions[who]
+    if queue := directory.queue(session_id):
+        play.ask(lambda: directory.unqueue(session_id, queue[place % len(queue)].prompt_id, ME))
+
+
+async def interrupt(play: Play, who: int, drop_queue: bool, turn: int | None) -> None:
+    directory = play.directory
+    command = Interrupt(session_id=play.sessions[who], drop_queue=drop_queue, expected_turn=turn)
+    play.ask(lambda: directory.interrupt(command, ME))
+
+
+async def resolve(play: Play, which: int, option: str | None, stop: bool) -> None:
+    directory = play.directory
+    if approvals := directory.approvals():
+        approval_id = approvals[which % len(approvals)].approval_id
+        command = ResolveApproval(approval_id=approval_id, option_id=option, cancelled=option is None, interrupt=stop)
+        play.ask(lambda: directory.resolve(command, ME))
+
+
+async def close(play: Play, who: int) -> None:
+    directory = play.directory
+    play.ask(lambda: directory.close(play.sessions[who], ME))
+
+
+async def wait(play: Play, seconds: float) -> None:
+    await trio.sleep(seconds)
+
+
+# Agents
+
+
+async def agent(play: Play, which: int, act: str, *args: Any) -> None:
+    if on_stage := play.cast.on_stage:
+        await getattr(on_stage[which % len(on_stage)], act)(*args)
+
+
+async def starts(play: Play, how: str) -> None:
+    play.cast.starts = how
+
+
+# The daemon
+
+
+async def restart(play: Play) -> None:
+    await play.restart()
+
+
+async def power_cut(play: Play) -> None:
+    await play.power_cut()
+
+
+async def journal_fails(play: Play, times: int) -> None:
+    play.journal.failures = times
+
+
+def lines(act: Callable[..., Awaitable[None]], *args: st.SearchStrategy[Any]) -> st.SearchStrategy[Line]:
+    return st.builds(Line, st.just(act), st.tuples(*args), st.booleans())
+
+
+def agents(act: str, *args: st.SearchStrategy[Any]) -> st.SearchStrategy[Line]:
+    return lines(agent, small, st.just(act), *args)
+
+
+CRASH = SessionError(ErrorKind.AGENT_CRASHED, "killed by signal 9")
+NETWORK = SessionError(ErrorKind.NETWORK, "connection refused")
+small = st.integers(0, 2)
+who = st.integers(0, 1)
+kinds = st.sampled_from([ToolKind.READ, ToolKind.EXECUTE])
+endings = st.sampled_from([
+    (TurnReason.COMPLETED, None),
+    (TurnReason.COMPLETED, None),
+    (TurnReason.REFUSED, None),
+    (TurnReason.FAILED, Failure(kind=ErrorKind.UNAVAILABLE, message="503")),
+    (TurnReason.FAILED, Failure(kind=ErrorKind.INVALID_REQUEST, message="400")),
+])
+from_clients = st.one_of(
+    lines(prompt, who, st.sampled_from(WhenBusy), st.sampled_from([None, None, "a", "b"])),
+    lines(prompt, who, st.sampled_from(WhenBusy), st.none()),
+    lines(unqueue, who, small),
+    lines(interrupt, who, st.booleans(), st.sampled_from([None, None, 1, 2])),
+    lines(resolve, small, st.sampled_from([None, "allow", "allow-always", "reject", "?"]), st.booleans()),
+    lines(close, who),
+)
+from_agents = st.one_of(
+    agents("stream", st.sampled_from("ab"), st.booleans()),
+    agents("end_text", st.booleans()),
+    agents("use_tool", kinds),
+    agents("end_tool"),
+    agents("ask", kinds),
+    agents("withdraw"),
+    agents("begin"),
+    endings.flatmap(lambda ending: agents("finish", *map(st.just, ending))),
+    agents("learn", st.sampled_from([RunFacts(background_tasks=1), RunFacts(directory="/tmp"), RunFacts(model="m")])),
+    agents("end", st.sampled_from([None, CRASH, CRASH, NETWORK, KeyError("?")])),
+    agents("misbehave", st.booleans(), st.booleans()),
+)
+befalls = st.one_of(
+    lines(wait, st.sampled_from([0, 0.3, 1.5, 7, 70, 700])),
+    lines(starts, st.sampled_from(list(STARTS))),
+    lines(restart),
+    lines(power_cut),
+    lines(journal_fails, st.integers(1, 2)),
+)
+scripts = st.lists(st.one_of(from_clients, from_agents, from_agents, befalls), max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(scripts, st.integers(1, 2))
+def test_whatever_happens_the_log_keeps_its_promises(script: list[Line], max_runs: int) -> None:
+    with mock.patch("random.Random", partial(random.Random, 0)):  # jitter, the same each time
+        run(lambda: Play(max_runs).play(script))
