@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 
 from tests.invariants import check
 
 from .script import Script, fails, says, when
-from .stage import open_stage
+from .stage import Stage, open_stage
 from .test_failures import failed_turn
 
 pytestmark = pytest.mark.real
@@ -51,6 +54,33 @@ async def test_not_logged_in() -> None:
         assert "/login" in str(error["remedy"])
         assert not stage.model.calls
         check(session)
+
+
+async def test_a_subscription_is_a_login() -> None:
+    async with open_stage(Script(when("", says("Hello!"))), claude=NO_LOGIN) as stage:
+        _log_in_by_subscription(stage)
+        provider = await stage.client.request("provider/check", name="claude")
+        assert provider["health"] == "healthy"
+        session = await stage.session(prompt="hello")
+        await session.turn_over(1)
+        assert session.said(1) == "Hello!"
+        (usage,) = session.of_turn(1, "usage")
+        assert usage["metadata"]["notional"] is True
+        check(session)
+
+
+def _log_in_by_subscription(stage: Stage) -> None:
+    """What `claude /login` leaves in the home directory."""
+    login = {
+        "accessToken": "sk-ant-oat01-scripted",
+        "refreshToken": "sk-ant-ort01-scripted",
+        "expiresAt": int((time.time() + 3600) * 1000),
+        "scopes": ["user:inference", "user:profile"],
+        "subscriptionType": "max",
+    }
+    directory = stage.place.home / ".claude"
+    directory.mkdir(exist_ok=True)
+    (directory / ".credentials.json").write_text(json.dumps({"claudeAiOauth": login}))
 
 
 async def test_a_wrong_model() -> None:

@@ -273,21 +273,22 @@ class ModelChoice:
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """Without a login both sources are missing or `none`."""
+    """Who pays: a key or a token by its source, a subscription by its name alone. Without a login there is neither."""
 
     token_source: str | None = _named("tokenSource", None)
     api_key_source: str | None = _named("apiKeySource", None)
     api_provider: str | None = _named("apiProvider", None)
+    subscription: str | None = _named("subscriptionType", None)
     email: str | None = None
 
     @property
     def logged_in(self) -> bool:
-        sources = {self.token_source, self.api_key_source} - {None, "none"}
-        return bool(sources) or self.api_provider not in (None, "firstParty")
+        payers = {self.token_source, self.api_key_source, self.subscription} - {None, "none"}
+        return bool(payers) or self.api_provider not in (None, "firstParty")
 
     @property
     def words(self) -> str | None:
-        return self.email or self.api_key_source or self.token_source
+        return self.email or self.subscription or self.api_key_source or self.token_source
 
 
 @attrs.frozen(kw_only=True)

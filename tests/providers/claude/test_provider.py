@@ -60,6 +60,13 @@ async def test_without_a_login_it_says_what_to_do(tmp_path: Path) -> None:
     assert probe.models
 
 
+async def test_a_subscription_is_a_login_though_it_names_no_source(tmp_path: Path) -> None:
+    program(tmp_path / "bin")
+    account = '{"email": "someone@example.org", "subscriptionType": "Claude Max", "apiProvider": "firstParty"}'
+    probe = await provider(tmp_path, environment={"ACCOUNT": account}).probe()
+    assert (probe.account, probe.failure) == ("someone@example.org", None)
+
+
 async def test_a_program_that_is_not_there_is_not_installed(tmp_path: Path) -> None:
     probe = await provider(tmp_path).probe()
     assert probe.failure is not None
