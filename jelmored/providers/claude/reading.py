@@ -10,6 +10,8 @@ import attrs
 import cattrs
 import orjson
 
+from jelmored.domain.ids import RequestId
+
 from .messages import (
     Assistant,
     CancelRequest,
@@ -113,7 +115,16 @@ def read(raw: Any) -> Message:
     try:
         return _converter.structure(raw, cls)
     except _MISFITS:
-        return Unknown(raw)
+        return _unread(raw)
+
+
+def _unread(raw: Mapping[str, Any]) -> Message:
+    """Kept as it came. But a request that is not answered is waited for without end, so that it is refused at least."""
+    match raw:
+        case {"type": "control_request", "request_id": str(request_id)}:
+            return OtherRequest(request_id=RequestId(request_id))
+        case _:
+            return Unknown(raw)
 
 
 def _class_of(raw: Mapping[str, Any]) -> type[Message]:

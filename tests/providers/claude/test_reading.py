@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jelmored.domain.ids import RequestId
 from jelmored.providers.claude.messages import (
     Assistant,
     CanUseTool,
@@ -87,6 +88,12 @@ def test_requests() -> None:
     assert isinstance(read(json.loads(lines.asked("r1", "Bash", {"command": "ls"}))), CanUseTool)
     hook = {"type": "control_request", "request_id": "r2", "request": {"subtype": "hook_callback"}}
     assert isinstance(read(hook), OtherRequest)
+
+
+@pytest.mark.parametrize("request_", [None, {"subtype": "can_use_tool", "tool_name": "Bash", "input": "a new shape"}])
+def test_a_request_that_can_not_be_read_is_one_to_be_refused(request_: Any) -> None:
+    raw = {"type": "control_request", "request_id": "r3", "request": request_}
+    assert read(raw) == OtherRequest(request_id=RequestId("r3"))
 
 
 def test_echoes_tell_what_was_taken_up_and_notes_to_the_model_are_noise() -> None:
