@@ -13,6 +13,8 @@ MAX_RAW = 64 * 1024
 """Bytes of a message that we don't know (protocol 1, section 4, `system`)."""
 MAX_INPUT = 256 * 1024
 """Bytes of a tool's input in one event: a `Write` of megabytes still fits into an event, with its beginning."""
+MAX_SHORTENED = 2 * MAX_INPUT
+"""Bytes of an input whose texts were cut: each to its share, but quotes and keys come to that."""
 MAX_LINE = 200
 """Characters of a line for a person."""
 
@@ -23,7 +25,7 @@ def cut(text: str, limit: int) -> tuple[str, bool]:
     if size <= limit:
         return text, False
     note = f"\n[cut: {size} bytes in all]"
-    head = text.encode()[: limit - len(note)].decode(errors="ignore")
+    head = text.encode()[: max(0, limit - len(note))].decode(errors="ignore")
     return head + note, True
 
 
@@ -47,14 +49,16 @@ def bounded_raw(value: Any) -> Any:
 
 
 def bounded_input(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A tool's input, or the beginning of each of its long texts where it is too large."""
+    """A tool's input, or the beginning of each of its long texts where it is too large. Where that does not help, for
+    it has very many or very long keys, the beginning of its JSON stands under `raw`."""
     try:
         if len(orjson.dumps(value)) <= MAX_INPUT:
             return value
     except TypeError:  # nested deeper than can be written
         return {"raw": bounded_raw(value)}
     share = MAX_INPUT // len(value)
-    return {key: _shortened(item, share) for key, item in value.items()}
+    shorter = {key: _shortened(item, share) for key, item in value.items()}
+    return shorter if len(orjson.dumps(shorter)) <= MAX_SHORTENED else {"raw": bounded_raw(value)}
 
 
 def _shortened(item: Any, share: int) -> Any:

@@ -47,6 +47,16 @@ def test_a_small_raw_message_is_kept_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     "value",
+    [{f"key {i}": "x" * 100 for i in range(20_000)}, {"x" * MAX_INPUT * 4: 1}, {str(i): i for i in range(300_000)}],
+)
+def test_an_input_of_too_many_or_too_long_keys_is_bounded_too(value: dict[str, Any]) -> None:
+    bounded = bounded_input(value)
+    assert len(orjson.dumps(bounded)) <= MAX_RAW
+    assert "[cut: " in bounded["raw"]
+
+
+@pytest.mark.parametrize(
+    "value",
     [
         {"file_path": "/a", "content": "é" * MAX_INPUT},
         {"file_path": "/a", "edits": [{"old_string": "x" * MAX_INPUT}]},
