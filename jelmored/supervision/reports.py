@@ -33,7 +33,12 @@ class Reply:
     answer: Answer
 
 
-Order = Say | Stop | Reply
+@attrs.frozen
+class Close:
+    """End the run cleanly."""
+
+
+Order = Say | Stop | Reply | Close
 
 
 @attrs.frozen

@@ -6,6 +6,7 @@ It talks to the agent, watches its clock, and tells its session lists of events 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import attrs
 import structlog
@@ -15,7 +16,7 @@ from jelmored.actors.running import grace, open_plain_nursery
 from jelmored.domain.events import TurnReason
 from jelmored.domain.failures import REQUESTED, Failure, RunClass, RunEnd
 from jelmored.domain.ids import Epoch, ProviderName
-from jelmored.errors import ErrorKind, ProviderError
+from jelmored.errors import ErrorKind, ProviderError, leaves
 from jelmored.providers.base import (
     BaseProvider,
     BaseSession,
@@ -27,20 +28,17 @@ from jelmored.providers.base import (
     TurnOver,
 )
 
+from .deadlines import Deadlines
 from .places import Places
-from .reports import Hear, Order, Ready, Reply, Report, Say, SleepWanted, Stop, Waiting
-from .stall import StallClock
+from .reports import Close, Hear, Order, Ready, Reply, Report, Say, SleepWanted, Stop, Waiting
 
 log = structlog.get_logger(__name__)
 
 ORDERS = 64  # a session gives one at a time, and a reply per open approval
 EVENT_LISTS = 16  # lists of events between the agent's reader and the session; then the agent waits
-INTERRUPT_ANSWER = 5.0  # seconds; past them the agent counts as crashed
-CLOSE_DEADLINE = 20.0  # seconds; an agent that has not ended by then is stopped (claude's own steps take 10)
-WORTH_TELLING = 1.0  # seconds of waiting for a place; an idle agent gives its own sooner
-START_DEADLINE = 60.0  # seconds until the agent can take a prompt
 LAST_WORD = 5.0  # seconds to tell the session that it is over, while we are being stopped
-LOOKS_PER_LIMIT = 8  # how finely the clock is looked at
+WORTH_TELLING = 1.0  # seconds of waiting for a place; an idle agent gives its own sooner
+EVENTS = get_args(RunEvent)
 
 
 class Run:
@@ -76,11 +74,7 @@ class Run:
         self._provider = provider
         self._hear = hear
         self._places = places
-        self._timeouts = timeouts
-        self._clock = StallClock(timeouts)
-        self._start_due: float | None = None
-        self._interrupt_due: float | None = None
-        self._close_due: float | None = None
+        self._deadlines = Deadlines(timeouts)
         self._stalled: Failure | None = None
         self._broken: Failure | None = None
         self._scope = trio.CancelScope()
@@ -92,7 +86,6 @@ class Run:
         """Nothing of it is left, and its session has been told, or could not be."""
         self._began = trio.Event()
         self._sleep_wanted = trio.Event()
-        self._close_wanted = trio.Event()
 
     @property
     def idle_since(self) -> float | None:
@@ -112,7 +105,8 @@ class Run:
         """End the run as asked; `RunEnd` follows. Before the agent is ready, at once."""
         self.closing = True
         if self.ready:
-            self._close_wanted.set()
+            self._deadlines.closed(trio.current_time())
+            self.post(Close())
         else:
             self._scope.cancel()
 
@@ -122,9 +116,12 @@ class Run:
 
     async def run(self) -> None:
         """From the wish for a place to the `RunEnd`. Whatever the agent does, nothing is raised."""
-        end = REQUESTED
+        end = REQUESTED  # if we are cancelled
         try:
             end = await self._live()
+        except Exception as fault:
+            log.exception("a run fell", provider=self.provider_name)
+            end = RunEnd.failed(Failure(kind=ErrorKind.AGENT_CRASHED, message=f"a fault of jelmored's own: {fault!r}"))
         finally:
             self._places.give_back(self)
             self._inbox.close()
@@ -140,7 +137,6 @@ class Run:
                     beside.start_soon(self._obey)
                     beside.start_soon(self._watch)
                     beside.start_soon(self._offer_sleep)
-                    beside.start_soon(self._close_when_wanted)
                     end = await self._attend()
                     beside.cancel_scope.cancel()
             if not self.ready:
@@ -154,7 +150,7 @@ class Run:
             with self._scope:
                 await self._take_place()
                 self._session = self._provider.open(self.config)
-                self._start_due = trio.current_time() + START_DEADLINE
+                self._deadlines.starting(trio.current_time())
                 await self._session.run(self._events, task_status=_Started(self))
         except Exception as error:  # also what is left of a group when our scope has taken its Cancelled out
             failure = self._failure_of(error)
@@ -178,13 +174,14 @@ class Run:
 
     def _started(self, facts: RunFacts) -> None:
         self.ready = True
-        self._start_due = None
+        self._deadlines.started()
         self._idle_since = trio.current_time()
         self._first_facts = facts
         self._began.set()
 
     def _failure_of(self, error: Exception) -> Failure:
-        if (known := _provider_error(error)) is not None:
+        known = next((leaf for leaf in leaves(error) if isinstance(leaf, ProviderError)), None)
+        if known is not None:
             return Failure.of(known)
         log.error("a provider fell", provider=self.provider_name, exc_info=error)
         return Failure(kind=ErrorKind.AGENT_CRASHED, message=f"{self.provider_name} fell: {error!r}")
@@ -198,14 +195,20 @@ class Run:
             await self._began.wait()
             await self._tell(Ready(self._first_facts))
             async for events in self._heard:
-                await self._pass_on(events)
+                try:
+                    told = self._take(events)
+                except Exception as error:  # what a plug-in sends may be anything
+                    self._break(self._failure_of(error))
+                    return
+                if told:
+                    await self._tell(told)
 
-    async def _pass_on(self, events: Sequence[RunEvent]) -> None:
+    def _take(self, events: Sequence[RunEvent]) -> list[RunEvent]:
+        """What of a list concerns the session; the clocks hear of it."""
         now = trio.current_time()
         told = [self._amend(event, now) for event in events if not self._is_stale(event)]
-        self._clock.heard(told, now)
-        if told:
-            await self._tell(told)
+        self._deadlines.silence.heard(told, now)
+        return told
 
     def _is_stale(self, event: RunEvent) -> bool:
         """The end of a turn of the agent's own that was on its way while it was given a prompt."""
@@ -219,14 +222,18 @@ class Run:
             case RunFacts(background_tasks=int(count)):
                 self.background_tasks = count
             case TurnOver():
-                self._interrupt_due = None
-                self._prompted = False
-                self._idle_since = now
-                self._places.stir()
-                stalled, self._stalled = self._stalled, None
-                if stalled is not None:
-                    return attrs.evolve(event, reason=TurnReason.FAILED, failure=stalled, cause=None)
+                return self._end_turn(event, now)
+            case _ if not isinstance(event, EVENTS):
+                raise TypeError(f"no run event: {event!r}")
         return event
+
+    def _end_turn(self, over: TurnOver, now: float) -> TurnOver:
+        self._deadlines.turn_over()
+        self._prompted = False
+        self._idle_since = now
+        self._places.stir()
+        stalled, self._stalled = self._stalled, None
+        return over if stalled is None else attrs.evolve(over, reason=TurnReason.FAILED, failure=stalled, cause=None)
 
     async def _obey(self) -> None:
         """Orders from the session to the agent, one after the other."""
@@ -243,21 +250,18 @@ class Run:
             case Say(prompt=prompt):
                 self._idle_since = None
                 self._prompted = True
-                self._clock.prompted(now)
+                self._deadlines.silence.prompted(now)
                 await session.prompt(prompt)
             case Reply(request_id=request_id, answer=answer):
-                self._clock.answered(request_id, now)
+                self._deadlines.silence.answered(request_id, now)
                 if answer.interrupt:
-                    self._expect_end(now)
+                    self._deadlines.interrupted(now)
                 await session.answer(request_id, answer)
             case Stop():
-                self._expect_end(now)
+                self._deadlines.interrupted(now)
                 await session.interrupt()
-
-    def _expect_end(self, now: float) -> None:
-        """Of the turn that runs: the agent was told to end it."""
-        if self._clock.in_turn and self._interrupt_due is None:
-            self._interrupt_due = now + INTERRUPT_ANSWER
+            case Close():
+                await session.close()
 
     async def _offer_sleep(self) -> None:
         while True:
@@ -265,28 +269,15 @@ class Run:
             self._sleep_wanted = trio.Event()
             await self._tell(SleepWanted())
 
-    async def _close_when_wanted(self) -> None:
-        await self._close_wanted.wait()
-        self._close_due = trio.current_time() + CLOSE_DEADLINE
-        try:
-            await self._session.close()
-        except Exception as error:
-            self._break(self._failure_of(error))
-
     async def _watch(self) -> None:
-        """The four clocks: to be ready, to answer an interrupt, to end when told to, to show a sign of life."""
-        limits = [limit for limit in (self._timeouts.model, self._timeouts.tool, INTERRUPT_ANSWER) if limit]
+        """A missed deadline ends the run; silence ends the turn first."""
         while True:
-            await trio.sleep(min(limits) / LOOKS_PER_LIMIT)
+            await trio.sleep(self._deadlines.interval)
             now = trio.current_time()
-            if self._start_due is not None and now >= self._start_due:
-                self._break(_never_ready())
-            elif self._interrupt_due is not None and now >= self._interrupt_due:
-                self._break(self._stalled or _unanswered())
-            elif self._close_due is not None and now >= self._close_due:
-                self._break(_never_ended())
-            elif self._stalled is None and (deadline := self._clock.deadline) is not None and now >= deadline:
-                self._stalled = _stalled(self._timeouts)
+            if (missed := self._deadlines.missed(now)) is not None:
+                self._break(self._stalled or missed)
+            elif self._stalled is None and (stalled := self._deadlines.stalled(now)) is not None:
+                self._stalled = stalled
                 self.post(Stop())
 
     def _break(self, failure: Failure) -> None:
@@ -303,33 +294,3 @@ class _Started:
 
     def started(self, value: RunFacts | None = None) -> None:
         self.run._started(value or RunFacts())
-
-
-def _provider_error(error: BaseException) -> ProviderError | None:
-    if isinstance(error, ProviderError):
-        return error
-    if isinstance(error, BaseExceptionGroup):
-        return next((found for inner in error.exceptions if (found := _provider_error(inner))), None)
-    return None
-
-
-def _never_ready() -> Failure:
-    return Failure(kind=ErrorKind.AGENT_CRASHED, message=f"the agent was not ready within {START_DEADLINE:.0f} s")
-
-
-def _never_ended() -> Failure:
-    return Failure(kind=ErrorKind.AGENT_CRASHED, message=f"the agent did not end within {CLOSE_DEADLINE:.0f} s")
-
-
-def _unanswered() -> Failure:
-    return Failure(
-        kind=ErrorKind.AGENT_CRASHED, message=f"the agent did not answer an interrupt for {INTERRUPT_ANSWER:.0f} s"
-    )
-
-
-def _stalled(timeouts: RunTimeouts) -> Failure:
-    return Failure(
-        kind=ErrorKind.TURN_STALLED,
-        message=f"no sign of life for {timeouts.model:g} s while the model's answer was awaited",
-        remedy="send the prompt again; if it happens often, look at the provider's status or raise timeout_seconds",
-    )

@@ -55,6 +55,15 @@ class StallClock:
         self._asked.clear()
 
     @property
+    def awaited(self) -> str:
+        return "tool's end" if self._tools else "model's answer"
+
+    @property
+    def limit(self) -> float:
+        """Seconds, of what is awaited now."""
+        return self.timeouts.tool if self._tools else self.timeouts.model
+
+    @property
     def deadline(self) -> float | None:
         """When the agent counts as stalled; None while nothing is awaited of it."""
         if not self.in_turn or self._asked:
