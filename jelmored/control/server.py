@@ -16,7 +16,7 @@ import structlog
 import trio
 from trio_websocket import ConnectionClosed, wrap_server_stream
 
-from jelmored.actors.running import grace
+from jelmored.actors.running import STOPS, Stop, grace, open_plain_nursery, running_in_order
 from jelmored.domain.ids import new_connection_id
 from jelmored.errors import leaves
 
@@ -67,6 +67,9 @@ class Connections:
         self._seats: dict[FrameStream, Connection | None] = {}
         self._waiting: dict[trio.CancelScope, None] = {}
         self._nursery: trio.Nursery | None = None
+        self._stops: tuple[Stop, ...] = ()
+        self._stopping = trio.Event()
+        self._gone = trio.Event()
         self.failures: Counter[str] = Counter()
         """How many connections ended by an exception, by its class."""
 
@@ -83,17 +86,31 @@ class Connections:
         return self._nursery
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Until cancelled; then every client is told (1001), all within `STOP_SECONDS`."""
-        async with trio.open_nursery() as outer:
-            stopped = trio.Event()
-            with trio.CancelScope(shield=True) as life:  # it gets its deadline when `outer` is cancelled
-                outer.start_soon(_tell_when_cancelled, life, stopped)
-                async with trio.open_nursery() as self._nursery:
-                    task_status.started()
-                    await stopped.wait()
+        """Until cancelled; then every client is told (1001), all within `STOP_SECONDS`, or fewer where the stop that
+        this is part of has fewer left."""
+        self._stopping, self._gone = trio.Event(), trio.Event()
+        async with running_in_order([self._shelter], deadline=STOP_SECONDS) as stop:
+            task_status.started()
+            try:
+                await trio.sleep_forever()
+            finally:
+                stop.begin()
+                with grace(STOP_SECONDS):
                     self._say_goodbye()
+                    await self._gone.wait()
+
+    async def _shelter(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """The nursery of the connections: it outlives the wish to stop, until they have ended."""
+        try:
+            async with open_plain_nursery() as self._nursery:
+                self._stops = STOPS.get()
+                task_status.started()
+                await self._stopping.wait()
+        finally:
+            self._gone.set()
 
     def _say_goodbye(self) -> None:
+        self._stopping.set()
         for scope in self._waiting:
             scope.cancel()
         for connection in filter(None, self._seats.values()):
@@ -101,6 +118,7 @@ class Connections:
 
     async def serve(self, transport: trio.SocketStream) -> None:
         """One connection from accept to close. Raises nothing."""
+        STOPS.set(self._stops)  # a task begins with the context of its listener, but this one stops when we do
         try:
             await self._admit(FrameStream(transport), peer_of(transport))
         except* Exception as errors:  # noqa: BLE001 - the barrier
@@ -154,14 +172,6 @@ class Connections:
         finally:
             with grace(CLOSE_SECONDS):
                 await connection.close()
-
-
-async def _tell_when_cancelled(life: trio.CancelScope, stopped: trio.Event) -> None:
-    try:
-        await trio.sleep_forever()
-    finally:
-        life.deadline = trio.current_time() + STOP_SECONDS
-        stopped.set()
 
 
 async def _accept(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from jelmored.actors.running import running
+from jelmored.actors.running import STOP_DEADLINE, running
 from jelmored.control.dialogue import routes
 from jelmored.control.listeners import Listeners
 from jelmored.control.principal import Scope
@@ -30,9 +30,17 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    *, allowed_origins: Collection[str] = (), scope: Scope = Scope.ADMIN, user: int | None = None
+    *,
+    allowed_origins: Collection[str] = (),
+    scope: Scope = Scope.ADMIN,
+    user: int | None = None,
+    deadline: float = STOP_DEADLINE,
 ) -> AsyncIterator[Stage]:
-    """Started and stopped in the daemon's order: journal, sessions, connections, listeners."""
+    """Started and stopped in the daemon's order: journal, sessions, connections, listeners.
+
+    Args:
+        deadline: seconds that the stop of the connections may take.
+    """
     directory, shutdowns = FakeDirectory(MemoryJournal()), Shutdowns()
     users = {os.getuid() if user is None else user: scope}
     connections = Connections(routes(services(directory, shutdowns)), allowed_origins=allowed_origins, users=users)
@@ -40,6 +48,6 @@ async def staged(
         socket = Path(runtime, "control.sock")
         listeners = Listeners(socket, connections)
         async with running(directory.journal.run), running(directory.hub.run):
-            async with running(connections.run), running(listeners.run):
+            async with running(connections.run, deadline=deadline), running(listeners.run):
                 yield Stage(socket, directory, connections, shutdowns)
             assert connections.count == 0

@@ -91,6 +91,14 @@ async def test_at_the_stop_everybody_is_told(autojump_clock: trio.abc.Clock) -> 
             assert await waiting.stream.receive_some() == b""
 
 
+async def test_the_stop_that_it_is_part_of_bounds_the_goodbye(autojump_clock: trio.abc.Clock) -> None:
+    async with staged(deadline=0.5) as stage:
+        silent = await upgraded(stage.socket)
+        start = trio.current_time()
+    async with silent:
+        assert trio.current_time() - start == pytest.approx(0.5, abs=0.01)
+
+
 async def _answer_close(wire: Wire, codes: list[int]) -> None:
     codes.append(await wire.close_code())
     await wire.send(frame(8, b"\x03\xe9"))
