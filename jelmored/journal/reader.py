@@ -22,6 +22,7 @@ from jelmored.journal.sequence import cut
 T = TypeVar("T")
 
 END = 2**63 - 1
+"""No log gets so far, and the engine takes no larger number."""
 
 EVENTS = """
     SELECT seq, type, body FROM events
@@ -83,8 +84,8 @@ def page(
     connection: sqlite3.Connection, session_id: SessionId, after: int, before: int | None, limit: int, max_bytes: int
 ) -> Page:
     """See `Journal.read`."""
-    query, end = (FIRST_EVENTS, END) if before is None else (LAST_EVENTS, before)
-    with contextlib.closing(connection.execute(query, (session_id, after, end, limit + 1))) as rows:
+    query, end = (FIRST_EVENTS, END) if before is None else (LAST_EVENTS, min(before, END))
+    with contextlib.closing(connection.execute(query, (session_id, min(after, END), end, limit + 1))) as rows:
         found = cut((Entry(*row) for row in rows), limit, max_bytes)
     return found if before is None else Page(found.entries[::-1], found.has_more)
 

@@ -126,8 +126,9 @@ class JournalContract:
             assert (seqs(page.entries), page.has_more) == ([7, 8, 9, 10], False)
             page = await journal.read(ONE, after=10)
             assert (seqs(page.entries), page.has_more) == ([], False)
-            page = await journal.read(ONE, after=99)
-            assert (seqs(page.entries), page.has_more) == ([], False)
+            for far in (99, 2**64):
+                page = await journal.read(ONE, after=far)
+                assert (seqs(page.entries), page.has_more) == ([], False)
 
     async def test_pages_backward(self, make: Make) -> None:
         async with running(make()) as journal:
@@ -140,8 +141,9 @@ class JournalContract:
             assert (seqs(page.entries), page.has_more) == ([4, 5], True)
             page = await journal.read(ONE, after=2, before=6)
             assert (seqs(page.entries), page.has_more) == ([3, 4, 5], False)
-            page = await journal.read(ONE, before=99, limit=2)
-            assert (seqs(page.entries), page.has_more) == ([9, 10], True)
+            for far in (99, 2**64):
+                page = await journal.read(ONE, before=far, limit=2)
+                assert (seqs(page.entries), page.has_more) == ([9, 10], True)
             for nothing in (0, 1):
                 assert (await journal.read(ONE, before=nothing)).entries == ()
 
