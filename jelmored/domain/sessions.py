@@ -18,7 +18,12 @@ from .usage import Usage
 class Limits:
     """`max_turns`: model calls of one turn; None: no limit."""
 
-    max_turns: int | None = None
+    max_turns: int | None = attrs.field(default=None)
+
+    @max_turns.validator
+    def _at_least_one(self, _: attrs.Attribute[int | None], value: int | None) -> None:
+        if value is not None and value < 1:
+            raise ValueError("a turn has one call of the model at least")
 
 
 @attrs.frozen(kw_only=True)

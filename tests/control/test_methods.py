@@ -105,6 +105,8 @@ async def test_session_create_and_get() -> None:
         author = stage.directory.authors[0]
         assert (author.client, author.connection_id) == ("editor", client.hello["connectionId"])
         await refused(client.request("session/create"), -32602, "invalid-params", "cwd")
+        no_turn = client.request("session/create", cwd="/work", limits={"maxTurns": 0})
+        await refused(no_turn, -32602, "invalid-params", "limits")
         await refused(client.request("session/get", sessionId="ses_none"), -32002, "not-found", "sessionId")
 
 
