@@ -76,6 +76,7 @@ async def serve(settings: Settings, places: Places, *, announce: Callable[[Mappi
             Reaper(instance.instance_id).run,
             Supervisor("journal", [Child("journal", journal.run)], ESSENTIAL).run,
             connections.run,
+            hub.run,
             sessions.run,
             providers.run,
             Supervisor("listeners", [Child("listeners", listeners.run)], ESSENTIAL).run,

@@ -35,7 +35,7 @@ from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
 
 from .attachments import Examined, examine
-from .founding import birth, claim_of, first_facts, resolved
+from .founding import FIRST_PROMPT, birth, claim_of, first_facts, located
 from .messages import Admit, Close, Cut, KeyClaim, Resolve, Unqueue
 from .roster import Roster
 from .router import choose
@@ -124,10 +124,11 @@ class Directory:
             Refused: `invalid-params`, `no-provider`, `directory-busy`, `key-reused`.
         """
         examined = await _examined(command.prompt) if command.prompt is not None else None
+        command = await located(command)
         async with self._creating:  # one requestKey, one name: first come
             session_id = await self._claimed(command) or await self._create(command)
-            if examined is not None and self.get(session_id).seq == 0:
-                await self._roster.ask(session_id, lambda: _admission(examined, by))
+        if examined is not None and self.get(session_id).seq == 0:
+            await self._roster.ask(session_id, lambda: _admission(examined, by, claim=FIRST_PROMPT))
         return self.get(session_id)
 
     async def prompt(self, command: SendPrompt, by: Author) -> PromptReceipt:
@@ -209,15 +210,14 @@ class Directory:
         return SessionId(kept.answer.decode())
 
     async def _create(self, command: CreateSession) -> SessionId:
-        cwd = resolved(command.cwd, "cwd")
         self._refuse_name(command.name)
         provider = choose(command.provider, self._defaults.provider, self._providers.views())
-        sharing = self._working_in(cwd)
+        sharing = self._working_in(command.cwd)
         if sharing and command.exclusive:
-            told = f"another session works in {cwd}: {', '.join(sharing)}"
+            told = f"another session works in {command.cwd}: {', '.join(sharing)}"
             raise Refused(ErrorKind.DIRECTORY_BUSY, told, data={"sessions": sharing})
         mode = command.permission_mode or self._defaults.permission_modes[provider]
-        facts = first_facts(command, cwd, provider, mode, sharing)
+        facts = first_facts(command, provider, mode, sharing)
         await self._journal.append([birth(facts, claim_of(command.request_key, command))])
         self._roster.add(facts)
         return facts.session_id

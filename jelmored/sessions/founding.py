@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from functools import cache
 
 import attrs
+import trio
 
 from jelmored.domain.commands import CreateSession, SendPrompt
 from jelmored.domain.ids import ProviderName, SessionId, new_log_id, new_session_id
@@ -19,14 +21,17 @@ from jelmored.wire import codec
 
 from .messages import KeyClaim
 
+FIRST_PROMPT = KeyClaim("\0first prompt", "")
+"""The prompt of `session/create`: admitted once, however often the creation is asked for under its requestKey."""
+
 
 def first_facts(
-    command: CreateSession, cwd: str, provider: ProviderName, mode: PermissionMode, sharing: Sequence[SessionId]
+    command: CreateSession, provider: ProviderName, mode: PermissionMode, sharing: Sequence[SessionId]
 ) -> Facts:
     """The facts of a session before its first prompt.
 
     Args:
-        cwd: resolved.
+        command: located.
         sharing: sessions that work in the same directory; the client is warned of them.
     """
     now = utc_now()
@@ -37,11 +42,11 @@ def first_facts(
         provider=provider,
         pin=command.pin,
         wanted_model=command.model,
-        cwd=cwd,
-        directory=cwd,
+        cwd=command.cwd,
+        directory=command.cwd,
         permission_mode=mode,
         system_prompt=command.system_prompt,
-        directories=tuple(resolved(one, f"directories[{i}]") for i, one in enumerate(command.directories)),
+        directories=command.directories,
         limits=command.limits,
         created_at=now,
         last_activity=now,
@@ -63,8 +68,29 @@ def claim_of(key: str | None, command: CreateSession | SendPrompt) -> KeyClaim |
     return KeyClaim(key, hashlib.sha256(codec.encode(command)).hexdigest())
 
 
-def resolved(path: str, field: str) -> str:
-    """Resolved once, then immutable (protocol 1, section 3)."""
+async def located(command: CreateSession) -> CreateSession:
+    """The command with its directories resolved: once, then they are immutable (protocol 1, section 3).
+
+    A disk that does not answer keeps its client waiting, for as long as that is connected, and nobody else.
+
+    Raises:
+        Refused: `invalid-params`, for one that is not there.
+    """
+    return await trio.to_thread.run_sync(_located, command, abandon_on_cancel=True, limiter=_disk_limiter())
+
+
+@cache
+def _disk_limiter() -> trio.CapacityLimiter:
+    """Threads that hang on a dead mount are not missed elsewhere."""
+    return trio.CapacityLimiter(8)
+
+
+def _located(command: CreateSession) -> CreateSession:
+    directories = tuple(_resolved(one, f"directories[{i}]") for i, one in enumerate(command.directories))
+    return attrs.evolve(command, cwd=_resolved(command.cwd, "cwd"), directories=directories)
+
+
+def _resolved(path: str, field: str) -> str:
     if not os.path.isabs(path):
         raise Refused(ErrorKind.INVALID_PARAMS, f"{field} must be absolute, not {path!r}", field=field)
     resolved = os.path.realpath(path)

@@ -134,7 +134,7 @@ class Roster:
                 self._retire(session)  # or who asked one that was just falling would wait for ever
 
     async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
-        async with running(self._supervisor.run), running(self._hub.run), open_plain_nursery() as self._nursery:
+        async with running(self._supervisor.run), open_plain_nursery() as self._nursery:
             for stored in await self._journal.sessions():
                 await self._take_up(stored)
             task_status.started()
@@ -204,7 +204,7 @@ class Roster:
                 self._nursery.start_soon(self._try_later, session.facts.session_id)
 
     async def _try_later(self, session_id: SessionId) -> None:
-        """Its clients still see the turn that it fell in: once the trouble may be over, it is taken up and closes it."""
+        """Its clients still see the turn that it fell in: when the trouble may be over, it closes it."""
         await trio.sleep(REST)
         resting = self._resting.get(session_id)
         if resting is not None and resting.stale:

@@ -5,6 +5,7 @@ What a message changes is recorded in the session's chronicle and becomes durabl
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
@@ -12,6 +13,7 @@ import attrs
 import structlog
 import trio
 
+from jelmored import logs
 from jelmored.actors.mailbox import Mailbox
 from jelmored.actors.running import grace, open_plain_nursery, running
 from jelmored.domain.commands import PromptReceipt, WhenBusy
@@ -64,6 +66,7 @@ log = structlog.get_logger(__name__)
 
 LAST_WORDS = 40.0  # seconds for the run to end (20 to close, 15 to be stopped) and the log to be written
 LEFT = Failure(kind=ErrorKind.AGENT_CRASHED, message="the agent ended by itself, in a turn")
+KEYS = 256  # requestKeys of prompts that were just admitted
 INBOX = 32  # messages; then whoever asks waits, and so does the agent
 
 
@@ -120,7 +123,7 @@ class Session:
         self._cut_cause = cut_cause
         self._turn: Turn | None = None
         self._hold.forget()
-        self._keys: dict[str, StoredKey] = {}
+        self._keys: OrderedDict[str, StoredKey] = OrderedDict()
         self._closing: list[Close] = []
 
     @property
@@ -149,7 +152,7 @@ class Session:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until the mailbox is closed. A turn that a former life left open is closed first."""
         self.fallen = True
-        with structlog.contextvars.bound_contextvars(session=self.facts.session_id):
+        with logs.about(session=self.facts.session_id, provider=self.facts.provider):
             async with running(self._log.run), open_plain_nursery() as self._nursery:
                 self._close_cut_turn()
                 await self._log.settled()
@@ -210,9 +213,15 @@ class Session:
         receipt = self._welcome(ask)
         if ask.claim is not None:
             key = ask.claim.kept(codec.encode(receipt))
-            self._keys[key.key] = key
+            self._remember(key)
             self._log.keep(keys=(key,))
         self._log.then(lambda: ask.reply.set(receipt))
+
+    def _remember(self, key: StoredKey) -> None:
+        """Until the journal has it, and a little longer; then it is looked up there."""
+        self._keys[key.key] = key
+        if len(self._keys) > KEYS:
+            self._keys.popitem(last=False)
 
     def _check_welcome(self, ask: Admit) -> None:
         if self.facts.status is Status.TERMINATED or self._closing:

@@ -212,12 +212,19 @@ class ProviderSupervisor:
             failure = Failure(kind=ErrorKind.UNAVAILABLE, message=f"no answer within {PROBE_DEADLINE:.0f} s")
             probe = Probe(failure=failure)
             with trio.move_on_after(PROBE_DEADLINE):
-                probe = await self._spec.provider.probe()
+                probe = await self._look()
             self._facts = attrs.evolve(self._facts, probe=probe)
             if probe.failure is None:
                 self._forget_permanent_failure()
             log.info("provider probed", provider=self.name, failure=probe.failure and probe.failure.kind)
             self._tell()
+
+    async def _look(self) -> Probe:
+        try:
+            return await self._spec.provider.probe()
+        except Exception as fault:  # a plug-in that can't even be looked at is unwell, its runs go on
+            log.exception("a probe fell", provider=self.name)
+            return Probe(failure=Failure(kind=ErrorKind.UNAVAILABLE, message=f"the probe failed: {fault!r}"))
 
     def _forget_permanent_failure(self) -> None:
         """A good look settles what only the operator could mend."""

@@ -12,6 +12,7 @@ import attrs
 import structlog
 import trio
 
+from jelmored import logs
 from jelmored.actors.running import grace, open_plain_nursery
 from jelmored.domain.events import TurnReason
 from jelmored.domain.failures import REQUESTED, Failure, RunClass, RunEnd
@@ -118,7 +119,8 @@ class Run:
         """From the wish for a place to the `RunEnd`. Whatever the agent does, nothing is raised."""
         end = REQUESTED  # if we are cancelled
         try:
-            end = await self._live()
+            with logs.about(session=self.config.session_id, provider=self.provider_name):
+                end = await self._live()
         except Exception as fault:
             log.exception("a run fell", provider=self.provider_name)
             end = RunEnd.failed(Failure(kind=ErrorKind.AGENT_CRASHED, message=f"a fault of jelmored's own: {fault!r}"))

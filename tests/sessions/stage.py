@@ -112,7 +112,7 @@ async def house(
     world = World(journal=journal, providers=providers, hub=Hub())
     directory = Directory(world, Defaults(provider="puppet", permission_modes={PUPPET: mode}))
     world.hub.watch(watcher)
-    async with running_in_order([journal.run, directory.run, providers.run]):
+    async with running_in_order([journal.run, directory.hub.run, directory.run, providers.run]):
         yield directory
 
 
