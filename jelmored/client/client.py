@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,9 +22,8 @@ from jelmored.wire import codec
 from .connection import Told
 from .finding import Finder
 from .groups import alone
-from .link import Link
+from .link import Link, new_key
 from .session import Session
-from .stream import OutputStream
 from .values import DaemonStatus, SessionPage, Welcome
 
 RECONNECT_SECONDS = 30.0
@@ -148,16 +146,16 @@ class Client:
             directories=tuple(directories),
             limits=limits or Limits(),
             exclusive=exclusive,
-            request_key=request_key or self.new_key(),
+            request_key=request_key or new_key(),
         )
         reply = await self.call("session/create", codec.to_json(command))
-        return Session(self, codec.from_json(reply, SessionView), cursor=0)
+        return Session(self._link, codec.from_json(reply, SessionView), cursor=0)
 
     async def session(self, session_id: str) -> Session:
         """A session that is there already; its handle's streams begin with what happens from now on."""
         reply = await self.call("session/get", {"sessionId": session_id})
         view = codec.from_json(reply, SessionView)
-        return Session(self, view, cursor=view.seq)
+        return Session(self._link, view, cursor=view.seq)
 
     async def sessions(
         self,
@@ -223,7 +221,7 @@ class Client:
         )
         return codec.from_json(await self.call("approval/resolve", codec.to_json(command), again=False), Approval)
 
-    # For those who need what has no method here, and for our own parts
+    # For those who need what has no method here
 
     async def call(
         self, method: str, params: Mapping[str, Any], *, again: bool = True, told: Told | None = None
@@ -235,18 +233,6 @@ class Client:
             told: see `Connection.request`.
         """
         return await self._link.call(method, params, again=again, told=told)
-
-    def new_key(self) -> str:
-        """A requestKey that nobody else has."""
-        return secrets.token_urlsafe(16)
-
-    def join(self, session: Session, stream: OutputStream) -> None:
-        """What is heard of this session goes to this stream, as long as somebody holds it."""
-        self._link.hearing.join(session, stream)
-
-    def leave(self, session: Session, stream: OutputStream) -> bool:
-        """It goes to this stream no more; True if there is no other."""
-        return self._link.hearing.leave(session, stream)
 
 
 def _absolute(directory: str | Path) -> str:

@@ -1,11 +1,11 @@
-"""Notifications, read once, to the streams of the session that they are about."""
+"""Notifications, read once, to those who listen to the session that they are about."""
 
 from __future__ import annotations
 
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from jelmored.domain.ids import SessionId
 from jelmored.domain.sessions import SessionView
@@ -13,8 +13,6 @@ from jelmored.wire import codec
 
 from .messages import Notice
 from .outputs import CaughtUp, Delta, ItemVoided, Output, read_event
-from .session import Session
-from .stream import OutputStream
 
 READERS: Mapping[str, Callable[[Mapping[str, Any]], Output]] = {
     "session/event": read_event,
@@ -24,28 +22,42 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Output]] = {
 }
 
 
-class Hearing:
-    """Who listens to which session. It holds nobody: a stream that was let go of is forgotten."""
+class Listener(Protocol):
+    """Whoever listens to a session. All methods return at once and raise nothing."""
 
-    def __init__(self) -> None:
-        self._streams: defaultdict[SessionId, weakref.WeakSet[OutputStream]] = defaultdict(weakref.WeakSet)
-        self._sessions: defaultdict[SessionId, weakref.WeakSet[Session]] = defaultdict(weakref.WeakSet)
+    def heard(self, output: Output, size: int) -> None:
+        """The next notification of this session; `size` in bytes."""
 
-    def join(self, session: Session, stream: OutputStream) -> None:
-        """From now on this stream is told of this session."""
-        self._streams[session.id].add(stream)
-        self._sessions[session.id].add(session)
+    def changed(self, view: SessionView) -> None:
+        """The session as it is now."""
 
-    def leave(self, session: Session, stream: OutputStream) -> bool:
-        """It is told no more; True if nobody listens to this session now."""
-        self._streams[session.id].discard(stream)
-        return not self._streams[session.id]
+    def removed(self) -> None:
+        """The session was deleted."""
 
     def lost(self, reason: str) -> None:
-        """The connection is away: every stream is told."""
-        for streams in self._streams.values():
-            for stream in tuple(streams):
-                stream.lost(reason)
+        """The connection is away."""
+
+
+class Hearing:
+    """Who listens to which session. It holds nobody: a listener that was let go of is forgotten."""
+
+    def __init__(self) -> None:
+        self._listeners: defaultdict[SessionId, weakref.WeakSet[Listener]] = defaultdict(weakref.WeakSet)
+
+    def join(self, session_id: SessionId, listener: Listener) -> None:
+        """From now on it is told of this session, as long as somebody holds it."""
+        self._listeners[session_id].add(listener)
+
+    def leave(self, session_id: SessionId, listener: Listener) -> bool:
+        """It is told no more; True if nobody listens to this session now."""
+        self._listeners[session_id].discard(listener)
+        return not self._listeners[session_id]
+
+    def lost(self, reason: str) -> None:
+        """The connection is away: every listener is told."""
+        for session_id in tuple(self._listeners):
+            for listener in self._of(session_id):
+                listener.lost(reason)
 
     def hear(self, notice: Notice) -> None:
         """A notification; one that makes no sense is dropped, its event is missed by its number and asked for again."""
@@ -57,15 +69,15 @@ class Hearing:
     def _tell(self, notice: Notice) -> None:
         if read := READERS.get(notice.method):
             output = read(notice.params)
-            for stream in self._listeners(notice):
-                stream.heard(output, notice.size)
+            for listener in self._of(notice.params.get("sessionId")):
+                listener.heard(output, notice.size)
         elif notice.method == "session/changed":
             view = codec.from_json(notice.params.get("session"), SessionView)
-            for session in tuple(self._sessions.get(view.session_id, ())):
-                session.view = view
+            for listener in self._of(view.session_id):
+                listener.changed(view)
         elif notice.method == "session/removed":
-            for stream in self._listeners(notice):
-                stream.removed()
+            for listener in self._of(notice.params.get("sessionId")):
+                listener.removed()
 
-    def _listeners(self, notice: Notice) -> tuple[OutputStream, ...]:
-        return tuple(self._streams.get(SessionId(str(notice.params.get("sessionId"))), ()))
+    def _of(self, session_id: object) -> tuple[Listener, ...]:
+        return tuple(self._listeners.get(SessionId(str(session_id)), ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,7 +66,9 @@ class Link:
             self._gone = Disconnected(str(gone)) if isinstance(gone, NoDaemon) else gone
             self._is(None)
 
-    async def call(self, method: str, params: Mapping[str, Any], *, again: bool, told: Told | None = None) -> Any:
+    async def call(
+        self, method: str, params: Mapping[str, Any], *, again: bool = True, told: Told | None = None
+    ) -> Any:
         """See `Client.call`."""
         while True:
             connection = await self._connected()
@@ -121,3 +124,8 @@ class Link:
         self._connection = connection
         self._changed.set()
         self._changed = trio.Event()
+
+
+def new_key() -> str:
+    """A requestKey that nobody else has: what is asked again with it still counts once."""
+    return secrets.token_urlsafe(16)

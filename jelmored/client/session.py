@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jelmored.domain.commands import Interrupt, PromptReceipt, SendPrompt, WhenBusy
 from jelmored.domain.ids import PromptId, SessionId
@@ -12,12 +12,11 @@ from jelmored.domain.prompts import Block
 from jelmored.domain.sessions import SessionView
 from jelmored.wire import codec
 
+from .known import Known
+from .link import Link, new_key
 from .outputs import read_event
 from .stream import After, OutputStream
 from .values import HistoryPage, QueuedPrompt
-
-if TYPE_CHECKING:
-    from .client import Client
 
 
 class Session:
@@ -26,30 +25,32 @@ class Session:
     Every method raises `RpcError` when the daemon refuses and `Disconnected` when it is gone.
 
     Args:
-        client: whose connection is used.
+        link: whose connection is used.
         view: what is known of it.
         cursor: the last event that this handle's owner knows; 0 for a session that is new to them.
     """
 
-    def __init__(self, client: Client, view: SessionView, cursor: int) -> None:
-        self.client = client
-        self.view = view
-        """As last heard; kept up to date while a stream of it is open."""
-        self.cursor = cursor
-        """The number of the last event that a stream of this handle gave out."""
+    def __init__(self, link: Link, view: SessionView, cursor: int) -> None:
+        self._link = link
+        self._known = Known(view, cursor)
 
     @property
     def id(self) -> SessionId:
-        return self.view.session_id
+        return self._known.id
 
-    def saw(self, seq: int) -> None:
-        """A stream of this handle gave out this event."""
-        self.cursor = max(self.cursor, seq)
+    @property
+    def view(self) -> SessionView:
+        """As last heard; kept up to date while a stream of it is open."""
+        return self._known.view
+
+    @property
+    def cursor(self) -> int:
+        """The number of the last event that a stream of this handle gave out."""
+        return self._known.cursor
 
     async def refresh(self) -> SessionView:
         """Ask how it is now."""
-        self.view = await self._view("session/get")
-        return self.view
+        return await self._ask_view("session/get")
 
     async def prompt(
         self,
@@ -66,39 +67,39 @@ class Session:
             session_id=self.id,
             prompt=prompt if isinstance(prompt, str) else tuple(prompt),
             when_busy=when_busy,
-            request_key=request_key or self.client.new_key(),
+            request_key=request_key or new_key(),
         )
-        return codec.from_json(await self.client.call("session/prompt", codec.to_json(command)), PromptReceipt)
+        return codec.from_json(await self._link.call("session/prompt", codec.to_json(command)), PromptReceipt)
 
     async def interrupt(self, *, drop_queue: bool = True, expected_turn: int | None = None) -> bool:
         """End the turn that runs; False if there was none, or another than `expected_turn`."""
         command = Interrupt(session_id=self.id, drop_queue=drop_queue, expected_turn=expected_turn)
-        reply = await self.client.call("session/interrupt", codec.to_json(command), again=False)
+        reply = await self._link.call("session/interrupt", codec.to_json(command), again=False)
         return bool(reply["interrupted"])
 
     async def close(self) -> SessionView:
         """End it for good; its log stays."""
-        self.view = await self._view("session/close")
-        return self.view
+        return await self._ask_view("session/close")
 
     async def queue(self) -> tuple[QueuedPrompt, ...]:
         """The prompts that wait for the turn to end."""
-        return _prompts(await self.client.call("session/queue", {"sessionId": self.id}))
+        return _prompts(await self._link.call("session/queue", {"sessionId": self.id}))
 
     async def unqueue(self, prompt_id: PromptId) -> tuple[QueuedPrompt, ...]:
         """Take a prompt out of the queue; returns those that are left."""
         params = {"sessionId": self.id, "promptId": prompt_id}
-        return _prompts(await self.client.call("session/unqueue", params))
+        return _prompts(await self._link.call("session/unqueue", params))
 
     async def approvals(self) -> tuple[Approval, ...]:
         """The questions that its agent waits on, oldest first."""
-        return await self.client.approvals(self.id)
+        reply = await self._link.call("approval/list", {"sessionId": self.id})
+        return codec.from_json(reply["approvals"], tuple[Approval, ...])
 
     async def history(self, *, after: int | None = None, before: int | None = None, limit: int = 500) -> HistoryPage:
         """Events with `after < seq < before`: the first ones, or with `before` the last ones."""
         bounds = {"after": after, "before": before}
         params = {"sessionId": self.id, "limit": limit, **{key: at for key, at in bounds.items() if at is not None}}
-        page = await self.client.call("session/history", params)
+        page = await self._link.call("session/history", params)
         return HistoryPage(events=tuple(read_event(event) for event in page["events"]), has_more=page["hasMore"])
 
     def stream_output(self, after: After | None = None) -> OutputStream:
@@ -109,20 +110,11 @@ class Session:
                 By default it goes on where this handle's last stream was left; for a session that this client has
                 just made that is its start.
         """
-        return OutputStream(self, self.cursor if after is None else after)
+        return OutputStream(self._link, self._known, self.cursor if after is None else after)
 
-    async def subscribe(self, stream: OutputStream, params: dict[str, Any]) -> None:
-        """For `OutputStream` alone."""
-        self.client.join(self, stream)
-        await self.client.call("session/subscribe", {"sessionId": self.id, **params}, told=stream.subscribed)
-
-    async def unsubscribe(self, stream: OutputStream) -> None:
-        """For `OutputStream` alone."""
-        if self.client.leave(self, stream):
-            await self.client.call("session/unsubscribe", {"sessionId": self.id})
-
-    async def _view(self, method: str) -> SessionView:
-        return codec.from_json(await self.client.call(method, {"sessionId": self.id}), SessionView)
+    async def _ask_view(self, method: str) -> SessionView:
+        self._known.view = codec.from_json(await self._link.call(method, {"sessionId": self.id}), SessionView)
+        return self._known.view
 
 
 def _prompts(reply: dict[str, Any]) -> tuple[QueuedPrompt, ...]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import trio
 
 from jelmored.domain.events import Change, Event, EventType, Said
+from jelmored.domain.sessions import SessionView
 from jelmored.domain.status import Status
 from jelmored.wire import codec
 
 from .items import Items
+from .known import Known
+from .link import Link
 from .outputs import CaughtUp, ConnectionLost, Delta, ItemVoided, Output
 from .values import Subscribed
-
-if TYPE_CHECKING:
-    from .session import Session
 
 ROOM = 512  # outputs that wait for the consumer
 ROOM_BYTES = 4 * 1024 * 1024  # of the frames that they came in; a single larger one still fits
@@ -34,10 +34,16 @@ class OutputStream:
 
         RpcError: the daemon refuses the cursor (`cursor-expired`) or no longer has the session.
         Disconnected: the connection was lost for good.
+
+    Args:
+        link: whose connection is used.
+        known: of the session; kept up to date as long as somebody holds the stream.
+        after: where it begins, see `Session.stream_output`.
     """
 
-    def __init__(self, session: Session, after: After) -> None:
-        self._session = session
+    def __init__(self, link: Link, known: Known, after: After) -> None:
+        self._link = link
+        self._known = known
         self._after = after
         self._cursor = after if isinstance(after, int) else None
         self._log_id: str | None = None
@@ -63,7 +69,7 @@ class OutputStream:
         output, size = self._waiting.popleft()
         self._bytes -= size
         if isinstance(output, Event):
-            self._session.saw(output.seq)
+            self._known.saw(output.seq)
         return output
 
     async def aclose(self) -> None:
@@ -71,7 +77,8 @@ class OutputStream:
         self._over, self._live = True, False
         self._waiting.clear()
         self._wake.set()
-        await self._session.unsubscribe(self)
+        if self._link.hearing.leave(self._known.id, self):
+            await self._link.call("session/unsubscribe", {"sessionId": self._known.id})
 
     # What the client's reader tells. All of it returns at once.
 
@@ -83,6 +90,10 @@ class OutputStream:
             self._live = False  # asked for again once there is room
             return
         self._sort(output, size)
+
+    def changed(self, view: SessionView) -> None:
+        """The session as it is now."""
+        self._known.view = view
 
     def lost(self, reason: str) -> None:
         """The connection is away."""
@@ -137,7 +148,7 @@ class OutputStream:
         for piece in self._items.reconcile(caught_up.session_id, caught_up.head, caught_up.open_items):
             self._put(piece)
         self._put(caught_up, size)
-        self._over = self._over or self._session.view.status is Status.TERMINATED
+        self._over = self._over or self._known.view.status is Status.TERMINATED
 
     def _put(self, output: Output, size: int = 0) -> None:
         self._waiting.append((output, size))
@@ -146,12 +157,14 @@ class OutputStream:
         self._wake = trio.Event()
 
     async def _subscribe(self) -> None:
-        params: dict[str, Any] = {"after": self._after if self._cursor is None else self._cursor}
+        after = self._after if self._cursor is None else self._cursor
+        params: dict[str, Any] = {"sessionId": self._known.id, "after": after}
         if self._log_id is not None:
             params["logId"] = self._log_id
-        await self._session.subscribe(self, params)
+        self._link.hearing.join(self._known.id, self)
+        await self._link.call("session/subscribe", params, told=self._subscribed)
 
-    def subscribed(self, reply: Mapping[str, Any]) -> None:
+    def _subscribed(self, reply: Mapping[str, Any]) -> None:
         """The reply to our `session/subscribe`: what follows it on the wire is ours."""
         place = codec.from_json(reply, Subscribed)
         self._log_id = place.log_id

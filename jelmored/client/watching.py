@@ -10,6 +10,7 @@ from jelmored.domain.permissions import Approval, ApprovalStatus, OptionKind, To
 from jelmored.domain.status import IN_TURN
 
 from .answering import Answering, Verdict
+from .client import Client
 from .endings import Until
 from .errors import ClientError
 from .exits import Exit
@@ -36,6 +37,7 @@ class Watch:
     """One session, watched by one person or program.
 
     Args:
+        client: answers its approvals.
         voice: tells it.
         after: where to begin, see `Session.stream_output`.
         until: says when it is enough.
@@ -45,6 +47,7 @@ class Watch:
 
     def __init__(
         self,
+        client: Client,
         session: Session,
         voice: Voice,
         *,
@@ -53,6 +56,7 @@ class Watch:
         answering: Answering | None,
         keyboard: int | None,
     ) -> None:
+        self._client = client
         self._session = session
         self._stream = session.stream_output(after)
         self._voice = voice
@@ -149,7 +153,7 @@ class Watch:
         self._open.pop(approval.approval_id, None)
         option = option_of(approval, kind)
         try:
-            await self._session.client.resolve(
+            await self._client.resolve(
                 approval.approval_id,
                 None if option is None else option.option_id,
                 cancelled=option is None,

@@ -231,10 +231,10 @@ async def test_a_stream_that_nobody_holds_is_forgotten(client: Client, daemon: F
     stream = session.stream_output("now")
     await anext(stream)
     hearing = client._link.hearing
-    assert len(hearing._streams[session.id]) == 1
+    assert len(hearing._listeners[session.id]) == 1
     del stream
     gc.collect()
-    assert len(hearing._streams[session.id]) == 0
+    assert len(hearing._listeners[session.id]) == 0
 
 
 async def test_the_daemon_learns_when_the_last_stream_is_closed(client: Client, daemon: FakeDaemon) -> None:

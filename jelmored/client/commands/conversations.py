@@ -6,6 +6,7 @@ import os
 from typing import TextIO
 
 from jelmored.client.answering import Answering, Approve
+from jelmored.client.client import Client
 from jelmored.client.endings import Idle, TurnOf, Until, first_turn, for_ever
 from jelmored.client.errors import Misused
 from jelmored.client.exits import Exit
@@ -53,7 +54,7 @@ async def run(
         )
         if detach:
             return _left_alone(shell, session)
-        return await _watch(shell, session, 0, first_turn, answer=answer, approve=approve)
+        return await _watch(shell, client, session, 0, first_turn, answer=answer, approve=approve)
 
 
 async def send(
@@ -73,7 +74,7 @@ async def send(
         receipt = await target.prompt(text, when_busy=WhenBusy(when_busy))
         if follow or answer:
             until = TurnOf(receipt.prompt_id)
-            return await _watch(shell, target, receipt.seq - 1, until, answer=answer, approve=approve)
+            return await _watch(shell, client, target, receipt.seq - 1, until, answer=answer, approve=approve)
         if shell.json:
             shell.give(receipt)
         else:
@@ -87,13 +88,14 @@ async def attach(shell: Shell, *, session: str | None) -> Exit:
         target = await pick_session(client, session, shell.real_cwd())
         after = max(0, target.view.seq - TAIL)
         if _keyboard(shell, shell.out) is not None:
-            return await _watch(shell, target, after, for_ever)
+            return await _watch(shell, client, target, after, for_ever)
         idle = Idle(lambda: target.view.status not in IN_TURN)
-        return await _watch(shell, target, after, idle, look_only=True)
+        return await _watch(shell, client, target, after, idle, look_only=True)
 
 
 async def _watch(
     shell: Shell,
+    client: Client,
     session: Session,
     after: After,
     until: Until,
@@ -106,8 +108,9 @@ async def _watch(
     keyboard = _keyboard(shell, screen)
     answering = Answering(Approve(approve) if approve else None, somebody=keyboard is not None)
     watch = Watch(
+        client,
         session,
-        _voice(shell, session, answer=answer),
+        _voice(shell, client, session, answer=answer),
         after=after,
         until=until,
         answering=None if look_only else answering,
@@ -116,13 +119,11 @@ async def _watch(
     return await watch.run()
 
 
-def _voice(shell: Shell, session: Session, *, answer: bool) -> Voice:
+def _voice(shell: Shell, client: Client, session: Session, *, answer: bool) -> Voice:
     if shell.json:
         return JsonLines(shell.out)
     painter = Painter(shell.err if answer else shell.out)
-    transcript = Transcript(
-        lambda: session.view, lambda: session.client.welcome.connection_id, painter.columns, shell.home
-    )
+    transcript = Transcript(lambda: session.view, lambda: client.welcome.connection_id, painter.columns, shell.home)
     return Answer(painter, transcript, shell.out) if answer else Told(painter, transcript)
 
 
