@@ -71,7 +71,7 @@ class Child:
 
     @property
     def dropped_lines(self) -> int:
-        """Lines that were too long to be kept (`wire.lines.MAX_LINE`)."""
+        """Lines that were too long to be kept (`wire.lines.MAX_LINE`); `read_lines` gives an empty one for each."""
         return self._lines.dropped
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -1,4 +1,5 @@
-"""Bytes to lines, for agents that speak one JSON object a line. A line that is too long is dropped, and counted."""
+"""Bytes to lines, for agents that speak one JSON object a line. A line that is too long is dropped, and
+counted: an empty one stands in its place, so that whoever reads learns of it at once."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ class LineSplitter:
     """Collects chunks, gives whole lines without their end.
 
     Args:
-        limit: bytes of the longest line that is kept.
+        limit: bytes of the longest line that is kept; of a chunk no line is dropped that lies in it whole.
     """
 
     limit: int = MAX_LINE
@@ -28,8 +29,7 @@ class LineSplitter:
         if not rest:
             self._hold(head)
             return []
-        lines = [line] if (line := self._finish(head)) is not None else []
-        lines.extend(rest[:-1])
+        lines = [self._finish(head), *rest[:-1]]
         self._hold(rest[-1])
         return lines
 
@@ -48,13 +48,11 @@ class LineSplitter:
             self._held = 0
             self._skipping = True
 
-    def _finish(self, tail: bytes) -> bytes | None:
+    def _finish(self, tail: bytes) -> bytes:
         self._hold(tail)
         line = b"".join(self._parts)
-        skipped, self._skipping = self._skipping, False
+        self.dropped += self._skipping
+        self._skipping = False
         self._parts.clear()
         self._held = 0
-        if skipped:
-            self.dropped += 1
-            return None
         return line

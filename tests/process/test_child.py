@@ -68,7 +68,8 @@ class TestOutput:
         size = MAX_LINE + MAX_LINE // 4
         child = Child(python(f"print('x' * {size}); print('next'); print(input())"), name="x")
         await nursery.start(child.run)
-        assert await child.read_lines() == [b"next"]
+        heard = await child.read_lines()
+        assert [*heard, *([] if b"next" in heard else await child.read_lines())] == [b"", b"next"]
         assert child.dropped_lines == 1
         await child.write(b"alive\n")
         assert await child.read_lines() == [b"alive"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from jelmored.domain.events import Draft, ErrorNote, EventType, System
 from jelmored.domain.times import to_rfc3339
+from jelmored.wire.lines import MAX_LINE
 
 from . import failures
 from .bounds import bounded_raw
@@ -62,6 +63,12 @@ def unknown(raw: Any) -> Draft:
         case _:
             words = "claude said something unknown"
     return Draft(EventType.SYSTEM, words[:200], System(subtype="unknown", raw=bounded_raw(raw)))
+
+
+def line_dropped(lines: int) -> Draft:
+    """What they said is gone, but not that they said something."""
+    what = "A line of the agent was" if lines == 1 else f"{lines} lines of the agent were"
+    return _system("line_dropped", f"{what} longer than {MAX_LINE >> 20} MiB and could not be read", lines=lines)
 
 
 def _system(subtype: str, words: str, **data: Any) -> Draft:

@@ -16,7 +16,7 @@ from jelmored.errors import SessionError
 from jelmored.process.child import Child, Command, Exit
 from jelmored.providers.base import BaseSession, RunEvent, RunFacts
 
-from . import failures, protocol
+from . import failures, notes, protocol
 from .launch import Launch
 from .messages import OtherRequest, Reply, ReplyBody
 from .normaliser import Normaliser
@@ -46,6 +46,7 @@ class ClaudeSession(BaseSession):
         self._normaliser = Normaliser(launch.cwd, resolve=os.path.realpath)
         self._closing = trio.Event()
         self._message_id: str | None = None
+        self._dropped = 0
         self.about: ReplyBody | None = None
         """What the agent said of itself when it was ready: models, account, commands."""
 
@@ -104,6 +105,8 @@ class ClaudeSession(BaseSession):
         await events.send(early)
         while lines := await self._child.read_lines():
             await events.send(await self._hear(lines))
+        if dropped := self._note_dropped():  # its last line
+            await events.send(dropped)
         exit_ = await self._end()
         if not self._closing.is_set():
             raise self._ended_by_itself(exit_)
@@ -126,7 +129,7 @@ class ClaudeSession(BaseSession):
         return heard
 
     async def _hear(self, lines: Sequence[bytes]) -> list[RunEvent]:
-        events = self._normaliser.feed(lines)
+        events = [*self._note_dropped(), *self._normaliser.feed(lines)]
         for message in self._normaliser.take_control():
             match message:
                 case Reply():
@@ -134,6 +137,11 @@ class ClaudeSession(BaseSession):
                 case OtherRequest():
                     await self._child.write(protocol.refuse(message.request_id, "not supported"))
         return events
+
+    def _note_dropped(self) -> list[RunEvent]:
+        """The lines that were too long since the last look."""
+        new, self._dropped = self._child.dropped_lines - self._dropped, self._child.dropped_lines
+        return [notes.line_dropped(new)] if new else []
 
     def _replied(self, reply: Reply) -> list[RunEvent]:
         request_id, body = reply.response.request_id, reply.response.response

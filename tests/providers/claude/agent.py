@@ -86,6 +86,10 @@ def on_user(message: dict[str, Any]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         case "asks":
             ask()
+        case "shouts" | "shouts-last":
+            print("x" * (33 << 20), end="" if HOW == "shouts-last" else "\n", flush=True)
+            if HOW == "shouts-last":
+                sys.exit()
         case "works":
             return
         case _:

@@ -36,6 +36,11 @@ def test_a_quota() -> None:
     assert notes.quota(RateLimit(status="allowed_warning")).content == "Much of the quota is used (window unknown)"
 
 
+def test_lines_that_were_too_long_are_counted() -> None:
+    assert notes.line_dropped(1).content == "A line of the agent was longer than 32 MiB and could not be read"
+    assert notes.line_dropped(2).metadata == System(subtype="line_dropped", data={"lines": 2})
+
+
 def test_what_is_unknown_has_a_name_where_it_can() -> None:
     assert notes.unknown({"type": "system", "subtype": "new"}).content == "claude: system new"
     assert notes.unknown({"type": "new"}).content == "claude: new"

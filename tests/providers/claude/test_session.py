@@ -13,7 +13,7 @@ import attrs
 import pytest
 import trio
 
-from jelmored.domain.events import Draft, EventType, TurnReason
+from jelmored.domain.events import Draft, EventType, System, TurnReason
 from jelmored.domain.ids import ConnectionId, PromptId, RequestId
 from jelmored.domain.permissions import Answer, Verdict
 from jelmored.domain.prompts import Author, Prompt, TextBlock
@@ -88,14 +88,16 @@ class Prompting:
         self.nursery.start_soon(self.session.prompt, self.prompt)
 
 
-async def ending(launched: Launch, prompt: Prompt = HELLO) -> Exception:
-    """The error with which a run ends that gets one prompt and is waited for."""
+async def ending(launched: Launch, prompt: Prompt = HELLO, heard: list[RunEvent] | None = None) -> Exception:
+    """The error with which a run ends that gets one prompt and is waited for; what was `heard` of it till then."""
     send, receive = trio.open_memory_channel[Sequence[RunEvent]](100)
     session = ClaudeSession(launched)
     with send, receive, trio.fail_after(20):
         async with trio.open_nursery() as nursery:
             with pytest.raises(ProviderError) as caught:
                 await session.run(send, task_status=Prompting(session, prompt, nursery))
+        while heard is not None and receive.statistics().current_buffer_used:
+            heard.extend(receive.receive_nowait())
     return caught.value
 
 
@@ -173,6 +175,23 @@ async def test_a_request_that_we_do_not_serve_is_answered(tmp_path: Path) -> Non
     async with running(launch(tmp_path, "asks-first")) as run:
         await run.until(Draft)
         assert json.loads(run.words[0]) == {"error": "not supported"}
+
+
+async def test_a_line_that_is_too_long_is_told_at_once(tmp_path: Path) -> None:
+    async with running(launch(tmp_path, "shouts")) as run:
+        await run.session.prompt(HELLO)
+        dropped = await run.until(Draft)
+        assert dropped.metadata == System(subtype="line_dropped", data={"lines": 1})
+        await run.session.interrupt()
+        await run.until(TurnOver)
+
+
+async def test_a_last_line_that_is_too_long_is_told_too(tmp_path: Path) -> None:
+    heard: list[RunEvent] = []
+    await ending(launch(tmp_path, "shouts-last"), heard=heard)
+    assert [event.metadata for event in heard if isinstance(event, Draft)] == [
+        System(subtype="line_dropped", data={"lines": 1})
+    ]
 
 
 async def test_close_in_a_turn_interrupts_it_first(tmp_path: Path) -> None:
