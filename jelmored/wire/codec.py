@@ -6,7 +6,8 @@ import enum
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar
+from types import GenericAlias
+from typing import Any, TypeVar, get_args
 
 import attrs
 import cattrs
@@ -72,12 +73,27 @@ def _block_from_json(value: Any, _: Any) -> Block:
     return block
 
 
-def _prompt_from_json(value: Any, _: Any) -> str | tuple[Block, ...] | None:
-    if value is None or isinstance(value, str):
+def _prompt_from_json(value: Any, _: Any) -> str | tuple[Block, ...]:
+    if isinstance(value, str):
         return value
     if not isinstance(value, list):
         raise ValueError(f"expected a text or an array of blocks, got {_WORDS.get(type(value))}")
     return converter.structure(value, tuple[Block, ...])
+
+
+def _maybe_prompt_from_json(value: Any, _: Any) -> str | tuple[Block, ...] | None:
+    return None if value is None else _prompt_from_json(value, _)
+
+
+def _is_array(hint: Any) -> bool:
+    return get_args(hint)[-1:] == (...,)
+
+
+def _array_from_json(value: Any, hint: Any) -> Any:
+    if not isinstance(value, list):  # cattrs would take a text for an array of its letters
+        raise ValueError(f"expected an array, got {_WORDS.get(type(value), type(value).__name__)}")
+    items: Any = GenericAlias(list, get_args(hint)[:1])
+    return tuple(converter.structure(value, items))
 
 
 def _event_from_json(value: Mapping[str, Any], _: type) -> Event:
@@ -133,7 +149,8 @@ converter.register_unstructure_hook(System, _system_to_json)
 converter.register_structure_hook(Event, _event_from_json)
 converter.register_structure_hook_func(lambda hint: hint == Block, _block_from_json)
 converter.register_structure_hook_func(lambda hint: hint == str | tuple[Block, ...], _prompt_from_json)
-converter.register_structure_hook_func(lambda hint: hint == str | tuple[Block, ...] | None, _prompt_from_json)
+converter.register_structure_hook_func(lambda hint: hint == str | tuple[Block, ...] | None, _maybe_prompt_from_json)
+converter.register_structure_hook_func(_is_array, _array_from_json)
 
 
 def to_json(value: Any) -> Any:

@@ -1,0 +1,273 @@
+"""What client and daemon say to each other that the domain has no word for: params and results of protocol 1,
+section 3, and its notifications, section 4. Both ends of the wire read and write these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from jelmored.domain.events import BlockNote, DeltaKind, OpenItem
+from jelmored.domain.ids import ConnectionId, InstanceId, ItemId, LogId, PromptId, ProviderName, SessionId, ToolUseId
+from jelmored.domain.models import Health, ModelInfo, ProviderView
+from jelmored.domain.permissions import Approval
+from jelmored.domain.prompts import Author
+from jelmored.domain.scopes import Scope
+from jelmored.domain.sessions import SessionView
+
+PROTOCOL_VERSION = 1
+
+
+@attrs.frozen
+class Nothing:
+    """No params; no result."""
+
+
+# initialize
+
+
+@attrs.frozen(kw_only=True)
+class Spoken:
+    """What is looked at first: the rest of `initialize` may be another in another version."""
+
+    protocol_version: int
+
+
+@attrs.frozen(kw_only=True)
+class ClientInfo:
+    """`name` stands in the log of every session that the client touches."""
+
+    name: str = attrs.field(validator=attrs.validators.max_len(200))
+    version: str
+    title: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ClientCapabilities:
+    deltas: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class Initialize:
+    protocol_version: int
+    client_info: ClientInfo
+    capabilities: ClientCapabilities = ClientCapabilities()
+
+
+@attrs.frozen(kw_only=True)
+class ServerInfo:
+    name: str
+    version: str
+
+
+@attrs.frozen(kw_only=True)
+class MessageLimits:
+    max_message_bytes: int
+
+
+@attrs.frozen(kw_only=True)
+class Welcome:
+    """What the daemon says of itself; `scope` is what this client may do."""
+
+    protocol_version: int
+    server_info: ServerInfo
+    instance_id: InstanceId
+    connection_id: ConnectionId
+    scope: Scope
+    limits: MessageLimits
+
+
+# daemon/
+
+
+@attrs.frozen(kw_only=True)
+class Shutdown:
+    grace_seconds: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class JournalHealth:
+    """`bytes` on disk; `lag_ms`: how long the oldest batch waits that is not durable yet."""
+
+    ok: bool
+    bytes: int
+    lag_ms: float
+
+
+@attrs.frozen(kw_only=True)
+class DaemonStatus:
+    """`sessions`: how many there are of each status; `runs`: agents at work."""
+
+    version: str
+    instance_id: InstanceId
+    pid: int
+    uptime_seconds: float
+    providers: Mapping[ProviderName, Health]
+    sessions: Mapping[str, int]
+    runs: int
+    connections: int
+    journal: JournalHealth
+
+
+# provider/, model/
+
+
+@attrs.frozen(kw_only=True)
+class NamedProvider:
+    name: ProviderName
+
+
+@attrs.frozen(kw_only=True)
+class ProviderList:
+    providers: tuple[ProviderView, ...]
+
+
+@attrs.frozen(kw_only=True)
+class FindModels:
+    provider: ProviderName | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ModelList:
+    models: tuple[ModelInfo, ...]
+
+
+# session/, approval/
+
+
+@attrs.frozen(kw_only=True)
+class OneSession:
+    session_id: SessionId
+
+
+@attrs.frozen(kw_only=True)
+class SessionPage:
+    """`next_cursor` leads to the next one; None: this is the last."""
+
+    sessions: tuple[SessionView, ...]
+    next_cursor: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Unqueue:
+    session_id: SessionId
+    prompt_id: PromptId
+
+
+@attrs.frozen(kw_only=True)
+class QueuedPrompt:
+    """One that waits for the turn to end. `prompt` is its text; `blocks` stand there if it has more than text, without
+    their bytes."""
+
+    prompt_id: PromptId
+    prompt: str
+    blocks: tuple[BlockNote, ...] = ()
+    by: Author
+
+
+@attrs.frozen(kw_only=True)
+class PromptQueue:
+    prompts: tuple[QueuedPrompt, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Interrupted:
+    interrupted: bool
+
+
+@attrs.frozen(kw_only=True)
+class Subscribe:
+    """`after`: a seq, "start" or "now"; with the session "*": "now", or a seq by session."""
+
+    session_id: SessionId
+    after: Any = "now"
+    tail: int | None = None
+    log_id: LogId | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Subscribed:
+    """Where a session's log stands: which one it is, its last event, the first one that is kept."""
+
+    log_id: LogId
+    head: int
+    oldest: int
+
+
+@attrs.frozen(kw_only=True)
+class SubscribedAll:
+    sessions: Mapping[SessionId, Subscribed]
+
+
+@attrs.frozen(kw_only=True)
+class ReadHistory:
+    session_id: SessionId
+    after: int = 0
+    before: int | None = None
+    limit: int = 500
+
+
+@attrs.frozen(kw_only=True)
+class History:
+    """A page of events, in order. They are the journal's own bytes, and not all of a kind that a client knows, so
+    they are not read here. `has_more`: there are further ones in the direction that was asked for."""
+
+    events: tuple[Any, ...]
+    has_more: bool
+
+
+@attrs.frozen(kw_only=True)
+class FindApprovals:
+    session_id: SessionId | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ApprovalList:
+    approvals: tuple[Approval, ...]
+
+
+# Notifications
+
+
+@attrs.frozen(kw_only=True)
+class SessionDelta:
+    """`session/delta`: a piece of text as it streams. The pieces of one item join without gap or repeat.
+
+    `offset` counts the code points of the item before this piece; `after_seq` is the last event before it.
+    """
+
+    session_id: SessionId
+    turn: int | None
+    item_id: ItemId
+    after_seq: int
+    kind: DeltaKind
+    offset: int
+    text: str
+    parent_tool_use_id: ToolUseId | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ItemVoided:
+    """`session/itemVoided`: discard what you show of this item; no event will close it."""
+
+    session_id: SessionId
+    item_id: ItemId
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class CaughtUp:
+    """`session/caughtUp`: all that had happened has been told, up to `head`; what follows is live."""
+
+    session_id: SessionId
+    head: int
+    open_items: tuple[OpenItem, ...]
+    approvals: tuple[Approval, ...]
+
+
+@attrs.frozen(kw_only=True)
+class SessionChanged:
+    """`session/changed`: the session as it is now."""
+
+    session: SessionView
