@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 
 import attrs
@@ -9,6 +10,14 @@ import attrs
 from jelmored.domain.permissions import PermissionMode
 
 from .checks import Count, CountOrNone, Seconds, SecondsOrNone
+
+
+class SettingSource(enum.StrEnum):
+    """Whose settings the `claude` program reads; it does not start with a word that it does not know."""
+
+    USER = "user"
+    PROJECT = "project"
+    LOCAL = "local"
 
 
 @attrs.frozen(kw_only=True)
@@ -26,7 +35,7 @@ class ClaudeSettings:
     tool_timeout_seconds: SecondsOrNone = 0
     max_retries: CountOrNone = 2
     permission_mode: PermissionMode = PermissionMode.ASK
-    setting_sources: tuple[str, ...] = ("user",)
+    setting_sources: tuple[SettingSource, ...] = (SettingSource.USER,)
     environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 

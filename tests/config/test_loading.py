@@ -158,6 +158,11 @@ hibernate_after = true
             "2: providers.claude.extra_models: expected an array, got a whole number",
         ),
         (
+            "[providers.claude]\nsetting_sources = ['usr']",
+            "2: providers.claude.setting_sources.0: expected one of user, project, local, got 'usr'; "
+            "did you mean user?",
+        ),
+        (
             "[providers.'Big One']\ntype = 'demo'",
             "1: providers.Big One: a provider's name is made of small letters, digits, - and _, 64 at most",
         ),
