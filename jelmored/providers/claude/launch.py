@@ -88,7 +88,10 @@ def _arguments(settings: ClaudeSettings, config: SessionConfig, native_id: str) 
     return (
         "--replay-user-messages",  # tells when a message is taken up
         *("--resume" if config.native_id else "--session-id", native_id),
-        *("--model", config.model or settings.default_model),  # a resumed session would take that of its last answer
+        *(
+            "--model",
+            config.model or settings.default_model or "default",
+        ),  # a resumed session would take that of its last answer
         *("--permission-mode", "plan" if config.permission_mode is PermissionMode.PLAN else "default"),
         *("--setting-sources", ",".join(settings.setting_sources)),
         *("--disallowedTools", "AskUserQuestion"),  # questions with options are not carried to clients

@@ -43,6 +43,7 @@ def test_the_model_is_always_given() -> None:
     assert option(launched(native_id="native-1"), "--model") == ["default"]
     assert option(launched(ClaudeSettings(default_model="haiku")), "--model") == ["haiku"]
     assert option(launched(model="sonnet"), "--model") == ["sonnet"]
+    assert option(launched(ClaudeSettings(default_model=""), model=""), "--model") == ["default"]
 
 
 def test_only_plan_is_a_mode_of_claudes_own() -> None:
