@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 import attrs
 import trio
 
+from jelmored.actors.running import running
 from jelmored.domain.commands import CreateSession
 from jelmored.domain.events import EventType
 from jelmored.domain.ids import SessionId
+from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.prompts import Prompt
 from jelmored.domain.sessions import Facts, SessionView, view
 from jelmored.domain.status import IN_TURN
@@ -21,13 +23,14 @@ from jelmored.errors import Crashed, ErrorKind, JournalError, Refused, Stopped
 from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
 from jelmored.sessions.directory import Directory
+from jelmored.sessions.founding import birth, first_facts
 from jelmored.sessions.hub import Feed, Frame
 from jelmored.wire import codec
 from tests.invariants import check
 from tests.watch import Note, Watch
 
 from .cast import Cast
-from .stage import ME, house
+from .stage import house
 
 PATIENCE = 5000.0  # virtual seconds in which everything that was asked has its answer
 HIBERNATE = 300.0  # seconds
@@ -92,10 +95,10 @@ class Play:
 
     async def play(self, script: Sequence[Callable[[Play], Awaitable[None]]]) -> None:
         """From the first line to the last; what must hold then, does."""
+        async with running(self.journal.run):
+            await self._found()
         async with trio.open_nursery() as self._house:
             await self._house.start(self._live)
-            for _ in range(2):
-                self.sessions.append((await self.directory.create(CreateSession(cwd="/"), ME)).session_id)
             for line in script:
                 await line(self)
             await self._wind_down()
@@ -104,6 +107,13 @@ class Play:
             assert await self._known() == before
             await self._check(before)
             await self._leave()
+
+    async def _found(self) -> None:
+        """Two sessions, as if made before; to make them takes a thread, and no clock jumps by itself beside one."""
+        for _ in range(2):
+            facts = first_facts(CreateSession(cwd="/"), self.cast.name, PermissionMode.ASK, ())
+            await self.journal.append([birth(facts, None)])
+            self.sessions.append(facts.session_id)
 
     def ask(self, asking: Callable[[], Awaitable[object]]) -> None:
         """Ask beside the script; there must be an answer, whichever."""
