@@ -18,7 +18,6 @@ from jelmored.config.places import Places
 from jelmored.config.settings import ProviderEntry, Settings
 from jelmored.control.dialogue import routes
 from jelmored.control.listeners import Listeners
-from jelmored.control.methods import PROTOCOL_VERSION
 from jelmored.control.server import Connections
 from jelmored.control.services import Instance, Services
 from jelmored.domain.ids import new_instance_id
@@ -34,6 +33,7 @@ from jelmored.sessions.session import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
+from jelmored.wire.messages import PROTOCOL_VERSION
 
 log = structlog.get_logger(__name__)
 

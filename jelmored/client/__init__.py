@@ -8,10 +8,12 @@
 The `jelmore` command stands on it: `main`, `commands/`, `terminal/`.
 """
 
+from jelmored.wire.messages import CaughtUp, ItemVoided, SessionDelta
+
 from .client import Client, open_client
 from .errors import ClientError, Disconnected, NoDaemon, Rejected, RpcError
 from .finding import Finder
-from .outputs import CaughtUp, ConnectionLost, Delta, ItemVoided, Output
+from .outputs import ConnectionLost, Output
 from .places import Places
 from .session import Session
 from .starting import Starter
@@ -22,7 +24,6 @@ __all__ = [
     "Client",
     "ClientError",
     "ConnectionLost",
-    "Delta",
     "Disconnected",
     "Finder",
     "ItemVoided",
@@ -33,6 +34,7 @@ __all__ = [
     "Rejected",
     "RpcError",
     "Session",
+    "SessionDelta",
     "Starter",
     "open_client",
 ]

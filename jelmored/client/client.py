@@ -18,13 +18,13 @@ from jelmored.domain.prompts import Block
 from jelmored.domain.sessions import Limits, SessionView
 from jelmored.domain.status import Status
 from jelmored.wire import codec
+from jelmored.wire.messages import ApprovalList, DaemonStatus, ModelList, ProviderList, SessionPage, Welcome
 
 from .connection import Told
 from .finding import Finder
 from .groups import alone
 from .link import Link, new_key
 from .session import Session
-from .values import DaemonStatus, SessionPage, Welcome
 
 RECONNECT_SECONDS = 30.0
 
@@ -90,7 +90,7 @@ class Client:
 
     async def providers(self) -> tuple[ProviderView, ...]:
         """All configured ones, with their health."""
-        return codec.from_json((await self.call("provider/list", {}))["providers"], tuple[ProviderView, ...])
+        return codec.from_json(await self.call("provider/list", {}), ProviderList).providers
 
     async def provider(self, name: str) -> ProviderView:
         return codec.from_json(await self.call("provider/get", {"name": name}), ProviderView)
@@ -102,7 +102,7 @@ class Client:
     async def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
         """Those of one provider, or all."""
         params = {} if provider is None else {"provider": provider}
-        return codec.from_json((await self.call("model/list", params))["models"], tuple[ModelInfo, ...])
+        return codec.from_json(await self.call("model/list", params), ModelList).models
 
     # Sessions
 
@@ -187,7 +187,7 @@ class Client:
     async def approvals(self, session_id: str | None = None) -> tuple[Approval, ...]:
         """The open ones, oldest first: of one session, or of all."""
         params = {} if session_id is None else {"sessionId": session_id}
-        return codec.from_json((await self.call("approval/list", params))["approvals"], tuple[Approval, ...])
+        return codec.from_json(await self.call("approval/list", params), ApprovalList).approvals
 
     async def resolve(
         self,

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from jelmored.domain.events import Event, EventType, System, TurnEnded, TurnStarted
 from jelmored.domain.ids import PromptId
+from jelmored.wire.messages import CaughtUp
 
-from .outputs import CaughtUp, Output
+from .outputs import Output
 
 
 class Until(Protocol):

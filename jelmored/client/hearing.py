@@ -10,13 +10,14 @@ from typing import Any, Protocol
 from jelmored.domain.ids import SessionId
 from jelmored.domain.sessions import SessionView
 from jelmored.wire import codec
+from jelmored.wire.messages import CaughtUp, ItemVoided, SessionChanged, SessionDelta
 
 from .messages import Notice
-from .outputs import CaughtUp, Delta, ItemVoided, Output, read_event
+from .outputs import Output, read_event
 
 READERS: Mapping[str, Callable[[Mapping[str, Any]], Output]] = {
     "session/event": read_event,
-    "session/delta": lambda params: codec.from_json(params, Delta),
+    "session/delta": lambda params: codec.from_json(params, SessionDelta),
     "session/itemVoided": lambda params: codec.from_json(params, ItemVoided),
     "session/caughtUp": lambda params: codec.from_json(params, CaughtUp),
 }
@@ -72,7 +73,7 @@ class Hearing:
             for listener in self._of(notice.params.get("sessionId")):
                 listener.heard(output, notice.size)
         elif notice.method == "session/changed":
-            view = codec.from_json(notice.params.get("session"), SessionView)
+            view = codec.from_json(notice.params, SessionChanged).session
             for listener in self._of(view.session_id):
                 listener.changed(view)
         elif notice.method == "session/removed":

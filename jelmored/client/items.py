@@ -8,8 +8,7 @@ import attrs
 
 from jelmored.domain.events import OpenItem
 from jelmored.domain.ids import ItemId, SessionId
-
-from .outputs import Delta, ItemVoided
+from jelmored.wire.messages import ItemVoided, SessionDelta
 
 
 @attrs.define
@@ -18,7 +17,7 @@ class Items:
 
     _given: dict[ItemId, int] = attrs.field(factory=dict)
 
-    def piece(self, delta: Delta) -> Delta | None:
+    def piece(self, delta: SessionDelta) -> SessionDelta | None:
         """What of a delta is new. After a gap nothing is, until the item's whole text is known again."""
         given = self._given.get(delta.item_id, 0)
         fresh = delta.text[given - delta.offset :] if delta.offset <= given else ""
@@ -27,7 +26,7 @@ class Items:
         self._given[delta.item_id] = given + len(fresh)
         return attrs.evolve(delta, offset=given, text=fresh)
 
-    def reconcile(self, session_id: SessionId, head: int, items: Sequence[OpenItem]) -> list[Delta | ItemVoided]:
+    def reconcile(self, session_id: SessionId, head: int, items: Sequence[OpenItem]) -> list[SessionDelta | ItemVoided]:
         """The daemon told which items are open, with all their text: what is missing, and what no longer is."""
         still_open = {item.item_id for item in items}
         gone = [item_id for item_id in self._given if item_id not in still_open]
@@ -46,9 +45,10 @@ class Items:
         self._given.clear()
 
 
-def _whole(session_id: SessionId, head: int, item: OpenItem) -> Delta:
-    return Delta(
+def _whole(session_id: SessionId, head: int, item: OpenItem) -> SessionDelta:
+    return SessionDelta(
         session_id=session_id,
+        turn=None,
         item_id=item.item_id,
         after_seq=head,
         kind=item.kind,

@@ -10,6 +10,7 @@ import trio
 
 from jelmored import __version__
 from jelmored.wire import codec
+from jelmored.wire.messages import PROTOCOL_VERSION, ClientCapabilities, ClientInfo, Initialize, Welcome
 
 from .addresses import Address
 from .connection import Connection, Told
@@ -18,9 +19,7 @@ from .errors import ClientError, Disconnected, NoDaemon
 from .finding import Finder
 from .groups import alone
 from .hearing import Hearing
-from .values import Welcome
 
-PROTOCOL = 1
 FIRST_DELAY, LAST_DELAY = 0.05, 1.0
 
 
@@ -36,11 +35,11 @@ class Link:
 
     def __init__(self, finder: Finder, name: str, *, deltas: bool, reconnect_seconds: float) -> None:
         self._finder = finder
-        self._hello = {
-            "protocolVersion": PROTOCOL,
-            "clientInfo": {"name": name, "version": __version__},
-            "capabilities": {"deltas": deltas},
-        }
+        self._hello = Initialize(
+            protocol_version=PROTOCOL_VERSION,
+            client_info=ClientInfo(name=name, version=__version__),
+            capabilities=ClientCapabilities(deltas=deltas),
+        )
         self._reconnect_seconds = reconnect_seconds
         self._connection: Connection | None = None
         self._gone: ClientError | None = None
@@ -116,7 +115,8 @@ class Link:
         self.hearing.lost(str(lost))
 
     async def _greet(self, connection: Connection, task_status: trio.TaskStatus[None]) -> None:
-        self.welcome = codec.from_json(await connection.request("initialize", self._hello), Welcome)
+        reply = await connection.request("initialize", codec.to_json(self._hello))
+        self.welcome = codec.from_json(reply, Welcome)
         self._is(connection)
         task_status.started()
 

@@ -7,47 +7,10 @@ from typing import Any
 
 import attrs
 
-from jelmored.domain.events import DeltaKind, Event, EventType, OpenItem, System
-from jelmored.domain.ids import ItemId, SessionId, ToolUseId
-from jelmored.domain.permissions import Approval
+from jelmored.domain.events import Event, EventType, System
 from jelmored.domain.times import from_rfc3339
 from jelmored.wire import codec
-
-
-@attrs.frozen(kw_only=True)
-class Delta:
-    """A piece of text as it streams. The pieces of one item join without gap or repeat, also over a reconnect.
-
-    `offset` counts the code points of the item before this piece.
-    """
-
-    session_id: SessionId
-    turn: int | None = None
-    item_id: ItemId
-    after_seq: int
-    kind: DeltaKind
-    offset: int
-    text: str
-    parent_tool_use_id: ToolUseId | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ItemVoided:
-    """Discard what you show of this item: no event will close it."""
-
-    session_id: SessionId
-    item_id: ItemId
-    reason: str
-
-
-@attrs.frozen(kw_only=True)
-class CaughtUp:
-    """All that had happened has been told, up to `head`; what follows is live."""
-
-    session_id: SessionId
-    head: int
-    open_items: tuple[OpenItem, ...]
-    approvals: tuple[Approval, ...]
+from jelmored.wire.messages import CaughtUp, History, ItemVoided, SessionDelta
 
 
 @attrs.frozen
@@ -57,7 +20,21 @@ class ConnectionLost:
     reason: str
 
 
-Output = Event | Delta | ItemVoided | CaughtUp | ConnectionLost
+Output = Event | SessionDelta | ItemVoided | CaughtUp | ConnectionLost
+
+
+@attrs.frozen(kw_only=True)
+class HistoryPage:
+    """Events in order. `has_more`: there are further ones in the direction that was asked for."""
+
+    events: tuple[Event, ...]
+    has_more: bool
+
+
+def read_history(reply: Mapping[str, Any]) -> HistoryPage:
+    """The reply to `session/history`."""
+    page = codec.from_json(reply, History)
+    return HistoryPage(events=tuple(map(read_event, page.events)), has_more=page.has_more)
 
 
 def read_event(params: Mapping[str, Any]) -> Event:

@@ -11,12 +11,12 @@ from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Block
 from jelmored.domain.sessions import SessionView
 from jelmored.wire import codec
+from jelmored.wire.messages import ApprovalList, Interrupted, PromptQueue, QueuedPrompt
 
 from .known import Known
 from .link import Link, new_key
-from .outputs import read_event
+from .outputs import HistoryPage, read_history
 from .stream import After, OutputStream
-from .values import HistoryPage, QueuedPrompt
 
 
 class Session:
@@ -75,7 +75,7 @@ class Session:
         """End the turn that runs; False if there was none, or another than `expected_turn`."""
         command = Interrupt(session_id=self.id, drop_queue=drop_queue, expected_turn=expected_turn)
         reply = await self._link.call("session/interrupt", codec.to_json(command), again=False)
-        return bool(reply["interrupted"])
+        return codec.from_json(reply, Interrupted).interrupted
 
     async def close(self) -> SessionView:
         """End it for good; its log stays."""
@@ -93,14 +93,13 @@ class Session:
     async def approvals(self) -> tuple[Approval, ...]:
         """The questions that its agent waits on, oldest first."""
         reply = await self._link.call("approval/list", {"sessionId": self.id})
-        return codec.from_json(reply["approvals"], tuple[Approval, ...])
+        return codec.from_json(reply, ApprovalList).approvals
 
     async def history(self, *, after: int | None = None, before: int | None = None, limit: int = 500) -> HistoryPage:
         """Events with `after < seq < before`: the first ones, or with `before` the last ones."""
         bounds = {"after": after, "before": before}
         params = {"sessionId": self.id, "limit": limit, **{key: at for key, at in bounds.items() if at is not None}}
-        page = await self._link.call("session/history", params)
-        return HistoryPage(events=tuple(read_event(event) for event in page["events"]), has_more=page["hasMore"])
+        return read_history(await self._link.call("session/history", params))
 
     def stream_output(self, after: After | None = None) -> OutputStream:
         """Its events, and the text that streams between them.
@@ -118,4 +117,4 @@ class Session:
 
 
 def _prompts(reply: dict[str, Any]) -> tuple[QueuedPrompt, ...]:
-    return codec.from_json(reply["prompts"], tuple[QueuedPrompt, ...])
+    return codec.from_json(reply, PromptQueue).prompts

@@ -12,12 +12,12 @@ from jelmored.domain.events import Change, Event, EventType, Said
 from jelmored.domain.sessions import SessionView
 from jelmored.domain.status import Status
 from jelmored.wire import codec
+from jelmored.wire.messages import CaughtUp, ItemVoided, SessionDelta, Subscribed
 
 from .items import Items
 from .known import Known
 from .link import Link
-from .outputs import CaughtUp, ConnectionLost, Delta, ItemVoided, Output
-from .values import Subscribed
+from .outputs import ConnectionLost, Output
 
 ROOM = 512  # outputs that wait for the consumer
 ROOM_BYTES = 4 * 1024 * 1024  # of the frames that they came in; a single larger one still fits
@@ -111,7 +111,7 @@ class OutputStream:
         match output:
             case Event():
                 self._event(output, size)
-            case Delta():
+            case SessionDelta():
                 if piece := self._items.piece(output):
                     self._put(piece, size)
             case ItemVoided(item_id=item_id):

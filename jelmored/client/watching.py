@@ -8,6 +8,7 @@ from jelmored.domain.events import Event, System, ToolUse, TurnEnded, TurnReason
 from jelmored.domain.ids import ApprovalId, ToolUseId
 from jelmored.domain.permissions import Approval, ApprovalStatus, OptionKind, ToolKind
 from jelmored.domain.status import IN_TURN
+from jelmored.wire.messages import CaughtUp
 
 from .answering import Answering, Verdict
 from .client import Client
@@ -15,7 +16,7 @@ from .endings import Until
 from .errors import ClientError
 from .exits import Exit
 from .groups import alone
-from .outputs import CaughtUp, ConnectionLost, Output
+from .outputs import ConnectionLost, Output
 from .session import Session
 from .stream import After
 from .terminal import keys

@@ -14,11 +14,11 @@ import trio
 from jelmored.domain.times import utc_now
 from jelmored.errors import Crashed, ErrorKind, JournalError, ProviderError, Refused, Stopped
 from jelmored.wire import codec, jsonrpc
+from jelmored.wire import messages as m
 
-from . import messages as m
 from .connection import Connection
 from .lanes import Lanes
-from .methods import METHODS, PROTOCOL_VERSION, Method
+from .methods import METHODS, Method
 from .outbound import MAX_NOTICE_BYTES, Outbound
 from .server import Route
 from .services import Services
@@ -75,7 +75,7 @@ class Dialogue:
         self._greeted.set()
         instance = self.services.instance
         return m.Welcome(
-            protocol_version=PROTOCOL_VERSION,
+            protocol_version=m.PROTOCOL_VERSION,
             server_info=m.ServerInfo(name="jelmored", version=instance.version),
             instance_id=instance.instance_id,
             connection_id=self.principal.connection_id,
@@ -147,11 +147,11 @@ class Dialogue:
 
 
 def _refuse_version(version: int) -> None:
-    if version != PROTOCOL_VERSION:
+    if version != m.PROTOCOL_VERSION:
         raise Refused(
             ErrorKind.UNSUPPORTED_PROTOCOL,
-            f"this daemon speaks protocol {PROTOCOL_VERSION}, not {version}",
-            data={"supported": [PROTOCOL_VERSION]},
+            f"this daemon speaks protocol {m.PROTOCOL_VERSION}, not {version}",
+            data={"supported": [m.PROTOCOL_VERSION]},
         )
 
 

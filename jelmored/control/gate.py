@@ -13,7 +13,9 @@ from http import HTTPStatus
 
 import attrs
 
-from .principal import Peer, Scope
+from jelmored.domain.scopes import Scope
+
+from .principal import Peer
 
 MAX_HEAD_BYTES = 16 * 1024
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

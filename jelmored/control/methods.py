@@ -14,18 +14,18 @@ from jelmored.domain.events import BlockNote
 from jelmored.domain.models import ProviderView
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Block, DocumentBlock, FileBlock, ImageBlock, Prompt, TextBlock
+from jelmored.domain.scopes import Scope
 from jelmored.domain.sessions import SessionView
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
 from jelmored.wire import codec
+from jelmored.wire import messages as m
 
-from . import messages as m
 from . import subscribing
 from .outbound import Outbound
-from .principal import Principal, Scope
+from .principal import Principal
 from .services import Services
 
-PROTOCOL_VERSION = 1
 MAX_PAGE = 500
 
 P = TypeVar("P")

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 import attrs
 from trio.lowlevel import ParkingLot
 
-from jelmored.domain.events import OpenItem
 from jelmored.domain.ids import SessionId
-from jelmored.domain.permissions import Approval
 from jelmored.errors import ErrorKind, JournalError
 from jelmored.journal.base import Entry, Journal
 from jelmored.sessions.hub import DeltaFrame, EventFrame, Feed, Frame
 from jelmored.wire import codec, jsonrpc
+from jelmored.wire.messages import CaughtUp
 
 MAX_NOTICES = 256  # protocol 1, section 4: past these two a client is slow
 MAX_NOTICE_BYTES = 1024 * 1024
@@ -27,25 +26,6 @@ PAGE_BYTES = 256 * 1024
 BATCH_BYTES = 64 * 1024  # one write: small enough that a pong gets between two of them on a slow line
 REPLY_ROOM = 128
 REPLY_ROOM_BYTES = 1024 * 1024
-
-
-@attrs.frozen(kw_only=True)
-class CaughtUp:
-    """Params of `session/caughtUp`: with it a client knows all that there is up to `head`."""
-
-    session_id: SessionId
-    head: int
-    open_items: tuple[OpenItem, ...]
-    approvals: tuple[Approval, ...]
-
-    @classmethod
-    def of(cls, feed: Feed) -> CaughtUp:
-        return cls(
-            session_id=feed.session_id,
-            head=feed.head,
-            open_items=feed.open_items.snapshot(),
-            approvals=tuple(feed.approvals.values()),
-        )
 
 
 @attrs.define(eq=False)
@@ -215,7 +195,7 @@ class Outbound:
                 self._put(subscription, "session/event", entry.body)
                 subscription.cursor = _following(subscription.cursor, entry.seq)
         if subscription.cursor == feed.head:
-            self._put(subscription, "session/caughtUp", codec.encode(CaughtUp.of(feed)))
+            self._put(subscription, "session/caughtUp", codec.encode(_caught_up(feed)))
             subscription.live = True
         elif entries:
             self._lagging[subscription] = None  # behind the others
@@ -231,3 +211,12 @@ def _following(cursor: int, seq: int) -> int:
     if seq != cursor + 1:
         raise JournalError(ErrorKind.JOURNAL_FAILED, f"event {cursor + 1} is missing, the next one is {seq}")
     return seq
+
+
+def _caught_up(feed: Feed) -> CaughtUp:
+    return CaughtUp(
+        session_id=feed.session_id,
+        head=feed.head,
+        open_items=feed.open_items.snapshot(),
+        approvals=tuple(feed.approvals.values()),
+    )

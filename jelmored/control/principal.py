@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import socket
 import struct
 
@@ -11,20 +10,9 @@ import trio
 
 from jelmored.domain.ids import ConnectionId
 from jelmored.domain.prompts import Author
+from jelmored.domain.scopes import Scope
 
 _CREDENTIALS = struct.Struct("3i")
-
-
-class Scope(enum.StrEnum):
-    """What a client may do: watch, work, govern. Each includes the one before."""
-
-    OBSERVER = "observer"
-    OPERATOR = "operator"
-    ADMIN = "admin"
-
-    def includes(self, other: Scope) -> bool:
-        order = tuple(Scope)
-        return order.index(self) >= order.index(other)
 
 
 @attrs.frozen

@@ -18,11 +18,12 @@ from trio_websocket import ConnectionClosed, wrap_server_stream
 
 from jelmored.actors.running import STOPS, Stop, grace, open_plain_nursery, running_in_order
 from jelmored.domain.ids import new_connection_id
+from jelmored.domain.scopes import Scope
 from jelmored.errors import leaves
 
 from .connection import Connection, Speaker
 from .gate import MAX_HEAD_BYTES, Door, Refusal, Upgrade, judge
-from .principal import Peer, Principal, Scope, peer_of
+from .principal import Peer, Principal, peer_of
 from .stream import MAX_MESSAGE_BYTES, CloseCode, FrameStream
 
 MAX_CLIENTS = 512  # protocol 1, section 1

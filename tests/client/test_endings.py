@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 from jelmored.client.endings import Idle, TurnOf, first_turn, for_ever
-from jelmored.client.outputs import CaughtUp, Output, read_event
+from jelmored.client.outputs import Output, read_event
 from jelmored.domain.ids import PromptId, SessionId
+from jelmored.wire.messages import CaughtUp
 
 from .daemon import MOMENT
 

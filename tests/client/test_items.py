@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jelmored.client import Delta, ItemVoided
+from jelmored.client import ItemVoided, SessionDelta
 from jelmored.client.items import Items
 from jelmored.domain.events import DeltaKind, OpenItem
 from jelmored.domain.ids import ItemId, SessionId
@@ -13,8 +13,10 @@ from jelmored.domain.ids import ItemId, SessionId
 SESSION, ITEM = SessionId("ses_a"), ItemId("itm_a")
 
 
-def delta(offset: int, text: str) -> Delta:
-    return Delta(session_id=SESSION, item_id=ITEM, after_seq=0, kind=DeltaKind.TEXT, offset=offset, text=text)
+def delta(offset: int, text: str) -> SessionDelta:
+    return SessionDelta(
+        session_id=SESSION, turn=None, item_id=ITEM, after_seq=0, kind=DeltaKind.TEXT, offset=offset, text=text
+    )
 
 
 def whole(text: str) -> OpenItem:
@@ -29,11 +31,11 @@ def test_what_is_given_out_is_always_a_prefix_of_the_text(text: str, told: list[
     items, given_out = Items(), ""
     for start, end, all_of_it in told:
         if all_of_it:
-            pieces: list[Delta | ItemVoided | None] = [*items.reconcile(SESSION, 1, [whole(text[:end])])]
+            pieces: list[SessionDelta | ItemVoided | None] = [*items.reconcile(SESSION, 1, [whole(text[:end])])]
         else:
             pieces = [items.piece(delta(start, text[start:end]))]
         for piece in filter(None, pieces):
-            assert isinstance(piece, Delta)
+            assert isinstance(piece, SessionDelta)
             assert piece.offset == len(given_out)
             given_out += piece.text
     assert text.startswith(given_out)

@@ -11,7 +11,6 @@ from jelmored.client import (
     CaughtUp,
     Client,
     ConnectionLost,
-    Delta,
     Disconnected,
     Finder,
     ItemVoided,
@@ -19,6 +18,7 @@ from jelmored.client import (
     OutputStream,
     RpcError,
     Session,
+    SessionDelta,
     open_client,
 )
 from jelmored.client import stream as stream_module
@@ -42,7 +42,7 @@ def numbers(outputs: list[Output]) -> list[int]:
 
 
 def text(outputs: list[Output]) -> str:
-    return "".join(output.text for output in outputs if isinstance(output, Delta))
+    return "".join(output.text for output in outputs if isinstance(output, SessionDelta))
 
 
 async def test_a_new_sessions_stream_begins_at_its_start(client: Client) -> None:
@@ -109,7 +109,7 @@ async def test_an_item_goes_on_exactly_where_the_connection_was_cut(client: Clie
     read.set()
     seen += await until(stream, EventType.TURN_ENDED)
     assert text(seen) == "Grüße an alle 🎈"
-    assert [output.offset for output in seen if isinstance(output, Delta)] == [0, 6, 9]
+    assert [output.offset for output in seen if isinstance(output, SessionDelta)] == [0, 6, 9]
 
 
 async def test_an_item_that_was_given_up_meanwhile_is_voided(client: Client, daemon: FakeDaemon) -> None:
@@ -118,7 +118,7 @@ async def test_an_item_that_was_given_up_meanwhile_is_voided(client: Client, dae
     stream = session.stream_output("now")
     await anext(stream)
     fake.delta("itm_1", "half an ans")
-    assert isinstance(await anext(stream), Delta)
+    assert isinstance(await anext(stream), SessionDelta)
     fake.open_items.clear()
     await daemon.cut()
     assert isinstance(await anext(stream), ConnectionLost)

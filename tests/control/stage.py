@@ -13,8 +13,8 @@ import attrs
 from jelmored.actors.running import STOP_DEADLINE, running
 from jelmored.control.dialogue import routes
 from jelmored.control.listeners import Listeners
-from jelmored.control.principal import Scope
 from jelmored.control.server import Connections
+from jelmored.domain.scopes import Scope
 from jelmored.journal.memory import MemoryJournal
 
 from .fakes import FakeDirectory, Shutdowns, services

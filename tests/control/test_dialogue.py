@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from jelmored.control.dialogue import INITIALIZE_SECONDS, MAX_IN_FLIGHT
-from jelmored.control.principal import Scope
+from jelmored.domain.scopes import Scope
 from jelmored.domain.times import utc_now
 from jelmored.errors import Crashed, ErrorKind, JournalError, ProviderError, Stopped
 from tests.client_raw import RpcError, connect

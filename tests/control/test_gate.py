@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jelmored.control.gate import Door, Refusal, Upgrade, judge
-from jelmored.control.principal import Peer, Scope
+from jelmored.control.principal import Peer
+from jelmored.domain.scopes import Scope
 
 from .stage import staged
 from .wire import KEY, dial, head

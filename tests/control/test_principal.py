@@ -5,15 +5,10 @@ import socket
 
 import trio
 
-from jelmored.control.principal import Peer, Principal, Scope, peer_of
+from jelmored.control.principal import Peer, Principal, peer_of
 from jelmored.domain.ids import ConnectionId
 from jelmored.domain.prompts import Author
-
-
-def test_a_scope_includes_those_below() -> None:
-    assert Scope.ADMIN.includes(Scope.OBSERVER)
-    assert Scope.OPERATOR.includes(Scope.OPERATOR)
-    assert not Scope.OBSERVER.includes(Scope.OPERATOR)
+from jelmored.domain.scopes import Scope
 
 
 async def test_the_kernel_says_who_is_there() -> None:

@@ -8,9 +8,7 @@ from typing import Any
 import attrs
 
 from jelmored.control import connection, dialogue, methods, outbound, server
-from jelmored.control.messages import Nothing
 from jelmored.control.methods import METHODS, Method
-from jelmored.control.outbound import CaughtUp
 from jelmored.control.stream import MAX_MESSAGE_BYTES, WRITE_SECONDS, CloseCode
 from jelmored.domain.events import METADATA, Event, System
 from jelmored.domain.models import ModelInfo, ProviderView
@@ -19,6 +17,7 @@ from jelmored.domain.prompts import DocumentBlock, FileBlock, ImageBlock, TextBl
 from jelmored.domain.sessions import SessionView
 from jelmored.journal.base import PAGE_BYTES
 from jelmored.sessions import attachments, bounds, hub, queue
+from jelmored.wire.messages import CaughtUp, Nothing
 
 from .pages import Block, Table
 from .words import classes_in, fields_of, hint_words, name_of, without_none

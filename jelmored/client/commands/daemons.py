@@ -13,7 +13,7 @@ from jelmored.client.places import Places
 from jelmored.client.shell import Shell
 from jelmored.client.starting import Starter, last_lines
 from jelmored.client.terminal.amounts import duration
-from jelmored.client.values import DaemonStatus
+from jelmored.wire.messages import DaemonStatus
 
 STOP_SECONDS = 30.0  # the daemon gives itself 20
 LOOK_SECONDS = 0.05

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from jelmored.client.exits import Exit
-from jelmored.client.outputs import CaughtUp
 from jelmored.client.picking import pick_session
 from jelmored.client.session import Session
 from jelmored.client.shell import Shell
 from jelmored.client.terminal.painter import Painter
 from jelmored.client.terminal.transcript import Transcript
 from jelmored.client.terminal.voices import JsonLines, Told, Voice
+from jelmored.wire.messages import CaughtUp
 
 
 async def logs(shell: Shell, *, session: str | None, follow: bool, number: int | None) -> Exit:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import attrs
 
-from jelmored.client.outputs import Delta, ItemVoided
 from jelmored.domain.events import DeltaKind, Event, Said
 from jelmored.domain.ids import ItemId
+from jelmored.wire.messages import ItemVoided, SessionDelta
 
 from .layout import Block, Layout
 from .spans import Look, Span
@@ -39,7 +39,7 @@ class Speech:
     _current: ItemId | None = None
     """The item whose text the cursor stands behind."""
 
-    def delta(self, delta: Delta) -> list[Span]:
+    def delta(self, delta: SessionDelta) -> list[Span]:
         """The next piece. What a sub-agent says, and what a tool prints, is not shown."""
         if delta.parent_tool_use_id is not None or delta.kind is DeltaKind.TOOL_OUTPUT:
             return []

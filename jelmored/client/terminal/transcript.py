@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from jelmored.client.outputs import CaughtUp, ConnectionLost, Delta, ItemVoided, Output
+from jelmored.client.outputs import ConnectionLost, Output
 from jelmored.domain.events import (
     Change,
     ErrorNote,
@@ -23,6 +23,7 @@ from jelmored.domain.permissions import Approval, ApprovalStatus
 from jelmored.domain.sessions import SessionView
 from jelmored.domain.status import Status
 from jelmored.domain.times import to_rfc3339
+from jelmored.wire.messages import CaughtUp, ItemVoided, SessionDelta
 
 from . import questions
 from .closing import Bill
@@ -82,7 +83,7 @@ class Transcript:
     def tell(self, output: Output) -> list[Span]:
         """What an output adds."""
         match output:
-            case Delta():
+            case SessionDelta():
                 return self._speech.delta(output)
             case ItemVoided():
                 return self._speech.voided(output)

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Protocol, TextIO
 
-from jelmored.client.outputs import CaughtUp, ConnectionLost, Delta, ItemVoided, Output
+from jelmored.client.outputs import ConnectionLost, Output
 from jelmored.domain.events import DeltaKind, Event, EventType, Said
 from jelmored.domain.permissions import Approval
 from jelmored.wire import codec
+from jelmored.wire.messages import CaughtUp, ItemVoided, SessionDelta
 
 from .amounts import duration
 from .painter import Painter
@@ -83,7 +84,7 @@ class Answer(Told):
 
     def tell(self, output: Output) -> None:
         match output:
-            case Delta(kind=DeltaKind.TEXT):
+            case SessionDelta(kind=DeltaKind.TEXT):
                 return
             case Event(event_type=EventType.ASSISTANT, metadata=Said(parent_tool_use_id=None)):
                 self._not_yet()
@@ -112,7 +113,7 @@ class Answer(Told):
 
 MEMBERS: Mapping[type, str] = {
     Event: "event",
-    Delta: "delta",
+    SessionDelta: "delta",
     ItemVoided: "itemVoided",
     CaughtUp: "caughtUp",
     ConnectionLost: "connectionLost",

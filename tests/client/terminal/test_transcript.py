@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from jelmored.client.outputs import CaughtUp, ConnectionLost, Delta, ItemVoided, Output, read_event
+from jelmored.client.outputs import ConnectionLost, Output, read_event
 from jelmored.client.terminal.spans import Span
 from jelmored.client.terminal.text import harmless
 from jelmored.client.terminal.transcript import Transcript
@@ -16,6 +16,7 @@ from jelmored.domain.ids import ConnectionId, ItemId, SessionId
 from jelmored.domain.permissions import Approval
 from jelmored.domain.sessions import SessionView
 from jelmored.wire import codec
+from jelmored.wire.messages import CaughtUp, ItemVoided, SessionDelta
 from tests.client.daemon import MOMENT, FakeDaemon, approval_of
 from tests.client.expected import expected
 
@@ -46,8 +47,9 @@ class Told:
         return self.output(read_event(params))
 
     def delta(self, item: str, text: str, kind: DeltaKind = DeltaKind.TEXT, parent: Any = None) -> Told:
-        delta = Delta(
+        delta = SessionDelta(
             session_id=SESSION,
+            turn=1,
             item_id=ItemId(item),
             after_seq=self.seq,
             kind=kind,
