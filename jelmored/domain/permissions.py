@@ -80,7 +80,8 @@ class Diff:
 
 @attrs.frozen(kw_only=True)
 class PermissionRequest:
-    """What an agent asks before it uses a tool. `locations` are absolute paths."""
+    """What an agent asks before it uses a tool. `locations` are absolute paths; where they are not `located`, nobody
+    knows where their links lead, and they count as outside of every directory."""
 
     request_id: RequestId
     tool_name: str
@@ -90,6 +91,7 @@ class PermissionRequest:
     tool_use_id: ToolUseId | None = None
     command: str | None = None
     locations: tuple[Location, ...] = ()
+    located: bool = True
     diffs: tuple[Diff, ...] = ()
 
 
@@ -109,7 +111,7 @@ class Rule:
         if self.command is not None:
             return request.command == self.command
         if self.directory is not None:
-            return bool(request.locations) and all(_inside(place.path, [self.directory]) for place in request.locations)
+            return bool(request.locations) and _within(request, [self.directory])
         return True
 
     @property
@@ -243,7 +245,7 @@ def _always(request: PermissionRequest, cwd: str) -> Rule:
 
 
 def _within(request: PermissionRequest, directories: Sequence[str]) -> bool:
-    return all(_inside(place.path, directories) for place in request.locations)
+    return request.located and all(_inside(place.path, directories) for place in request.locations)
 
 
 def _inside(path: str, directories: Sequence[str]) -> bool:

@@ -157,7 +157,7 @@ def _inherited() -> list[str]:
 
 def _flags() -> Iterator[str]:
     config = SessionConfig(session_id=SessionId(""), cwd="/", directories=("DIRECTORY",), max_turns=1)
-    launch = launch_of("claude", ClaudeSettings(), config, program="claude", env={})
+    launch = launch_of("claude", ClaudeSettings(), config, env={})
     line = " ".join(launch.argv).replace(launch.native_id, "UUID").replace("--max-turns 1", "--max-turns N")
     head, *flags = re.split(r" (?=-)", line)
     yield head

@@ -48,6 +48,14 @@ def verdict(mode: str, request: PermissionRequest, *rules: Rule) -> Verdict:
     return decide(PermissionMode(mode), rules, request, (HOME,))
 
 
+@pytest.mark.parametrize("kind", [ToolKind.READ, ToolKind.EDIT])
+@pytest.mark.parametrize(("mode", "told"), [("allow-edits", ASK), ("allow-all", ALLOW), ("plan", DENY)])
+def test_a_path_that_was_not_located_is_inside_of_nothing(kind: ToolKind, mode: str, told: Verdict) -> None:
+    request = wants(kind, INSIDE, located=False)
+    assert verdict(mode, request) is told
+    assert not Rule(tool_name="Tool", verdict=ALLOW, directory=HOME).covers(request)
+
+
 @pytest.mark.parametrize(
     ("mode", "read_inside", "read_outside", "edit_inside", "edit_outside", "other"),
     [

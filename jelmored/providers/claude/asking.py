@@ -1,8 +1,6 @@
-"""May this tool run? Claude's question as ours: with real paths, for a policy decides by where they lead."""
+"""May this tool run? Claude's question as ours. Where its paths really lead is for locating.py to find out."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from jelmored.domain.permissions import Location, PermissionRequest, ToolKind
 
@@ -11,16 +9,15 @@ from .bounds import bounded_input
 from .messages import CanUseTool, ToolRequest
 
 
-def permission_request(message: CanUseTool, directory: str, resolve: Callable[[str], str]) -> PermissionRequest:
-    """The request of a tool.
+def permission_request(message: CanUseTool, directory: str) -> PermissionRequest:
+    """The request of a tool, not yet located.
 
     Args:
         message: claude's.
         directory: where the agent works, absolute.
-        resolve: makes a path real: links followed.
     """
     request = message.request
-    places = _places(request, directory, resolve)
+    places = _places(request, directory)
     command = request.input.get("command")
     return PermissionRequest(
         request_id=message.request_id,
@@ -31,6 +28,7 @@ def permission_request(message: CanUseTool, directory: str, resolve: Callable[[s
         tool_use_id=request.tool_use_id,
         command=command if isinstance(command, str) else None,
         locations=places,
+        located=False,
         diffs=tools.diffs_wanted(request.input, directory),
     )
 
@@ -42,10 +40,8 @@ def _kind(request: ToolRequest, places: tuple[Location, ...]) -> ToolKind:
     return tools.kind_of(request.tool_name)
 
 
-def _places(request: ToolRequest, directory: str, resolve: Callable[[str], str]) -> tuple[Location, ...]:
+def _places(request: ToolRequest, directory: str) -> tuple[Location, ...]:
     named = tools.locations(request.input, directory)
-    blocked = request.blocked_path
-    found = [Location(path=resolve(place.path), line=place.line) for place in named]
-    if blocked and (path := resolve(tools.absolute(blocked, directory))) not in {place.path for place in found}:
-        found.append(Location(path=path))
-    return tuple(found)
+    if not request.blocked_path:
+        return named
+    return (*named, Location(path=tools.absolute(request.blocked_path, directory)))

@@ -47,22 +47,19 @@ class Launch:
     system_prompt: str | None = attrs.field(default=None, repr=False)
 
 
-def launch_of(
-    name: str, settings: ClaudeSettings, config: SessionConfig, *, program: str, env: Mapping[str, str]
-) -> Launch:
+def launch_of(name: str, settings: ClaudeSettings, config: SessionConfig, *, env: Mapping[str, str]) -> Launch:
     """The real CLI for a session.
 
     Args:
         name: the provider's.
         settings: the provider's.
         config: what the session wants.
-        program: the CLI's path, or its name where it was not found.
-        env: its whole environment.
+        env: its whole environment; the program is looked for in its PATH.
     """
     native_id = config.native_id or str(uuid4())
     return Launch(
         name=name,
-        argv=(program, *STREAMING, *_arguments(settings, config, native_id)),
+        argv=(settings.claude_bin, *STREAMING, *_arguments(settings, config, native_id)),
         env=env,
         cwd=config.cwd,
         native_id=native_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -76,12 +75,10 @@ class Normaliser:
 
     Args:
         directory: where the agent works, absolute; relative paths are meant from there.
-        resolve: makes a path real (links followed): what is asked is decided by where it leads.
         now: the time, for delays that the CLI tells.
     """
 
     directory: str
-    resolve: Callable[[str], str] = os.path.normpath
     now: Callable[[], datetime] = utc_now
     stray: Result | None = attrs.field(default=None, init=False)
     """A result outside of any turn: the CLI's word on why it can't start."""
@@ -265,7 +262,7 @@ class Normaliser:
 
     def _may_use(self, message: CanUseTool) -> Iterable[RunEvent]:
         self._asked[message.request_id] = message.request.input
-        return [Asked(permission_request(message, self.directory, self.resolve))]
+        return [Asked(permission_request(message, self.directory))]
 
     def _withdrawn(self, request_id: RequestId) -> Iterable[RunEvent]:
         return [Withdrawn(request_id)] if self._asked.pop(request_id, None) is not None else []

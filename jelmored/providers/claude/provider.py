@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -62,7 +61,7 @@ class ClaudeProvider(BaseProvider):
     def open(self, config: SessionConfig) -> ClaudeSession:
         _refuse_retired(config.model or self._settings.default_model)
         env = self._environment(config.environment)
-        return ClaudeSession(launch_of(self.name, self._settings, config, program=self._program(), env=env))
+        return ClaudeSession(launch_of(self.name, self._settings, config, env=env))
 
     async def probe(self) -> Probe:
         """Its version, and what it says of itself in a process that is never prompted: no model is called."""
@@ -91,7 +90,7 @@ class ClaudeProvider(BaseProvider):
 
     async def _version(self) -> str | None:
         env = self._environment({})
-        child = Child(Command(argv=(self._program(), "--version"), cwd=env["HOME"], env=env), name=self.name)
+        child = Child(Command(argv=(self._settings.claude_bin, "--version"), cwd=env["HOME"], env=env), name=self.name)
         async with trio.open_nursery() as nursery:
             await nursery.start(child.run)
             await child.close_stdin()
@@ -115,11 +114,6 @@ class ClaudeProvider(BaseProvider):
         names = {choice.value: choice for choice in choices}
         extra = {name: ModelChoice(value=name) for name in self._settings.extra_models if name not in names}
         return tuple(_model(self.name, choice) for choice in (*choices, *extra.values()))
-
-    def _program(self) -> str:
-        """Found by the daemon's own PATH and the provider's, whatever a client sends along."""
-        name = self._settings.claude_bin
-        return shutil.which(name, path=self._environment({}).get("PATH", os.defpath)) or name
 
     def _environment(self, sent_along: Mapping[str, str]) -> dict[str, str]:
         extra = {**sent_along, **own_environment(self._settings)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Sequence
 from uuid import uuid4
 
@@ -18,6 +17,7 @@ from jelmored.providers.base import BaseSession, RunEvent, RunFacts
 
 from . import failures, notes, protocol
 from .launch import Launch
+from .locating import Locator
 from .messages import OtherRequest, Reply, ReplyBody
 from .normaliser import Normaliser
 from .unwrapping import provider_errors_bare
@@ -43,7 +43,8 @@ class ClaudeSession(BaseSession):
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
         self._child = Child(Command(argv=launch.argv, cwd=launch.cwd, env=launch.env), name=launch.name)
-        self._normaliser = Normaliser(launch.cwd, resolve=os.path.realpath)
+        self._normaliser = Normaliser(launch.cwd)
+        self._locator = Locator()
         self._closing = trio.Event()
         self._message_id: str | None = None
         self._dropped = 0
@@ -129,7 +130,7 @@ class ClaudeSession(BaseSession):
         return heard
 
     async def _hear(self, lines: Sequence[bytes]) -> list[RunEvent]:
-        events = [*self._note_dropped(), *self._normaliser.feed(lines)]
+        events = [*self._note_dropped(), *await self._locator.located(self._normaliser.feed(lines))]
         for message in self._normaliser.take_control():
             match message:
                 case Reply():

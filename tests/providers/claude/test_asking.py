@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import posixpath
 from typing import Any
 
 from jelmored.domain.permissions import Location, PermissionRequest, ToolKind
@@ -12,14 +11,10 @@ from jelmored.providers.claude.reading import read
 from . import lines
 
 
-def resolve(path: str) -> str:
-    return posixpath.normpath(path.replace("/work/link", "/elsewhere"))
-
-
 def asked(name: str, tool_input: dict[str, Any], **more: Any) -> PermissionRequest:
     message = read(json.loads(lines.asked("r1", name, tool_input, **more)))
     assert isinstance(message, CanUseTool)
-    return permission_request(message, "/work", resolve)
+    return permission_request(message, "/work")
 
 
 def test_a_command() -> None:
@@ -29,15 +24,11 @@ def test_a_command() -> None:
     assert request.locations == (Location(path="/work/a"),)
 
 
-def test_paths_are_where_they_lead() -> None:
-    request = asked("Edit", {"file_path": "link/f", "old_string": "x", "new_string": "y"})
-    assert request.locations == (Location(path="/elsewhere/f"),)
+def test_paths_are_meant_from_where_the_agent_works_and_not_yet_located() -> None:
+    request = asked("Edit", {"file_path": "link/f", "old_string": "x", "new_string": "y"}, blocked_path="b")
+    assert request.locations == (Location(path="/work/link/f"), Location(path="/work/b"))
+    assert not request.located
     assert request.diffs[0].path == "/work/link/f"
-
-
-def test_a_path_that_the_agent_minds_is_told_once() -> None:
-    request = asked("Write", {"file_path": "/work/a", "content": "x"}, blocked_path="a")
-    assert request.locations == (Location(path="/work/a"),)
 
 
 def test_outside_of_the_directories_without_a_path_is_no_harmless_search() -> None:

@@ -14,7 +14,7 @@ from jelmored.providers.claude.launch import STREAMING, Launch, launch_of, own_e
 
 def launched(settings: ClaudeSettings | None = None, **config: Any) -> Launch:
     wanted = SessionConfig(session_id=SessionId("ses_1"), cwd="/work", **config)
-    return launch_of("claude", settings or ClaudeSettings(), wanted, program="/bin/claude", env={"HOME": "/home/u"})
+    return launch_of("claude", settings or ClaudeSettings(), wanted, env={"HOME": "/home/u"})
 
 
 def option(launch: Launch, name: str) -> list[str]:
@@ -23,7 +23,7 @@ def option(launch: Launch, name: str) -> list[str]:
 
 def test_a_new_conversation_has_an_id_of_ours() -> None:
     launch = launched()
-    assert launch.argv[: len(STREAMING) + 1] == ("/bin/claude", *STREAMING)
+    assert launch.argv[: len(STREAMING) + 1] == ("claude", *STREAMING)
     assert option(launch, "--session-id") == [launch.native_id]
     assert UUID(launch.native_id).version == 4
     assert launch.native_id != launched().native_id
