@@ -73,6 +73,7 @@ async def serve(settings: Settings, places: Places, *, announce: Callable[[Mappi
 
     async with running_in_order(
         [
+            end.hear_signals,  # to the very last: a signal during the stop must not cut it short
             Reaper(instance.instance_id).run,
             Supervisor("journal", [Child("journal", journal.run)], ESSENTIAL).run,
             connections.run,
@@ -105,14 +106,13 @@ class _End:
 
     async def wait(self) -> float:
         """The seconds that the stop may take."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._hear_signals)
-            await self._asked.wait()
-            nursery.cancel_scope.cancel()
+        await self._asked.wait()
         return self._within
 
-    async def _hear_signals(self) -> None:
+    async def hear_signals(self, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled. One that comes while we start is heeded when we are up, a second one changes nothing."""
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            task_status.started()
             async for number in signals:
                 log.info("signal", name=signal.Signals(number).name)
                 self.ask()
