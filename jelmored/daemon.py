@@ -130,10 +130,7 @@ def _spec(settings: Settings, provider: BaseProvider, entry: ProviderEntry) -> P
         enabled=own.enabled,
         named=entry.named,
         max_runs=own.max_concurrent_sessions,
-        timeouts=RunTimeouts(
-            model=getattr(own, "timeout_seconds", RunTimeouts().model),
-            tool=getattr(own, "tool_timeout_seconds", RunTimeouts().tool),
-        ),
+        timeouts=RunTimeouts(model=own.timeout_seconds, tool=own.tool_timeout_seconds),
         hibernate_after=settings.sessions.hibernate_after,
     )
 

@@ -17,12 +17,16 @@ from jelmored.errors import ConfigError
 
 from .checks import Unexpected, converter
 from .documents import Document, Key, merged, read
+from .providers import ProviderSettings
 from .settings import KINDS, ProviderEntry, Settings, built_in
 
 SYSTEM = Path("/etc/jelmored/config.toml")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _converter = converter()
+
+Kinds = Mapping[str, type[ProviderSettings]]
+"""Types of provider, with the classes of their settings."""
 
 Fault = tuple[Key, str]
 """What is wrong, and with which key."""
@@ -37,7 +41,7 @@ def files(config: Path | None = None, environ: Mapping[str, str] = os.environ) -
     return [file for file in (SYSTEM, user / "jelmored" / "config.toml") if file.exists()]
 
 
-def load(files: Iterable[Path], kinds: Mapping[str, type] = KINDS) -> Settings:
+def load(files: Iterable[Path], kinds: Kinds = KINDS) -> Settings:
     """Read the files, later ones win key by key.
 
     Args:
@@ -55,7 +59,7 @@ def load(files: Iterable[Path], kinds: Mapping[str, type] = KINDS) -> Settings:
     return settings
 
 
-def build(tree: Mapping[str, Any], kinds: Mapping[str, type] = KINDS) -> tuple[Settings, list[Fault]]:
+def build(tree: Mapping[str, Any], kinds: Kinds = KINDS) -> tuple[Settings, list[Fault]]:
     """Tables to settings; with a fault, what is faulty has its default."""
     rest = {key: value for key, value in tree.items() if key != "providers"}
     settings, faults = _structure(rest, Settings, ())
@@ -80,7 +84,7 @@ def _read_all(files: Iterable[Path]) -> tuple[list[Document], list[str]]:
 # Providers
 
 
-def _providers(tables: Any, kinds: Mapping[str, type]) -> tuple[Mapping[ProviderName, ProviderEntry], list[Fault]]:
+def _providers(tables: Any, kinds: Kinds) -> tuple[Mapping[ProviderName, ProviderEntry], list[Fault]]:
     if not isinstance(tables, dict):
         return built_in(), [(("providers",), "expected a table with a table for each provider")]
     named: dict[ProviderName, ProviderEntry] = {}
@@ -93,10 +97,10 @@ def _providers(tables: Any, kinds: Mapping[str, type]) -> tuple[Mapping[Provider
     return {**named, **unnamed}, faults
 
 
-def _provider(name: str, table: Any, kinds: Mapping[str, type]) -> tuple[ProviderEntry, list[Fault]]:
+def _provider(name: str, table: Any, kinds: Kinds) -> tuple[ProviderEntry, list[Fault]]:
     key = ("providers", name)
     if (fault := _bad_type(key, table, kinds)) is not None:
-        return ProviderEntry(settings=None, named=True), [fault]
+        return ProviderEntry(settings=ProviderSettings(), named=True), [fault]
     kind = table.get("type", name)
     settings, faults = _structure(table, kinds[kind], key)
     if not _NAME.fullmatch(name):
@@ -104,7 +108,7 @@ def _provider(name: str, table: Any, kinds: Mapping[str, type]) -> tuple[Provide
     return ProviderEntry(settings=settings, named=True), faults
 
 
-def _bad_type(key: Key, table: Any, kinds: Mapping[str, type]) -> Fault | None:
+def _bad_type(key: Key, table: Any, kinds: Kinds) -> Fault | None:
     if not isinstance(table, dict):
         return key, "expected a table"
     kind = table.get("type", key[-1])

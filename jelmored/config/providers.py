@@ -21,30 +21,42 @@ class SettingSource(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class ClaudeSettings:
-    """`[providers.<name>]` with `type = "claude"`. Times are seconds; 0 means no limit where a limit is optional."""
+class ProviderSettings:
+    """What the daemon wants to know of every provider. A kind extends it: it says its `type`, and has keys of its own,
+    each with a default. Times are seconds; 0 means no limit where a limit is optional.
+
+    Args:
+        type: the name of the kind.
+        timeout_seconds: without a sign of life, while a model's answer is awaited.
+        tool_timeout_seconds: for one tool.
+    """
+
+    type: str = ""
+    enabled: bool = True
+    max_concurrent_sessions: Count = 10
+    permission_mode: PermissionMode = PermissionMode.ASK
+    timeout_seconds: Seconds = 240
+    tool_timeout_seconds: SecondsOrNone = 0
+
+
+@attrs.frozen(kw_only=True)
+class ClaudeSettings(ProviderSettings):
+    """`[providers.<name>]` with `type = "claude"`."""
 
     type: str = "claude"
-    enabled: bool = True
     claude_bin: str = "claude"
     default_model: str = "default"
     extra_models: tuple[str, ...] = ()
-    max_concurrent_sessions: Count = 10
     max_turns: CountOrNone = 0
-    timeout_seconds: Seconds = 240
-    tool_timeout_seconds: SecondsOrNone = 0
     max_retries: CountOrNone = 2
-    permission_mode: PermissionMode = PermissionMode.ASK
     setting_sources: tuple[SettingSource, ...] = (SettingSource.USER,)
     environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen(kw_only=True)
-class DemoSettings:
+class DemoSettings(ProviderSettings):
     """`[providers.<name>]` with `type = "demo"`: the scripted agent of the package."""
 
     type: str = "demo"
-    enabled: bool = True
     max_concurrent_sessions: Count = 4
-    permission_mode: PermissionMode = PermissionMode.ASK
     timeout_seconds: Seconds = 60

@@ -5,14 +5,13 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import attrs
 
 from jelmored.domain.ids import ProviderName
 
 from .checks import Count, SecondsOrNone
-from .providers import ClaudeSettings, DemoSettings
+from .providers import ClaudeSettings, DemoSettings, ProviderSettings
 from .secrets import Secret
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|AUTH|CREDENTIAL", re.IGNORECASE)
@@ -49,15 +48,15 @@ class ProviderEntry:
         named: a file names it. One that no file names is there by itself and may be missing without fault.
     """
 
-    settings: Any
+    settings: ProviderSettings
     named: bool = False
 
     @property
     def type(self) -> str:
-        return str(self.settings.type)
+        return self.settings.type
 
 
-KINDS: Mapping[str, type] = {"claude": ClaudeSettings, "demo": DemoSettings}
+KINDS: Mapping[str, type[ProviderSettings]] = {"claude": ClaudeSettings, "demo": DemoSettings}
 """The types of provider in the package, with their settings. Each is there as a provider of its own name by itself."""
 
 
@@ -81,7 +80,7 @@ class Settings:
         return frozenset(secret for entry in self.providers.values() for secret in _secrets(entry.settings))
 
 
-def _secrets(settings: Any) -> Iterator[str]:
+def _secrets(settings: ProviderSettings) -> Iterator[str]:
     values = [getattr(settings, field.name) for field in attrs.fields(type(settings))]
     yield from (value for value in values if isinstance(value, Secret))
     environment = getattr(settings, "environment", {})

@@ -3,8 +3,8 @@
     [project.entry-points."jelmored.providers"]
     mine = "my_package:KIND"
 
-where `KIND = Kind(settings=MySettings, make=MyProvider.of)`. `MySettings` is a frozen attrs class with a default for
-each key, `type`, `enabled`, `max_concurrent_sessions` and `permission_mode` among them.
+where `KIND = Kind(settings=MySettings, make=MyProvider.of)`. `MySettings` extends `ProviderSettings`: a frozen attrs
+class with a default for each key.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 
 import attrs
 
-from jelmored.config.providers import ClaudeSettings, DemoSettings
-from jelmored.config.settings import ProviderEntry, Settings
+from jelmored.config.providers import ClaudeSettings, DemoSettings, ProviderSettings
+from jelmored.config.settings import KINDS, ProviderEntry, Settings
 from jelmored.domain.ids import InstanceId, ProviderName
 from jelmored.errors import ConfigError
 
@@ -42,6 +42,9 @@ class Around:
     state_dir: Path
 
 
+Make = Callable[[ProviderName, Any, Around], BaseProvider]
+
+
 @attrs.frozen(kw_only=True)
 class Kind:
     """A type of provider.
@@ -51,8 +54,8 @@ class Kind:
         make: a provider of its name, its settings and what is around it; it starts nothing.
     """
 
-    settings: type
-    make: Callable[[ProviderName, Any, Around], BaseProvider]
+    settings: type[ProviderSettings]
+    make: Make
 
 
 def _claude(name: ProviderName, settings: ClaudeSettings, around: Around) -> BaseProvider:
@@ -63,10 +66,9 @@ def _demo(name: ProviderName, settings: DemoSettings, around: Around) -> BasePro
     return DemoProvider(name, settings, instance_id=around.instance_id, transcripts=around.state_dir / name)
 
 
-BUILT_IN: Mapping[str, Kind] = {
-    "claude": Kind(settings=ClaudeSettings, make=_claude),
-    "demo": Kind(settings=DemoSettings, make=_demo),
-}
+_MAKERS: Mapping[type[ProviderSettings], Make] = {ClaudeSettings: _claude, DemoSettings: _demo}
+
+BUILT_IN: Mapping[str, Kind] = {name: Kind(settings=cls, make=_MAKERS[cls]) for name, cls in KINDS.items()}
 
 
 @cache
@@ -79,7 +81,7 @@ def kinds() -> Mapping[str, Kind]:
     return {**{point.name: _plugged_in(point) for point in entry_points(group=GROUP)}, **BUILT_IN}
 
 
-def settings_classes() -> Mapping[str, type]:
+def settings_classes() -> Mapping[str, type[ProviderSettings]]:
     """For the loading of the configuration."""
     return {name: kind.settings for name, kind in kinds().items()}
 
@@ -98,4 +100,7 @@ def _plugged_in(point: EntryPoint) -> Kind:
     found = point.load()
     if not isinstance(found, Kind):
         raise ConfigError([f"the plug-in {point.name} ({point.value}) is no {Kind.__module__}.Kind"])
+    if ProviderSettings not in found.settings.__mro__:
+        base = f"{ProviderSettings.__module__}.{ProviderSettings.__name__}"
+        raise ConfigError([f"the settings of the plug-in {point.name} ({point.value}) don't extend {base}"])
     return found

@@ -92,7 +92,7 @@ def test_json_says_the_same(tmp_path: Path) -> None:
     settings = _load(tmp_path, '{"max_total_sessions": 3, "providers": {"claude": {"max_retries": 0}}}', "config.json")
 
     assert settings.max_total_sessions == 3
-    assert settings.providers[CLAUDE].settings.max_retries == 0
+    assert settings.providers[CLAUDE].settings == ClaudeSettings(max_retries=0)
     assert settings.providers[CLAUDE].named
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jelmored.config.loading import load
+from jelmored.config.providers import ClaudeSettings
 from jelmored.config.settings import Settings
 from jelmored.domain.ids import ProviderName
 from jelmored.errors import ConfigError
@@ -18,8 +19,9 @@ def _load(tmp_path: Path, pointer: str) -> Settings:
 
 
 def _value(settings: Settings) -> str:
-    value: str = settings.providers[ProviderName("claude")].settings.environment["VALUE"]
-    return value
+    claude = settings.providers[ProviderName("claude")].settings
+    assert isinstance(claude, ClaudeSettings)
+    return claude.environment["VALUE"]
 
 
 def test_of_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def _settings(cls: type, table: tuple[str, ...]) -> Table:
 
 def _keys(cls: type, table: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     hints = get_type_hints(cls, include_extras=True)
-    for field in attrs.fields(cls):
+    for field in sorted(attrs.fields(cls), key=lambda field: field.name != "type"):  # attrs: what is inherited first
         key = (*table, field.name)
         if attrs.has(hints[field.name]):
             yield from _keys(hints[field.name], key)

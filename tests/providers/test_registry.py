@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from jelmored.config.loading import load
+from jelmored.config.providers import ProviderSettings
 from jelmored.config.settings import Settings
 from jelmored.domain.ids import ProviderName, new_instance_id
 from jelmored.domain.models import ProviderCapabilities
@@ -19,13 +20,12 @@ from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, BaseSession, Probe, SessionConfig
 from jelmored.providers.claude.provider import ClaudeProvider
 from jelmored.providers.demo.provider import DemoProvider
-from jelmored.providers.registry import GROUP, Around, Kind, build, settings_classes
+from jelmored.providers.registry import BUILT_IN, GROUP, Around, Kind, build, settings_classes
 
 
 @attrs.frozen(kw_only=True)
-class MineSettings:
+class MineSettings(ProviderSettings):
     type: str = "mine"
-    enabled: bool = True
     colour: str = "red"
 
 
@@ -88,6 +88,36 @@ def test_a_plug_in_takes_no_type_of_the_package(monkeypatch: pytest.MonkeyPatch,
     _plug_in(monkeypatch, claude=f"{__name__}:KIND")
 
     assert isinstance(build(Settings(), new_instance_id(), tmp_path)[ProviderName("claude")], ClaudeProvider)
+
+
+def test_a_plug_in_has_what_the_daemon_wants_to_know_of_every_provider(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _plug_in(monkeypatch, mine=f"{__name__}:KIND")
+    (tmp_path / "c.toml").write_text("[providers.mine]\ntool_timeout_seconds = 7\n")
+    mine = load([tmp_path / "c.toml"], settings_classes()).providers[ProviderName("mine")]
+
+    assert (mine.type, mine.named, mine.settings.enabled) == ("mine", True, True)
+    assert (mine.settings.timeout_seconds, mine.settings.tool_timeout_seconds) == (240, 7)
+
+
+@attrs.frozen(kw_only=True)
+class Stray:
+    """Settings that lack what every provider's have."""
+
+
+STRAY = Kind(settings=Stray, make=_make)  # type: ignore[arg-type]
+
+
+def test_settings_that_extend_nothing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    _plug_in(monkeypatch, mine=f"{__name__}:STRAY")
+
+    with pytest.raises(ConfigError, match=r"the settings of the plug-in mine .*ProviderSettings"):
+        settings_classes()
+
+
+def test_the_types_have_the_names_that_their_settings_say() -> None:
+    assert {name: cls().type for name, cls in settings_classes().items()} == {name: name for name in BUILT_IN}
 
 
 def test_what_is_no_plug_in_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
