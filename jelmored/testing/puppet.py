@@ -12,7 +12,6 @@ from jelmored.domain.ids import ItemId, ProviderName, RequestId
 from jelmored.domain.models import ModelInfo, ProviderCapabilities
 from jelmored.domain.permissions import Answer
 from jelmored.domain.prompts import Prompt
-from jelmored.errors import ProviderError
 from jelmored.providers.base import (
     BaseProvider,
     BaseSession,
@@ -34,7 +33,7 @@ class PuppetSession(BaseSession):
 
     Args:
         config: as the run was opened.
-        start: called when it starts; may raise a `ProviderError`.
+        start: called when it starts; may raise.
     """
 
     def __init__(self, config: SessionConfig, start: Callable[[], RunFacts]) -> None:
@@ -53,7 +52,7 @@ class PuppetSession(BaseSession):
         self._told, self._prompts = trio.open_memory_channel[Prompt](ROOM)
         self._answered, self._answers = trio.open_memory_channel[Answer](ROOM)
         self._over = trio.Event()
-        self._failure: ProviderError | None = None
+        self._failure: Exception | None = None
         self._events: trio.MemorySendChannel[Sequence[RunEvent]]
 
     async def run(
@@ -123,7 +122,7 @@ class PuppetSession(BaseSession):
         )
         await self.tell(TurnOver(reason=reason, failure=failure, usage=usage))
 
-    def crash(self, error: ProviderError) -> None:
+    def crash(self, error: Exception) -> None:
         """End the run by this."""
         self._failure = error
         self._over.set()
@@ -134,11 +133,11 @@ class PuppetSession(BaseSession):
 
 
 class PuppetProvider(BaseProvider):
-    """Opens puppets. `facts`: what they say of themselves when they start; a `ProviderError` there is raised."""
+    """Opens puppets. `facts`: what they say of themselves when they start; an error there is raised."""
 
     def __init__(self, name: str = "puppet") -> None:
         self.name = ProviderName(name)
-        self.facts: RunFacts | ProviderError = RunFacts(native_id="native-1", used=True, model="puppet-1")
+        self.facts: RunFacts | Exception = RunFacts(native_id="native-1", used=True, model="puppet-1")
         self.probed = Probe(version="1.0", models=(_MODEL,))
         self._opened, self._sessions = trio.open_memory_channel[PuppetSession](ROOM)
 
@@ -155,7 +154,7 @@ class PuppetProvider(BaseProvider):
         return session
 
     def _begin(self) -> RunFacts:
-        if isinstance(self.facts, ProviderError):
+        if isinstance(self.facts, Exception):
             raise self.facts
         return self.facts
 
