@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from types import GenericAlias
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
@@ -45,7 +45,13 @@ def _unstructure_factory(cls: type) -> Any:
 
 
 def _structure_factory(cls: type) -> Any:
-    return make_dict_structure_fn(cls, converter, **_fields(cls))
+    structure: Any = make_dict_structure_fn(cls, converter, **_fields(cls))
+
+    def from_object(value: Any, hint: type) -> Any:
+        _expect(dict, value)  # cattrs would take a text for an object in which everything is absent
+        return structure(value, hint)
+
+    return from_object
 
 
 def _system_to_json(value: System) -> dict[str, Any]:
@@ -90,8 +96,7 @@ def _is_array(hint: Any) -> bool:
 
 
 def _array_from_json(value: Any, hint: Any) -> Any:
-    if not isinstance(value, list):  # cattrs would take a text for an array of its letters
-        raise ValueError(f"expected an array, got {_WORDS.get(type(value), type(value).__name__)}")
+    _expect(list, value)  # cattrs would take a text for an array of its letters
     items: Any = GenericAlias(list, get_args(hint)[:1])
     return tuple(converter.structure(value, items))
 
@@ -110,10 +115,24 @@ def _event_from_json(value: Mapping[str, Any], _: type) -> Event:
     )
 
 
+def _is_map(hint: Any) -> bool:
+    return get_origin(hint) is Mapping
+
+
+def _map_from_json(value: Any, hint: Any) -> Any:
+    _expect(dict, value)
+    entries: Any = GenericAlias(dict, get_args(hint))
+    return converter.structure(value, entries)
+
+
+def _expect(kind: type, value: Any) -> None:
+    if type(value) is not kind and not (kind is float and type(value) is int):
+        raise ValueError(f"expected {_WORDS[kind]}, got {_WORDS.get(type(value), type(value).__name__)}")
+
+
 def _strict(kind: type) -> Any:
     def check(value: Any, _: type) -> Any:
-        if type(value) is not kind and not (kind is float and type(value) is int):
-            raise ValueError(f"expected {_WORDS[kind]}, got {_WORDS.get(type(value), type(value).__name__)}")
+        _expect(kind, value)
         return value
 
     return check
@@ -151,6 +170,7 @@ converter.register_structure_hook_func(lambda hint: hint == Block, _block_from_j
 converter.register_structure_hook_func(lambda hint: hint == str | tuple[Block, ...], _prompt_from_json)
 converter.register_structure_hook_func(lambda hint: hint == str | tuple[Block, ...] | None, _maybe_prompt_from_json)
 converter.register_structure_hook_func(_is_array, _array_from_json)
+converter.register_structure_hook_func(_is_map, _map_from_json)
 
 
 def to_json(value: Any) -> Any:

@@ -10,6 +10,9 @@ import orjson
 
 from jelmored.errors import CODES, RETRYABLE, ErrorKind, Refused
 
+MESSAGE_CHARACTERS = 1000
+"""Of an error: it may quote what the client sent, and that may be long."""
+
 RequestKey = int | str
 """A request's id as its client chose it."""
 
@@ -55,9 +58,11 @@ def parse(frame: str | bytes) -> Request | Notification:
     method, params = message.get("method"), message.get("params", {})
     if not isinstance(method, str):
         raise _bad(ErrorKind.INVALID_MESSAGE, "method must be a string", key)
+    if "id" not in message:  # never answered, whatever its params are
+        return Notification(method, params if isinstance(params, dict) else {})
     if not isinstance(params, dict):
         raise _bad(ErrorKind.INVALID_PARAMS, "params must be an object: parameters go by name", key)
-    return Request(key, method, params) if "id" in message else Notification(method, params)  # type: ignore[arg-type]
+    return Request(key, method, params)  # type: ignore[arg-type]
 
 
 def _is_key(key: object) -> bool:
@@ -81,8 +86,8 @@ def failure(key: RequestKey | None, refused: Refused) -> bytes:
     if refused.remedy is not None:
         data["remedy"] = refused.remedy
     if refused.field is not None:
-        data["field"] = refused.field
-    error = {"code": CODES[refused.kind], "message": refused.message, "data": data}
+        data["field"] = refused.field[:MESSAGE_CHARACTERS]
+    error = {"code": CODES[refused.kind], "message": refused.message[:MESSAGE_CHARACTERS], "data": data}
     return orjson.dumps({"jsonrpc": "2.0", "id": key, "error": error})
 
 

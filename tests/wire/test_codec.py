@@ -20,7 +20,7 @@ from jelmored.domain.ids import PromptId, SessionId
 from jelmored.domain.models import ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval, PermissionMode
 from jelmored.domain.prompts import Prompt, TextBlock
-from jelmored.domain.sessions import Facts, SessionView
+from jelmored.domain.sessions import Facts, Limits, SessionView
 from jelmored.errors import ErrorKind, Refused
 from jelmored.wire import codec
 
@@ -160,7 +160,13 @@ SEND = {"sessionId": "ses_1", "prompt": "go"}
             {"approvalId": "a", "answers": {"q": "yes"}},
             ["expected an array, got a string @ answers['q']"],
         ),
-        (ResolveApproval, {"approvalId": "a", "updatedInput": []}, None),
+        (
+            ResolveApproval,
+            {"approvalId": "a", "updatedInput": []},
+            ["expected an object, got an array @ updatedInput"],
+        ),
+        (CreateSession, {"cwd": "/", "limits": "none"}, ["expected an object, got a string @ limits"]),
+        (CreateSession, {"cwd": "/", "limits": [1]}, ["expected an object, got an array @ limits"]),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_place(cls: type, value: Any, faults: list[str] | None) -> None:
@@ -173,8 +179,9 @@ def test_what_does_not_fit_is_refused_with_its_place(cls: type, value: Any, faul
 
 @pytest.mark.parametrize("value", [None, [], "go", 3])
 def test_what_is_no_object_is_refused(value: Any) -> None:
-    with pytest.raises(codec.InvalidValue):
-        codec.from_json(value, Interrupt)
+    for cls in (Interrupt, Limits):  # with members that must be there, and without
+        with pytest.raises(codec.InvalidValue, match="expected an object"):
+            codec.from_json(value, cls)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"{'a': 1}"])

@@ -41,6 +41,8 @@ def refusal(text: str | bytes) -> tuple[int, Any]:
         (frame(id=-5, method="ping", extra=True), Request(-5, "ping", {})),
         (frame(method="ping"), Notification("ping", {})),
         (frame(method="ping").encode(), Notification("ping", {})),
+        (frame(method="ping", params=[1]), Notification("ping", {})),
+        (frame(method="ping", params=None), Notification("ping", {})),
     ],
 )
 def test_a_message(text: str | bytes, message: Request | Notification) -> None:
@@ -122,6 +124,11 @@ def test_a_refusal_says_all_that_it_knows() -> None:
             },
         },
     }
+
+
+def test_what_a_refusal_quotes_is_cut() -> None:
+    refused = Refused(ErrorKind.INVALID_PARAMS, f"there is no {'x' * 100_000}", field="y" * 100_000)
+    assert len(jsonrpc.failure(1, refused)) < 3000
 
 
 def test_a_refusal_leaves_out_what_it_does_not_know() -> None:
