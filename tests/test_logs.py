@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import structlog
 import trio
+from structlog.testing import capture_logs
 
 from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.logs import Level, about, configure
@@ -21,15 +22,6 @@ SECRET = "sk-live-0123456789"
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:], root.level = handlers, level
 
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -43,6 +35,19 @@ def _pipe(level: Level = Level.INFO, **options: Any) -> Lines:
         return [json.loads(line) for line in stream.buffer.getvalue().splitlines()]
 
     return lines
+
+
+log = structlog.get_logger()
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_what_a_test_configures_is_gone_with_it(time: int) -> None:
+    with capture_logs() as captured:
+        log.debug("seen")
+    assert [entry["event"] for entry in captured] == ["seen"]
+    lines = _pipe()
+    log.info("used")
+    assert len(lines()) == 1
 
 
 def test_elsewhere_than_on_a_terminal_a_line_is_a_json_object() -> None:

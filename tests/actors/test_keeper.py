@@ -222,7 +222,7 @@ policies = st.builds(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.lists(lives, max_size=30), policies, st.sampled_from(Restart))
 def test_the_rules_hold_for_every_script(script: list[Life], policy: Policy, restart: Restart) -> None:
     puppet = Puppet(*script)

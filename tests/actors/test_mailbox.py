@@ -295,7 +295,7 @@ ALLOWED: dict[How, set[type[JelmoreError] | None]] = {
 """What an asker may get, an answer (None) or an error; `Crashed` can also be the matter of another's message."""
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     requests,
     st.integers(0, 3),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jelmored.actors.restarts import Backoff, History, Limit, Policy
@@ -103,7 +103,6 @@ policies = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(policies, st.lists(seconds, max_size=40), st.randoms(use_true_random=False))
 def test_never_more_restarts_than_allowed_in_any_window(policy: Policy, lives: list[float], rng: random.Random) -> None:
     subject, now, restarts = History(policy, rng), 0.0, list[float]()
@@ -118,7 +117,6 @@ def test_never_more_restarts_than_allowed_in_any_window(policy: Policy, lives: l
         assert len([at for at in restarts if first <= at < first + policy.limit.period]) <= policy.limit.restarts
 
 
-@settings(deadline=None)
 @given(policies, st.lists(seconds, max_size=40), st.randoms(use_true_random=False))
 def test_delays_are_within_bounds(policy: Policy, lives: list[float], rng: random.Random) -> None:
     subject, now = History(policy, rng), 0.0
@@ -131,7 +129,6 @@ def test_delays_are_within_bounds(policy: Policy, lives: list[float], rng: rando
         now += delay or 0
 
 
-@settings(deadline=None)
 @given(policies, st.lists(st.tuples(seconds, st.booleans()), max_size=40))
 def test_unstable_runs_are_counted_as_a_plain_model_counts_them(policy: Policy, runs: list[tuple[float, bool]]) -> None:
     policy = attrs.evolve(policy, limit=Limit(restarts=NEVER, period=1))

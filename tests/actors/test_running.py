@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jelmored.actors.running import Service, grace, open_plain_nursery, running, running_in_order
@@ -201,7 +201,6 @@ async def test_without_a_stop_a_grace_has_its_own_seconds(autojump_clock: trio.t
 clean_ups = st.lists(st.floats(min_value=0, max_value=30), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
 @given(clean_ups, st.floats(min_value=0.1, max_value=60))
 def test_a_stop_takes_no_longer_than_its_deadline_nor_than_the_graces_together(
     clean_ups: list[float], deadline: float

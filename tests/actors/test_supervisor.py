@@ -282,7 +282,7 @@ async def add(supervisor: Supervisor, child: Child) -> None:
         await supervisor.start_child(child)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(scripts, scripts, policies, st.floats(min_value=0, max_value=200), st.floats(min_value=1, max_value=30))
 def test_whatever_falls_whenever_it_stops_in_time_and_leaves_nothing(
     fixed: list[Script], added: list[Script], policy: Policy, stop_at: float, deadline: float

@@ -137,7 +137,7 @@ steps = st.one_of(
 
 
 @given(st.lists(steps, max_size=40), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_neither_gap_nor_repeat(script: list[tuple[Any, ...]], deltas: bool) -> None:
     trio.run(_play, script, deltas)
 

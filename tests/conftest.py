@@ -1,0 +1,33 @@
+"""For all tests: what one of them does to the log is not there for the next one, and generated examples may take their
+time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+import structlog
+
+hypothesis.settings.register_profile("jelmored", deadline=None)  # other tests may run beside
+hypothesis.settings.load_profile("jelmored")
+
+_configure = structlog.configure
+
+
+def _configure_uncached(**options: Any) -> None:
+    """A logger that is cached keeps the level and the stream of the test that used it first, and can't be captured."""
+    _configure(**options | {"cache_logger_on_first_use": False})
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level, before = root.handlers[:], root.level, structlog.get_config()
+    monkeypatch.setattr(structlog, "configure", _configure_uncached)
+    yield
+    _configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
