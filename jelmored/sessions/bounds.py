@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import enum
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import attrs
 
-from jelmored.domain.events import Draft, System, ToolResult, ToolUse
-from jelmored.domain.permissions import Approval, Diff
+from jelmored.domain.events import Draft, ToolResult
 
 MAX_EVENT = 1024 * 1024  # bytes, encoded
-SHORTER = (960 * 1024, 256 * 1024, 32 * 1024, 2 * 1024)  # characters of each text, tried in this order
+SHORTER = (960 * 1024, 256 * 1024, 32 * 1024, 2 * 1024, 64)  # characters of each text, tried in this order
+CHARACTERS_PER_ITEM = 64  # of a limit; so many items a list or an object may have then, but FEW at least
+FEW = 4
+DEPTH = 6  # objects in objects, once something must be cut
 
 Encode = Callable[[Draft], bytes]
 
 
 def bounded(draft: Draft, encode: Encode) -> tuple[Draft, bytes]:
-    """The draft, and its bytes, with its texts cut as far as it takes."""
-    body = encode(draft)
+    """The draft, and its bytes, cut as far as it takes."""
     for limit in SHORTER:
-        if len(body) <= MAX_EVENT:
-            break
-        draft = _shorter(draft, limit)
-        body = encode(draft)
-    return draft, body
+        with contextlib.suppress(RecursionError, TypeError):  # JSON of an agent may be too deep to be written again
+            if len(body := encode(draft)) <= MAX_EVENT:
+                return draft, body
+        draft = _shorter(draft, limit, DEPTH)
+        if isinstance(draft.metadata, ToolResult):
+            draft = attrs.evolve(draft, metadata=attrs.evolve(draft.metadata, truncated=True))
+    return draft, encode(draft)
 
 
 def cut(text: str, limit: int) -> str:
@@ -34,33 +40,26 @@ def cut(text: str, limit: int) -> str:
     return f"{text[:limit]}\n… [{len(text) - limit} more characters cut]"
 
 
-def _shorter(draft: Draft, limit: int) -> Draft:
-    metadata = draft.metadata
-    match metadata:
-        case ToolUse() | Approval(input=Mapping()):
-            metadata = attrs.evolve(metadata, input=_cut_all(metadata.input, limit))
-        case ToolResult():
-            metadata = attrs.evolve(metadata, truncated=True, diffs=_cut_diffs(metadata.diffs, limit))
-        case System():
-            metadata = attrs.evolve(metadata, raw=_cut_all(metadata.raw, limit), data=_cut_all(metadata.data, limit))
-    if isinstance(metadata, Approval):
-        metadata = attrs.evolve(metadata, diffs=_cut_diffs(metadata.diffs, limit))
-    return Draft(draft.event_type, cut(draft.content, limit), metadata)
-
-
-def _cut_diffs(diffs: tuple[Diff, ...], limit: int) -> tuple[Diff, ...]:
-    return tuple(
-        attrs.evolve(diff, old_text=cut(diff.old_text, limit), new_text=cut(diff.new_text, limit)) for diff in diffs
-    )
-
-
-def _cut_all(value: Any, limit: int) -> Any:
+def _shorter(value: Any, limit: int, depth: int) -> Any:
+    """The same value with shorter texts, fewer items, less depth."""
+    room = max(limit // CHARACTERS_PER_ITEM, FEW)
     match value:
+        case enum.Enum():
+            return value
         case str():
             return cut(value, limit)
+        case Mapping() | list() if not depth:
+            return "… [cut]"
         case Mapping():
-            return {key: _cut_all(item, limit) for key, item in value.items()}
+            return _fewer(value, limit, depth, room)
         case list() | tuple():
-            return [_cut_all(item, limit) for item in value[: max(limit // 64, 16)]]
-        case _:
-            return value
+            return type(value)(_shorter(item, limit, depth - 1) for item in value[:room])
+        case _ if attrs.has(type(value)):
+            names = [field.name for field in attrs.fields(type(value))]
+            return attrs.evolve(value, **{name: _shorter(getattr(value, name), limit, depth) for name in names})
+    return value
+
+
+def _fewer(value: Mapping[str, Any], limit: int, depth: int, room: int) -> Mapping[str, Any]:
+    kept = {cut(key, limit): _shorter(item, limit, depth - 1) for key, item in islice(value.items(), room)}
+    return kept if len(value) <= room else {**kept, "…": f"[{len(value) - room} more members cut]"}
