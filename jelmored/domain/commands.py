@@ -13,6 +13,7 @@ from .permissions import PermissionMode
 from .prompts import Block
 from .sessions import Limits
 from .status import Status
+from .texts import Instructions, Line
 
 
 class WhenBusy(enum.StrEnum):
@@ -30,17 +31,17 @@ class CreateSession:
 
     cwd: str
     prompt: str | tuple[Block, ...] | None = None
-    title: str | None = None
-    name: str | None = None
+    title: Line | None = None
+    name: Line | None = None
     provider: ProviderName | None = None
     pin: bool = False
-    model: str | None = None
+    model: Line | None = None
     permission_mode: PermissionMode | None = None
-    system_prompt: str | None = None
+    system_prompt: Instructions | None = None
     directories: tuple[str, ...] = ()
     limits: Limits = Limits()
     exclusive: bool = False
-    request_key: str | None = None
+    request_key: Line | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -62,7 +63,7 @@ class SendPrompt:
     session_id: SessionId
     prompt: str | tuple[Block, ...]
     when_busy: WhenBusy = WhenBusy.QUEUE
-    request_key: str | None = None
+    request_key: Line | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from types import GenericAlias
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
@@ -16,6 +16,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from jelmored.domain.events import METADATA, Event, EventType, System
 from jelmored.domain.prompts import Block, DocumentBlock, FileBlock, ImageBlock, TextBlock
+from jelmored.domain.texts import AtMost
 from jelmored.domain.times import from_rfc3339, to_rfc3339
 from jelmored.errors import ErrorKind, Refused
 
@@ -115,6 +116,18 @@ def _event_from_json(value: Mapping[str, Any], _: type) -> Event:
     )
 
 
+def _is_bounded(hint: Any) -> bool:
+    return get_origin(hint) is Annotated and isinstance(get_args(hint)[1], AtMost)
+
+
+def _bounded_from_json(value: Any, hint: Any) -> Any:
+    kind, bound = get_args(hint)
+    _expect(kind, value)
+    if len(value) > bound.characters:
+        raise ValueError(f"expected at most {bound.characters} characters, got {len(value)}")
+    return value
+
+
 def _is_map(hint: Any) -> bool:
     return get_origin(hint) is Mapping
 
@@ -171,6 +184,7 @@ converter.register_structure_hook_func(lambda hint: hint == str | tuple[Block, .
 converter.register_structure_hook_func(lambda hint: hint == str | tuple[Block, ...] | None, _maybe_prompt_from_json)
 converter.register_structure_hook_func(_is_array, _array_from_json)
 converter.register_structure_hook_func(_is_map, _map_from_json)
+converter.register_structure_hook_func(_is_bounded, _bounded_from_json)
 
 
 def to_json(value: Any) -> Any:

@@ -15,6 +15,7 @@ from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author
 from jelmored.domain.scopes import Scope
 from jelmored.domain.sessions import SessionView
+from jelmored.domain.texts import Line
 
 PROTOCOL_VERSION = 1
 
@@ -38,9 +39,9 @@ class Spoken:
 class ClientInfo:
     """`name` stands in the log of every session that the client touches."""
 
-    name: str = attrs.field(validator=attrs.validators.max_len(200))
-    version: str
-    title: str | None = None
+    name: Line
+    version: Line
+    title: Line | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -10,6 +10,7 @@ import attrs
 from jelmored.control import connection, dialogue, methods, outbound, server
 from jelmored.control.methods import METHODS, Method
 from jelmored.control.stream import MAX_MESSAGE_BYTES, WRITE_SECONDS, CloseCode
+from jelmored.domain import texts
 from jelmored.domain.events import METADATA, Event, System
 from jelmored.domain.models import ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval
@@ -152,6 +153,8 @@ def _limits() -> Iterator[tuple[str, str]]:
     yield "time in which a client takes nothing at all", f"{WRITE_SECONDS} s"
     yield "time between two pings of the daemon", f"{connection.PING_SECONDS} s"
     yield "time to answer a ping", f"{connection.PONG_SECONDS} s"
+    yield "a name, a title, a model, a `requestKey`, each text of `clientInfo`", f"{texts.LINE} characters"
+    yield "`systemPrompt`", f"{texts.INSTRUCTIONS} characters"
     yield "an image or a document, in base64", _size(attachments.MAX_BASE64)
     yield "prompts that wait in a session", str(queue.ROOM)
     yield "one event", _size(bounds.MAX_EVENT)

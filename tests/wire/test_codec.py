@@ -21,6 +21,7 @@ from jelmored.domain.models import ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval, PermissionMode
 from jelmored.domain.prompts import Prompt, TextBlock
 from jelmored.domain.sessions import Facts, Limits, SessionView
+from jelmored.domain.texts import INSTRUCTIONS, LINE
 from jelmored.errors import ErrorKind, Refused
 from jelmored.wire import codec
 
@@ -165,6 +166,13 @@ SEND = {"sessionId": "ses_1", "prompt": "go"}
             {"approvalId": "a", "updatedInput": []},
             ["expected an object, got an array @ updatedInput"],
         ),
+        (
+            CreateSession,
+            {"cwd": "/", "title": "x" * (LINE + 1)},
+            [f"expected at most {LINE} characters, got {LINE + 1} @ title"],
+        ),
+        (CreateSession, {"cwd": "/", "systemPrompt": "x" * (INSTRUCTIONS + 1)}, None),
+        (CreateSession, {"cwd": "/", "name": 5}, ["expected a string, got an integer @ name"]),
         (CreateSession, {"cwd": "/", "limits": "none"}, ["expected an object, got a string @ limits"]),
         (CreateSession, {"cwd": "/", "limits": [1]}, ["expected an object, got an array @ limits"]),
     ],
@@ -175,6 +183,11 @@ def test_what_does_not_fit_is_refused_with_its_place(cls: type, value: Any, faul
     assert invalid.value.faults
     if faults is not None:
         assert list(invalid.value.faults) == faults
+
+
+def test_a_text_of_just_its_bound_is_taken() -> None:
+    title = "é" * LINE
+    assert codec.from_json({"cwd": "/", "title": title, "name": None}, CreateSession).title == title
 
 
 @pytest.mark.parametrize("value", [None, [], "go", 3])

@@ -6,7 +6,7 @@ import enum
 import types
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, NewType, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
 
 import attrs
 from hypothesis import strategies as st
@@ -59,6 +59,8 @@ def _generic(origin: Any, args: tuple[Any, ...]) -> st.SearchStrategy[Any]:
         return st.sampled_from(args)
     if origin in (Union, types.UnionType):
         return st.one_of(*map(of, args))
+    if origin is Annotated:
+        return of(args[0])
     if origin is tuple and args[-1] is ...:
         return st.lists(of(args[0]), max_size=3).map(tuple)
     if origin is tuple:
