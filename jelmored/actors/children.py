@@ -1,4 +1,4 @@
-"""The words of supervision: what is to be kept running, what befalls it, and how it is now."""
+"""The words of supervision: what is to be kept running, and what befalls it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,6 @@ class Restart(enum.StrEnum):
     PERMANENT = "permanent"
     TRANSIENT = "transient"
     TEMPORARY = "temporary"
-
-
-class State(enum.StrEnum):
-    """Where a child is in its life. `FATAL`: it failed too often."""
-
-    STARTING = "starting"
-    RUNNING = "running"
-    BACKOFF = "backoff"
-    STOPPING = "stopping"
-    EXITED = "exited"
-    FATAL = "fatal"
 
 
 @attrs.frozen
@@ -80,18 +69,3 @@ class GaveUp:
 
 
 SupervisorEvent = ChildFailed | ChildRestarts | GaveUp
-
-
-@attrs.frozen
-class ChildStatistics:
-    name: str
-    state: State
-    restarts: int
-
-
-@attrs.frozen
-class SupervisorStatistics:
-    """The children in the order of their start."""
-
-    name: str
-    children: tuple[ChildStatistics, ...]

@@ -15,11 +15,9 @@ from .children import (
     ChildFailed,
     ChildRestarts,
     ChildReturned,
-    ChildStatistics,
     GaveUp,
     Restart,
     RestartLimitReached,
-    State,
     SupervisorEvent,
 )
 from .restarts import History
@@ -45,12 +43,10 @@ class Keeper:
         self._history = history
         self._on_event = on_event
         self._starter: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
-        self._state = State.STARTING
         self._restarts = 0
         self._was_up = False
         self._born = 0.0  # of the present incarnation
         self._scope = trio.CancelScope()
-        self._gone = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED) -> None:
         """Started with the first incarnation that is up; the later ones have nobody who waits for them.
@@ -60,19 +56,13 @@ class Keeper:
             Stopped: it ended before it was ever up. A temporary child's failure is raised as it is then.
         """
         self._starter = task_status
-        try:
-            with self._scope:
-                await self._relive()
-            if not self._was_up:
-                raise Stopped(f"{self._child.name} ended before it was up")
-        finally:
-            if self._state is not State.FATAL:
-                self._state = State.EXITED
-            self._gone.set()
+        with self._scope:
+            await self._relive()
+        if not self._was_up:
+            raise Stopped(f"{self._child.name} ended before it was up")
 
     def started(self, value: object = None) -> None:
         """The `task_status` that the child gets: it is up."""
-        self._state = State.RUNNING
         if not self._was_up:
             self._was_up = True
             self._starter.started(value)
@@ -82,22 +72,9 @@ class Keeper:
         """Its failure for good is somebody's: of whoever waits for it to be up, or of those that need it."""
         return self._child.essential or not self._was_up
 
-    def note_stopping(self) -> None:
-        """It is to be cancelled soon."""
-        if not self._gone.is_set():
-            self._state = State.STOPPING
-
     def cancel(self) -> None:
         """Stop the child; `run` returns when it has cleaned up."""
-        self.note_stopping()
         self._scope.cancel()
-
-    async def wait_gone(self) -> None:
-        """Wait for its end for good."""
-        await self._gone.wait()
-
-    def statistics(self) -> ChildStatistics:
-        return ChildStatistics(self._child.name, self._state, self._restarts)
 
     async def _relive(self) -> None:
         while (failure := await self._live()) is not None and self._child.restart is not Restart.TEMPORARY:
@@ -107,7 +84,6 @@ class Keeper:
 
     async def _live(self) -> Exception | None:
         """One incarnation. Returns its failure, if it failed."""
-        self._state = State.STARTING
         self._born = trio.current_time()
         try:
             await self._run_child()
@@ -135,12 +111,10 @@ class Keeper:
         if delay is None:
             self._give_up(failure)
         self._restarts += 1
-        self._state = State.BACKOFF
         self._tell(ChildRestarts(self._supervisor, self._child.name, delay, self._restarts))
         await trio.sleep(delay)
 
     def _give_up(self, failure: Exception) -> NoReturn:
-        self._state = State.FATAL
         self._tell(GaveUp(self._supervisor, self._child.name, failure))
         raise RestartLimitReached(f"{self._supervisor}: {self._child.name} failed too often: {failure!r}") from failure
 

@@ -62,16 +62,6 @@ class Ask(Tell, Generic[T]):
     reply: Reply[T] = attrs.field(factory=lambda: Reply(), kw_only=True, repr=False)
 
 
-@attrs.frozen
-class MailboxStatistics:
-    """`queued` of at most `room` messages wait to be taken, `senders` tasks wait to put one in."""
-
-    queued: int
-    room: int
-    senders: int
-    closed: bool
-
-
 class Mailbox(Generic[M]):
     """A bounded queue of messages that outlives the task that serves it. Whoever owns it closes it at its end.
 
@@ -82,8 +72,6 @@ class Mailbox(Generic[M]):
     def __init__(self, room: int) -> None:
         self._send, self._receive = trio.open_memory_channel[M](room)
         self._taken: weakref.WeakSet[Reply[Any]] = weakref.WeakSet()  # weak: settled, or awaited by nobody, is gone
-        self._room = room
-        self._closed = False
 
     async def ask(self, message: Ask[T]) -> T:
         """Send a message and wait for its answer. Cancelled, it may be taken all the same, and whole.
@@ -150,7 +138,6 @@ class Mailbox(Generic[M]):
 
     def close(self) -> None:
         """Take nothing more and answer `Stopped` to all that waits; `serve` returns after the message in hand."""
-        self._closed = True
         self._send.close()  # first, so that draining lets none of the waiting senders in
         while True:
             try:
@@ -159,16 +146,6 @@ class Mailbox(Generic[M]):
                 return
             if isinstance(message, Ask):
                 message.reply.fail(_stopped())
-
-    def statistics(self) -> MailboxStatistics:
-        """A snapshot, for status and tests."""
-        channel = self._receive.statistics()
-        return MailboxStatistics(
-            queued=channel.current_buffer_used,
-            room=self._room,
-            senders=channel.tasks_waiting_send,
-            closed=self._closed,
-        )
 
 
 def _stopped() -> Stopped:

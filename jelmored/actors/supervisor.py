@@ -13,37 +13,12 @@ import trio
 
 from jelmored.errors import Stopped
 
-from .children import (
-    Child,
-    ChildFailed,
-    ChildRestarts,
-    ChildReturned,
-    ChildStatistics,
-    GaveUp,
-    Restart,
-    RestartLimitReached,
-    State,
-    SupervisorEvent,
-    SupervisorStatistics,
-)
+from .children import Child, GaveUp, Restart, RestartLimitReached, SupervisorEvent
 from .keeper import Keeper
 from .restarts import History, Policy
 from .running import STOP_DEADLINE, STOPS, Stop, open_plain_nursery, running_in_order
 
-__all__ = [
-    "Child",
-    "ChildFailed",
-    "ChildRestarts",
-    "ChildReturned",
-    "ChildStatistics",
-    "GaveUp",
-    "Restart",
-    "RestartLimitReached",
-    "State",
-    "Supervisor",
-    "SupervisorEvent",
-    "SupervisorStatistics",
-]
+__all__ = ["Child", "GaveUp", "Restart", "RestartLimitReached", "Supervisor", "SupervisorEvent"]
 
 
 class Supervisor:
@@ -54,7 +29,6 @@ class Supervisor:
         children: started in this order, each up before the next; stopped in reverse, each gone before the next.
         policy: the limits. Every child has them for itself: one that fails often uses up nobody else's restarts.
         on_event: told what befalls a child, at once; must not raise.
-        rng: for the jitter of the delays.
         deadline: seconds for the stop of all children, as far as they clean up under `grace`.
     """
 
@@ -65,14 +39,13 @@ class Supervisor:
         policy: Policy,
         *,
         on_event: Callable[[SupervisorEvent], None] = lambda event: None,
-        rng: random.Random | None = None,
         deadline: float = STOP_DEADLINE,
     ) -> None:
         self.name = name
         self._children = tuple(children)
         self._policy = policy
         self._on_event = on_event
-        self._rng = rng or random.Random()
+        self._rng = random.Random()
         self._deadline = deadline
         self._fixed: dict[str, Keeper] = {}
         self._added: dict[str, Keeper] = {}
@@ -113,16 +86,6 @@ class Supervisor:
         keeper = self._added[child.name] = self._keeper(child)
         await self._nursery.start(self._adopt, child.name, keeper)
 
-    async def stop_child(self, name: str) -> None:
-        """Cancel a child and wait until it is gone, for as long as it cleans up. If there is none, nothing."""
-        if keeper := self._keepers.get(name):
-            keeper.cancel()
-            await keeper.wait_gone()
-
-    def statistics(self) -> SupervisorStatistics:
-        """A snapshot, for status and tests."""
-        return SupervisorStatistics(self.name, tuple(keeper.statistics() for keeper in self._keepers.values()))
-
     @property
     def _keepers(self) -> Mapping[str, Keeper]:
         return self._fixed | self._added
@@ -142,7 +105,5 @@ class Supervisor:
 
     def _stopping(self) -> None:
         self._nursery = None
-        for keeper in self._fixed.values():
-            keeper.note_stopping()
         for keeper in self._added.values():
             keeper.cancel()  # the nursery would not: one that is not up yet is not in it, and holds it open

@@ -8,20 +8,18 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jelmored.actors.restarts import Backoff, Limit, Policy
-from jelmored.actors.running import running
-from jelmored.actors.supervisor import (
+from jelmored.actors.children import (
     Child,
     ChildFailed,
     ChildRestarts,
-    ChildStatistics,
     GaveUp,
     Restart,
     RestartLimitReached,
-    State,
-    Supervisor,
     SupervisorEvent,
 )
+from jelmored.actors.restarts import Backoff, Limit, Policy
+from jelmored.actors.running import running
+from jelmored.actors.supervisor import Supervisor
 from jelmored.errors import Stopped
 
 from .puppets import Fell, Life, Puppet
@@ -68,7 +66,6 @@ async def test_a_limit_is_an_ordinary_failure_and_the_others_are_stopped(
     assert isinstance(caught.value.__cause__, Fell)
     assert log == ["a up", "c up", "c down", "a down"]
     assert isinstance(events[-1], GaveUp)
-    assert [child.state for child in supervisor.statistics().children] == [State.EXITED, State.FATAL, State.EXITED]
 
 
 async def test_a_supervisor_is_restarted_as_any_child_and_holds_nothing_against_its_own(
@@ -86,30 +83,6 @@ async def test_is_started_when_all_children_are_up(autojump_clock: trio.testing.
     slow = [Child(name, Puppet(Life(100, start=3)).run) for name in "ab"]
     async with running(Supervisor("test", slow, PATIENT).run):
         assert trio.current_time() == 6
-
-
-async def test_statistics_show_the_children_in_order(autojump_clock: trio.testing.MockClock) -> None:
-    supervisor = Supervisor("test", [*puppets([], "a"), falls(*[Life(1)] * 2)], PATIENT)
-    async with running(supervisor.run):
-        await trio.sleep(3.5)
-        await supervisor.start_child(Child("late", Puppet().run))
-        children = supervisor.statistics().children
-    assert children == (
-        ChildStatistics("a", State.RUNNING, 0),
-        ChildStatistics("falls", State.BACKOFF, 2),
-        ChildStatistics("late", State.RUNNING, 0),
-    )
-
-
-async def test_statistics_show_who_is_still_stopping(
-    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
-) -> None:
-    supervisor = Supervisor("test", puppets([], "ab", clean_up=4), PATIENT)
-    await nursery.start(supervisor.run)
-    nursery.cancel_scope.cancel()
-    with trio.CancelScope(shield=True):
-        await trio.sleep(5)
-    assert [child.state for child in supervisor.statistics().children] == [State.STOPPING, State.EXITED]
 
 
 async def test_the_stop_of_all_children_has_one_deadline(autojump_clock: trio.testing.MockClock) -> None:
@@ -159,8 +132,8 @@ async def test_an_added_child_that_is_not_essential_is_given_up_alone(autojump_c
         await supervisor.start_child(Child("well", well.run))
         await supervisor.start_child(attrs.evolve(falls(*[Life(1)] * 9), essential=False))
         await trio.sleep(20)
-        assert [child.name for child in supervisor.statistics().children] == ["well"]
-    assert isinstance(events[-1], GaveUp)
+        assert isinstance(events[-1], GaveUp)
+        await supervisor.start_child(falls())  # its name is free again
     assert well.starts == [0]
 
 
@@ -179,37 +152,16 @@ async def test_a_start_that_is_cancelled_leaves_nothing(autojump_clock: trio.tes
         with trio.move_on_after(5):
             await supervisor.start_child(Child("slow", puppet.run))
         assert puppet.alive == 0
-        assert supervisor.statistics().children == ()
+        await supervisor.start_child(Child("slow", Puppet().run))
 
 
-async def test_a_child_can_be_stopped_and_its_name_used_again(autojump_clock: trio.testing.MockClock) -> None:
-    puppet = Puppet(clean_up=2)
-    supervisor = Supervisor("test", [], PATIENT)
+async def test_two_children_have_no_name_in_common(autojump_clock: trio.testing.MockClock) -> None:
+    supervisor = Supervisor("test", puppets([], "a"), PATIENT)
     async with running(supervisor.run):
-        await supervisor.start_child(Child("x", puppet.run))
-        with pytest.raises(ValueError, match="'x' already"):
-            await supervisor.start_child(Child("x", puppet.run))
-        await supervisor.stop_child("x")
-        assert (puppet.alive, trio.current_time()) == (0, 2)
-        await supervisor.stop_child("x")
-        await supervisor.start_child(Child("x", puppet.run))
-        assert puppet.alive == 1
-
-
-async def test_a_child_that_is_stopped_before_it_is_up(
-    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
-) -> None:
-    supervisor = Supervisor("test", [], PATIENT)
-    await nursery.start(supervisor.run)
-    nursery.start_soon(stop_soon, supervisor, "slow")
-    with pytest.raises(Stopped):
-        await supervisor.start_child(Child("slow", Puppet(Life(1, start=100)).run))
-    nursery.cancel_scope.cancel()
-
-
-async def stop_soon(supervisor: Supervisor, name: str) -> None:
-    await trio.sleep(1)
-    await supervisor.stop_child(name)
+        await supervisor.start_child(Child("x", Puppet().run))
+        for name in "ax":
+            with pytest.raises(ValueError, match=f"'{name}' already"):
+                await supervisor.start_child(Child(name, Puppet().run))
 
 
 async def test_a_child_that_never_comes_up_does_not_hold_up_the_stop(
@@ -231,7 +183,7 @@ async def test_an_added_child_that_has_ended_is_forgotten(autojump_clock: trio.t
     async with running(supervisor.run):
         await supervisor.start_child(Child("once", Puppet(Life(1)).run, Restart.TEMPORARY))
         await trio.sleep(2)
-        assert supervisor.statistics().children == ()
+        await supervisor.start_child(Child("once", Puppet().run))
 
 
 async def test_nothing_is_added_to_a_supervisor_that_does_not_run() -> None:
