@@ -45,10 +45,14 @@ def _examine(block: Block, index: int) -> tuple[BlockNote, Attachment | None]:
         case TextBlock():
             return BlockNote(type=block.type), None
         case FileBlock(path=path):
-            if not path.startswith("/"):
-                raise _bad(index, "path", "must be absolute")
+            if not path.startswith("/") or "\0" in path:
+                raise _bad(index, "path", "must be an absolute path")
+            if block.range and not 1 <= block.range[0] <= block.range[1]:
+                raise _bad(index, "range", "must be two lines from 1 on, the first one not after the last")
             return BlockNote(type=block.type, path=path), None
         case ImageBlock() | DocumentBlock():
+            if isinstance(block, ImageBlock) and not block.mime_type.startswith("image/"):
+                raise _bad(index, "mimeType", "must be that of an image")
             data = _decoded(block.data, index)
             sha256 = hashlib.sha256(data).hexdigest()
             note = BlockNote(type=block.type, mime_type=block.mime_type, bytes=len(data), sha256=sha256)
@@ -56,6 +60,8 @@ def _examine(block: Block, index: int) -> tuple[BlockNote, Attachment | None]:
 
 
 def _decoded(data: str, index: int) -> bytes:
+    if not data:
+        raise _bad(index, "data", "is empty")
     if len(data) > MAX_BASE64:
         raise _bad(index, "data", f"is larger than {MAX_BASE64} bytes of base64")
     try:

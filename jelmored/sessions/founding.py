@@ -91,8 +91,8 @@ def _located(command: CreateSession) -> CreateSession:
 
 
 def _resolved(path: str, field: str) -> str:
-    if not os.path.isabs(path):
-        raise Refused(ErrorKind.INVALID_PARAMS, f"{field} must be absolute, not {path!r}", field=field)
+    if not os.path.isabs(path) or "\0" in path:
+        raise Refused(ErrorKind.INVALID_PARAMS, f"{field} must be an absolute path, not {path!r}", field=field)
     resolved = os.path.realpath(path)
     if not os.path.isdir(resolved):
         raise Refused(ErrorKind.INVALID_PARAMS, f"{field}: there is no directory {path}", field=field)

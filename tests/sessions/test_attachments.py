@@ -30,7 +30,7 @@ def prompt_of(blocks: tuple[Block, ...]) -> Prompt:
     return Prompt(prompt_id=PromptId("prm_1"), blocks=blocks, by=ME)
 
 
-binaries = st.binary(max_size=50).map(b64)
+binaries = st.binary(min_size=1, max_size=50).map(b64)
 blocks = st.lists(
     st.one_of(
         st.builds(TextBlock, text=st.text(min_size=1, max_size=20).filter(str.strip)),
@@ -79,6 +79,12 @@ def test_a_text_alone_needs_no_notes() -> None:
         ((), "prompt"),
         ((TextBlock(text=" \n"), TextBlock(text="")), "prompt"),
         ((FileBlock(path="a.py"),), "prompt[0].path"),
+        ((FileBlock(path="/a\0b"),), "prompt[0].path"),
+        ((FileBlock(path="/a", range=(0, 1)),), "prompt[0].range"),
+        ((FileBlock(path="/a", range=(-1, 2)),), "prompt[0].range"),
+        ((FileBlock(path="/a", range=(3, 2)),), "prompt[0].range"),
+        ((ImageBlock(mime_type="text/html", data="abcd"),), "prompt[0].mimeType"),
+        ((ImageBlock(mime_type="image/png", data=""),), "prompt[0].data"),
         ((TextBlock(text="a"), ImageBlock(mime_type="image/png", data="not base64!")), "prompt[1].data"),
         ((DocumentBlock(mime_type="application/pdf", data="abc"),), "prompt[0].data"),
         ((DocumentBlock(mime_type="application/pdf", data="äöü="),), "prompt[0].data"),

@@ -47,6 +47,7 @@ async def test_a_new_session_is_as_it_was_asked_for(autojump_clock: Clock, tmp_p
     [
         ({"cwd": "relative"}, "cwd"),
         ({"cwd": "/no/such/directory"}, "cwd"),
+        ({"cwd": "/tmp/\0"}, "cwd"),
         ({"cwd": __file__}, "cwd"),
         ({"directories": ("/", "relative")}, "directories[1]"),
         ({"provider": ProviderName("nobody")}, "provider"),
