@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jelmored.domain.ids import LogId, SessionId
+from jelmored.domain.ids import SessionId
 from jelmored.errors import ErrorKind, Refused
 from jelmored.sessions.hub import Feed, Hub
 from jelmored.wire.messages import Subscribe, Subscribed, SubscribedAll
@@ -88,7 +88,7 @@ def _in_log(cursor: int, feed: Feed) -> int:
 
 
 def _stand(feed: Feed) -> Subscribed:
-    return Subscribed(log_id=LogId(feed.log_id), head=feed.head, oldest=OLDEST)
+    return Subscribed(log_id=feed.log_id, head=feed.head, oldest=OLDEST)
 
 
 def _expired(feed: Feed, why: str) -> Refused:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 
@@ -149,8 +150,20 @@ def _settled(opened: OpenApproval, command: ResolveApproval, by: Author) -> Sett
     if kind in (OptionKind.REJECT_ONCE, OptionKind.REJECT_ALWAYS):
         answer = Answer(verdict=Verdict.DENY, message=command.message or REJECTED, interrupt=command.interrupt)
         return Settled(approval, opened.request, answer)
+    if command.updated_input is not None:
+        approval = _changed(approval, command.updated_input)
     answer = Answer(verdict=Verdict.ALLOW, message=command.message, updated_input=command.updated_input)
     return Settled(approval, opened.request, answer, opened.rule if kind is OptionKind.ALLOW_ALWAYS else None)
+
+
+def _changed(approval: Approval, updated_input: Mapping[str, Any]) -> Approval:
+    """The log says what really runs."""
+    command = updated_input.get("command")
+    return attrs.evolve(
+        approval,
+        input=updated_input,
+        command=command if isinstance(command, str) and approval.command is not None else approval.command,
+    )
 
 
 def _cancelled(approval: Approval, resolver: Resolver) -> Approval:

@@ -14,6 +14,8 @@ from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Attachment, Journal
 
 MAX_BASE64 = 10 * 1024 * 1024  # protocol 1, section 3
+MAX_BLOCKS = 256
+MAX_PATH = 4096  # characters
 REFERENCE = "sha256:"
 
 
@@ -34,6 +36,8 @@ def examine(blocks: tuple[Block, ...]) -> Examined:
     """
     if not any(not isinstance(block, TextBlock) or block.text.strip() for block in blocks):
         raise Refused(ErrorKind.INVALID_PARAMS, "the prompt is empty", field="prompt")
+    if len(blocks) > MAX_BLOCKS:
+        raise Refused(ErrorKind.INVALID_PARAMS, f"a prompt has at most {MAX_BLOCKS} blocks", field="prompt")
     pairs = [_examine(block, index) for index, block in enumerate(blocks)]
     if all(isinstance(block, TextBlock) for block in blocks):
         return Examined(blocks, (), ())
@@ -44,15 +48,13 @@ def _examine(block: Block, index: int) -> tuple[BlockNote, Attachment | None]:
     match block:
         case TextBlock():
             return BlockNote(type=block.type), None
-        case FileBlock(path=path):
-            if not path.startswith("/") or "\0" in path:
+        case FileBlock(path=path, range=lines):
+            if not path.startswith("/") or "\0" in path or len(path) > MAX_PATH:
                 raise _bad(index, "path", "must be an absolute path")
-            if block.range and not 1 <= block.range[0] <= block.range[1]:
-                raise _bad(index, "range", "must be two lines from 1 on, the first one not after the last")
+            if lines is not None and not 1 <= lines[0] <= lines[1]:
+                raise _bad(index, "range", "counts lines from 1, first and last, both inclusive")
             return BlockNote(type=block.type, path=path), None
         case ImageBlock() | DocumentBlock():
-            if isinstance(block, ImageBlock) and not block.mime_type.startswith("image/"):
-                raise _bad(index, "mimeType", "must be that of an image")
             data = _decoded(block.data, index)
             sha256 = hashlib.sha256(data).hexdigest()
             note = BlockNote(type=block.type, mime_type=block.mime_type, bytes=len(data), sha256=sha256)
@@ -60,8 +62,6 @@ def _examine(block: Block, index: int) -> tuple[BlockNote, Attachment | None]:
 
 
 def _decoded(data: str, index: int) -> bytes:
-    if not data:
-        raise _bad(index, "data", "is empty")
     if len(data) > MAX_BASE64:
         raise _bad(index, "data", f"is larger than {MAX_BASE64} bytes of base64")
     try:

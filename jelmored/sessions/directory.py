@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 
 import attrs
 import structlog
@@ -29,7 +30,7 @@ from jelmored.domain.permissions import Approval, PermissionMode
 from jelmored.domain.prompts import Author, Block, Prompt, TextBlock
 from jelmored.domain.sessions import Facts, SessionView
 from jelmored.domain.status import IN_TURN, Status
-from jelmored.errors import ErrorKind, Refused
+from jelmored.errors import ErrorKind, JournalError, Refused
 from jelmored.journal.base import Page
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
@@ -43,6 +44,7 @@ from .session import World
 
 log = structlog.get_logger(__name__)
 
+BIRTH = 10.0  # seconds for a new session to be durable
 SETTLED_KEPT = 10_000  # approvals that were answered, so that a late answer learns who won
 
 
@@ -60,9 +62,16 @@ class Directory:
     Args:
         world: what sessions work with.
         defaults: from the configuration.
+        locate: resolves the directories of a new session.
     """
 
-    def __init__(self, world: World, defaults: Defaults) -> None:
+    def __init__(
+        self,
+        world: World,
+        defaults: Defaults,
+        *,
+        locate: Callable[[CreateSession], Awaitable[CreateSession]] = located,
+    ) -> None:
         self.hub = world.hub
         self._journal = world.journal
         self._providers: Providers = world.providers
@@ -70,6 +79,7 @@ class Directory:
         self._settled: OrderedDict[ApprovalId, Approval] = OrderedDict()
         self._roster = Roster(world, self._note_settled)
         self._creating = trio.Lock()
+        self._locate = locate
 
     # What is asked without a message
 
@@ -82,6 +92,7 @@ class Directory:
         wanted = [facts for facts in self._roster.facts if _matches(facts, query)]
         wanted.sort(key=_recency, reverse=True)
         if query.cursor is not None:
+            _check_cursor(query.cursor)
             wanted = [facts for facts in wanted if _recency(facts) < query.cursor]
         limit = max(1, min(query.limit, 500))
         page = wanted[:limit]
@@ -124,7 +135,7 @@ class Directory:
             Refused: `invalid-params`, `no-provider`, `directory-busy`, `key-reused`.
         """
         examined = await _examined(command.prompt) if command.prompt is not None else None
-        command = await located(command)
+        command = await self._locate(command)
         async with self._creating:  # one requestKey, one name: first come
             session_id = await self._claimed(command) or await self._create(command)
         if examined is not None and self.get(session_id).seq == 0:
@@ -218,9 +229,11 @@ class Directory:
             raise Refused(ErrorKind.DIRECTORY_BUSY, told, data={"sessions": sharing})
         mode = command.permission_mode or self._defaults.permission_modes[provider]
         facts = first_facts(command, provider, mode, sharing)
-        await self._journal.append([birth(facts, claim_of(command.request_key, command))])
-        self._roster.add(facts)
-        return facts.session_id
+        with trio.move_on_after(BIRTH, shield=True):  # a client that leaves now must not leave half a session behind
+            await self._journal.append([birth(facts, claim_of(command.request_key, command))])
+            self._roster.add(facts)
+            return facts.session_id
+        raise JournalError(ErrorKind.JOURNAL_FAILED, f"the session was not durable within {BIRTH:.0f} s")
 
     def _refuse_name(self, name: str | None) -> None:
         if name is None:
@@ -244,6 +257,16 @@ def _matches(facts: Facts, query: FindSessions) -> bool:
         and query.provider in (None, facts.provider)
         and query.cwd in (None, facts.cwd)
     )
+
+
+def _check_cursor(cursor: str) -> None:
+    moment, mark, session_id = cursor.partition("~")
+    try:
+        datetime.fromisoformat(moment)
+    except ValueError:
+        mark = ""
+    if not (mark and session_id):
+        raise Refused(ErrorKind.INVALID_PARAMS, f"{cursor!r} is no nextCursor of a list", field="cursor")
 
 
 def _recency(facts: Facts) -> str:

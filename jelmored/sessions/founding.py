@@ -76,7 +76,7 @@ async def located(command: CreateSession) -> CreateSession:
     Raises:
         Refused: `invalid-params`, for one that is not there.
     """
-    return await trio.to_thread.run_sync(_located, command, abandon_on_cancel=True, limiter=_disk_limiter())
+    return await trio.to_thread.run_sync(located_now, command, abandon_on_cancel=True, limiter=_disk_limiter())
 
 
 @cache
@@ -85,14 +85,15 @@ def _disk_limiter() -> trio.CapacityLimiter:
     return trio.CapacityLimiter(8)
 
 
-def _located(command: CreateSession) -> CreateSession:
+def located_now(command: CreateSession) -> CreateSession:
+    """As `located`, at once."""
     directories = tuple(_resolved(one, f"directories[{i}]") for i, one in enumerate(command.directories))
     return attrs.evolve(command, cwd=_resolved(command.cwd, "cwd"), directories=directories)
 
 
 def _resolved(path: str, field: str) -> str:
     if not os.path.isabs(path) or "\0" in path:
-        raise Refused(ErrorKind.INVALID_PARAMS, f"{field} must be an absolute path, not {path!r}", field=field)
+        raise Refused(ErrorKind.INVALID_PARAMS, f"{field} must be absolute, not {path!r}", field=field)
     resolved = os.path.realpath(path)
     if not os.path.isdir(resolved):
         raise Refused(ErrorKind.INVALID_PARAMS, f"{field}: there is no directory {path}", field=field)

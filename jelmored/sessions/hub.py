@@ -9,10 +9,11 @@ import attrs
 import trio
 
 from jelmored.domain.events import DeltaKind, OpenItem
-from jelmored.domain.ids import ApprovalId, ItemId, SessionId, ToolUseId
+from jelmored.domain.ids import ApprovalId, ItemId, LogId, SessionId, ToolUseId
 from jelmored.domain.permissions import Approval, ApprovalStatus
 from jelmored.domain.sessions import SessionView
 from jelmored.wire import codec, jsonrpc
+from jelmored.wire.messages import SessionChanged
 
 CHANGES_PER_SECOND = 4  # protocol 1, section 4: `session/changed`
 
@@ -74,6 +75,11 @@ class OpenItems:
         item.length += len(text)
         return offset
 
+    def length(self, item_id: ItemId) -> int:
+        """Code points so far."""
+        item = self._items.get(item_id)
+        return item.length if item else 0
+
     def close(self, item_id: ItemId) -> bool:
         """True if it was open."""
         return self._items.pop(item_id, None) is not None
@@ -104,7 +110,7 @@ class Feed:
     """One session's published state: what a client knows that has seen everything up to now."""
 
     session_id: SessionId
-    log_id: str
+    log_id: LogId
     head: int
     open_items: OpenItems = attrs.field(factory=OpenItems)
     approvals: dict[ApprovalId, Approval] = attrs.field(factory=dict)
@@ -210,5 +216,5 @@ class Hub:
         feed = self._feeds.get(session_id)
         if feed is None or not (feed.subscribers or self._watchers):
             return
-        payload = jsonrpc.notification("session/changed", codec.encode({"session": codec.to_json(view())}))
+        payload = jsonrpc.notification("session/changed", codec.encode(SessionChanged(session=view())))
         self._notify(feed.subscribers | self._watchers, payload)

@@ -35,6 +35,11 @@ def note_end(chronicle: Chronicle, failure: Failure) -> None:
     chronicle.note("run_ended", failure.message, **seen)
 
 
+def is_native_lost(facts: Facts, failure: Failure) -> bool:
+    """The agent does not know the session any more that it was to resume."""
+    return bool(failure.evidence.get("native_lost")) and facts.provider in facts.native
+
+
 def forget_native(chronicle: Chronicle, failure: Failure) -> None:
     """The agent's own session is gone: the next run starts anew, and that is said."""
     provider = chronicle.facts.provider

@@ -4,27 +4,35 @@ then is it published, in order: a delta waits behind earlier events that are not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import attrs
 import trio
 
+from jelmored.actors.mailbox import Reply
 from jelmored.domain.events import Draft, Event, Said
 from jelmored.domain.ids import ItemId, ProviderName
 from jelmored.domain.permissions import Approval
 from jelmored.domain.sessions import Facts
 from jelmored.domain.times import utc_now
+from jelmored.errors import JournalError
 from jelmored.journal.base import Attachment, Batch, Entry, Journal, StoredKey, StoredPrompt
 from jelmored.providers.base import Delta
 from jelmored.wire import codec, jsonrpc
+from jelmored.wire.messages import ItemVoided, SessionDelta
 
 from .bounds import bounded
 from .hub import DeltaFrame, EventFrame, Feed, Frame, OpenItems, VoidFrame
 
 CHECKPOINT_EVERY = 1.0  # seconds; of the texts that stream
+LONGEST = 4 * 1024 * 1024  # characters of one item; the event that closes it holds less anyway
 ROOM = 64  # messages whose changes are not published yet; then the session waits, and so does its agent
 
+T = TypeVar("T")
 Then = Callable[[], None]
 """What is done once it is durable; must not wait or raise."""
+Fail = Callable[[JournalError], None]
+"""What is done if it can't be made durable."""
 
 
 @attrs.frozen
@@ -34,6 +42,7 @@ class _Parcel:
     batch: Batch | None
     frames: Sequence[Frame]
     then: Sequence[Then]
+    fail: Sequence[Fail]
 
 
 class SessionLog:
@@ -54,6 +63,7 @@ class SessionLog:
         self._entries: list[Entry] = []
         self._frames: list[Frame] = []
         self._then: list[Then] = []
+        self._fail: list[Fail] = []
         self._keys: list[StoredKey] = []
         self._attachments: list[Attachment] = []
         self._parcels: list[_Parcel] = []
@@ -94,27 +104,28 @@ class SessionLog:
         return bounded(draft, encoded)
 
     def stream(self, delta: Delta, turn: int | None) -> None:
-        """A piece of text: no number, never kept."""
+        """A piece of text: no number, never kept. Of an endless one the rest is not streamed: the gap shows."""
+        if self.open_items.length(delta.item_id) > LONGEST:
+            return
         offset = self.open_items.append(delta.item_id, delta.kind, delta.text, delta.parent_tool_use_id)
-        params: dict[str, object] = {
-            "sessionId": self._feed.session_id,
-            "turn": turn,
-            "itemId": delta.item_id,
-            "afterSeq": self.seq,
-            "kind": delta.kind,
-            "offset": offset,
-            "text": delta.text,
-        }
-        if delta.parent_tool_use_id is not None:
-            params["parentToolUseId"] = delta.parent_tool_use_id
-        payload = jsonrpc.notification("session/delta", codec.encode(params))
+        told = SessionDelta(
+            session_id=self._feed.session_id,
+            turn=turn,
+            item_id=delta.item_id,
+            after_seq=self.seq,
+            kind=delta.kind,
+            offset=offset,
+            text=delta.text,
+            parent_tool_use_id=delta.parent_tool_use_id,
+        )
+        payload = jsonrpc.notification("session/delta", codec.encode(told))
         self._frames.append(DeltaFrame(payload, delta.item_id, delta.kind, delta.text, delta.parent_tool_use_id))
 
     def void(self, item_id: ItemId, reason: str) -> None:
         """What streamed of an item is void."""
         self._close(item_id)
-        params = {"sessionId": self._feed.session_id, "itemId": item_id, "reason": reason}
-        self._frames.append(VoidFrame(jsonrpc.notification("session/itemVoided", codec.encode(params)), item_id))
+        told = ItemVoided(session_id=self._feed.session_id, item_id=item_id, reason=reason)
+        self._frames.append(VoidFrame(jsonrpc.notification("session/itemVoided", codec.encode(told)), item_id))
 
     def _close(self, item_id: ItemId) -> None:
         """The checkpoint must not outlive it: a restart would close it once more."""
@@ -124,6 +135,11 @@ class SessionLog:
     def then(self, act: Then) -> None:
         """Do this once all that this message changed is durable."""
         self._then.append(act)
+
+    def answer(self, reply: Reply[T], value: Callable[[], T]) -> None:
+        """Whoever asked is told once all that this message changed is durable, or why it can't be."""
+        self._then.append(lambda: reply.set(value()))
+        self._fail.append(reply.fail)
 
     def keep(self, *, keys: Sequence[StoredKey] = (), attachments: Sequence[Attachment] = ()) -> None:
         """What becomes durable beside the events of this message."""
@@ -147,8 +163,8 @@ class SessionLog:
             attachments=tuple(self._attachments),
         )
         empty = batch == Batch(session_id=batch.session_id)
-        parcel = _Parcel(None if empty else batch, self._frames, self._then)
-        self._entries, self._frames, self._then = [], [], []
+        parcel = _Parcel(None if empty else batch, self._frames, self._then, self._fail)
+        self._entries, self._frames, self._then, self._fail = [], [], [], []
         self._keys, self._attachments = [], []
         if empty and not self._parcels and not self._sending:
             self._publish([parcel])
@@ -201,11 +217,20 @@ class SessionLog:
         parcels, self._parcels = self._parcels, []
         self._sending = True
         if batches := [parcel.batch for parcel in parcels if parcel.batch is not None]:
-            await self._journal.append(batches)
+            await self._append(batches, parcels)
         self._publish(parcels)
         self._sending = False
         self._sent.set()
         self._sent = trio.Event()
+
+    async def _append(self, batches: Sequence[Batch], parcels: Sequence[_Parcel]) -> None:
+        try:
+            await self._journal.append(batches)
+        except JournalError as error:
+            for parcel in (*parcels, *self._parcels):
+                for fail in parcel.fail:
+                    fail(error)
+            raise
 
     def _publish(self, parcels: Sequence[_Parcel]) -> None:
         if frames := [frame for parcel in parcels for frame in parcel.frames]:

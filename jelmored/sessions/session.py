@@ -55,7 +55,7 @@ from .approvals import Approvals
 from .chronicle import Chronicle
 from .hold import RunHold
 from .hub import Feed, Hub
-from .learning import forget_native, joined, learn, note_end
+from .learning import forget_native, is_native_lost, joined, learn, note_end
 from .log import SessionLog
 from .messages import Admit, Close, Cut, Heard, Message, Resolve, Rest, RestartDue, Unqueue
 from .queue import PromptQueue, Queued
@@ -183,7 +183,7 @@ class Session:
                 self._cut(message)
             case Unqueue(prompt_id=prompt_id, reply=reply):
                 self._queue.withdraw(prompt_id)
-                self._log.then(lambda: reply.set(self._queue.prompts))
+                self._log.answer(reply, lambda: self._queue.prompts)
             case Resolve():
                 self._resolve(message)
             case Close():
@@ -215,7 +215,7 @@ class Session:
             key = ask.claim.kept(codec.encode(receipt))
             self._remember(key)
             self._log.keep(keys=(key,))
-        self._log.then(lambda: ask.reply.set(receipt))
+        self._log.answer(ask.reply, lambda: receipt)
 
     def _remember(self, key: StoredKey) -> None:
         """Until the journal has it, and a little longer; then it is looked up there."""
@@ -305,7 +305,7 @@ class Session:
         if ask.drop_queue:
             self._queue.drop()
         self._interrupt()
-        self._log.then(lambda: ask.reply.set(turn is not None))
+        self._log.answer(ask.reply, lambda: turn is not None)
 
     def _interrupt(self) -> None:
         """End the turn in hand; its end follows, from the agent or from the end of its run."""
@@ -454,7 +454,7 @@ class Session:
             self._approvals.cancel()
         elif turn.interrupted:
             self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.USER))
-        elif failure is not None and failure.evidence.get("native_lost") and self.facts.provider in self.facts.native:
+        elif failure is not None and not turn.said and is_native_lost(self.facts, failure):
             forget_native(self._chronicle, failure)
             self._pursue()
         elif turn.prompt is not None and after(end, said=turn.said, side_effects=turn.side_effects) is Next.RESTART:
@@ -516,7 +516,7 @@ class Session:
         self._answer(settled.request, settled.answer)
         if settled.answer.interrupt and self._turn is not None:
             self._turn.interrupted = True
-        self._log.then(lambda: ask.reply.set(settled.approval))
+        self._log.answer(ask.reply, lambda: settled.approval)
 
     # The end
 
@@ -535,13 +535,10 @@ class Session:
         if self._hold.empty:
             self._chronicle.step(Step.CLOSED)
             closing, self._closing = self._closing, []
-            self._log.then(lambda: self._tell_closed(closing))
+            for ask in closing:
+                self._log.answer(ask.reply, lambda: self.view)
         else:
             self._hold.close()
-
-    def _tell_closed(self, closing: Sequence[Close]) -> None:
-        for ask in closing:
-            ask.reply.set(self.view)
 
 
 def _title(text: str) -> str:

@@ -149,6 +149,9 @@ class ProviderSupervisor:
     async def models(self) -> tuple[ModelInfo, ...]:
         """The models that it offers, as the last probe saw them."""
         if self._facts.probe is None:
+            async with self._probing:  # the first look is on its way
+                pass
+        if self._facts.probe is None:
             await self.check()
         return self._facts.probe.models if self._facts.probe else ()
 

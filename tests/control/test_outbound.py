@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jelmored.control import outbound as module
 from jelmored.control.outbound import MAX_NOTICE_BYTES, MAX_NOTICES, Outbound
 from jelmored.domain.events import Draft, EventType, Said
-from jelmored.domain.ids import ItemId, SessionId
+from jelmored.domain.ids import ItemId, LogId, SessionId
 from jelmored.errors import JournalError
 from jelmored.journal.base import Entry, Page
 from jelmored.journal.memory import MemoryJournal
@@ -317,7 +317,7 @@ class Forgetful(MemoryJournal):
 
 @pytest.mark.parametrize("left", [(), (Entry(2, "system", b"{}"),)])
 async def test_a_journal_that_lost_an_event_is_an_error(left: tuple[Entry, ...]) -> None:
-    feed, outbound = Feed(SessionId("ses_x"), "log", 0), Outbound()
+    feed, outbound = Feed(SessionId("ses_x"), LogId("log"), 0), Outbound()
     feed.publish([EventFrame(1, b"{}"), EventFrame(2, b"{}")])
     outbound.subscribe(feed, 0)
     with pytest.raises(JournalError):

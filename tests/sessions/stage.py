@@ -20,6 +20,7 @@ from jelmored.journal.base import Journal
 from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import BaseProvider, RunTimeouts
 from jelmored.sessions.directory import Defaults, Directory
+from jelmored.sessions.founding import located_now
 from jelmored.sessions.hub import Feed, Frame, Hub, Subscriber
 from jelmored.sessions.session import World
 from jelmored.supervision.provider import ProviderSpec
@@ -110,10 +111,15 @@ async def house(
     )
     providers = Providers([spec], max_total_runs=50, changed=lambda view: None)
     world = World(journal=journal, providers=providers, hub=Hub())
-    directory = Directory(world, Defaults(provider="puppet", permission_modes={PUPPET: mode}))
+    directory = Directory(world, Defaults(provider="puppet", permission_modes={PUPPET: mode}), locate=_locate)
     world.hub.watch(watcher)
     async with running_in_order([journal.run, directory.hub.run, directory.run, providers.run]):
         yield directory
+
+
+async def _locate(command: CreateSession) -> CreateSession:
+    """Without a thread: while one works, an autojump clock runs away."""
+    return located_now(command)
 
 
 @asynccontextmanager
