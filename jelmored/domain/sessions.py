@@ -62,7 +62,6 @@ class Facts:
     permission_mode: PermissionMode = PermissionMode.ASK
     system_prompt: str | None = None
     directories: tuple[str, ...] = ()
-    environment: Mapping[str, str] = attrs.field(factory=dict)
     limits: Limits = Limits()
     created_at: datetime
     last_activity: datetime

@@ -36,7 +36,7 @@ def child_environment(
 
     Args:
         parent: the daemon's; only what is on the list is taken.
-        extra: the provider's own and what the client sent along; it wins.
+        extra: the provider's own; it wins.
         instance_id: of this daemon; nothing overrides it.
     """
     passed = {name: value for name, value in parent.items() if name in PASSED or name.startswith(PASSED_PREFIXES)}

@@ -7,7 +7,7 @@ of `RunEvent` on a memory channel. Who calls what: supervision/ alone; nothing e
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import attrs
@@ -32,7 +32,6 @@ class SessionConfig:
         permission_mode: our policy. The answers are given by the session; a provider only needs it to start the
             agent in a mode that asks no less.
         directories: further directories in which the agent may work.
-        environment: names and values that the client sent along.
         native_id: the agent's own session to resume, None for a new one.
     """
 
@@ -42,7 +41,6 @@ class SessionConfig:
     permission_mode: PermissionMode = PermissionMode.ASK
     system_prompt: str | None = None
     directories: tuple[str, ...] = ()
-    environment: Mapping[str, str] = attrs.field(factory=dict)
     max_turns: int | None = None
     native_id: str | None = None
 

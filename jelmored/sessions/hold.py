@@ -106,7 +106,6 @@ def _config(facts: Facts) -> SessionConfig:
         permission_mode=facts.permission_mode,
         system_prompt=facts.system_prompt,
         directories=facts.directories,
-        environment=facts.environment,
         max_turns=facts.limits.max_turns,
         native_id=native.native_id if native and native.used else None,
     )

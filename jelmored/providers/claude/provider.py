@@ -60,8 +60,7 @@ class ClaudeProvider(BaseProvider):
 
     def open(self, config: SessionConfig) -> ClaudeSession:
         _refuse_retired(config.model or self._settings.default_model)
-        env = self._environment(config.environment)
-        return ClaudeSession(launch_of(self.name, self._settings, config, env=env))
+        return ClaudeSession(launch_of(self.name, self._settings, config, env=self._environment()))
 
     async def probe(self) -> Probe:
         """Its version, and what it says of itself in a process that is never prompted: no model is called."""
@@ -89,7 +88,7 @@ class ClaudeProvider(BaseProvider):
         )
 
     async def _version(self) -> str | None:
-        env = self._environment({})
+        env = self._environment()
         child = Child(Command(argv=(self._settings.claude_bin, "--version"), cwd=env["HOME"], env=env), name=self.name)
         async with trio.open_nursery() as nursery:
             await nursery.start(child.run)
@@ -102,7 +101,7 @@ class ClaudeProvider(BaseProvider):
         return version
 
     async def _about(self) -> ReplyBody:
-        session = self.open(SessionConfig(session_id=SessionId("probe"), cwd=self._environment({})["HOME"]))
+        session = self.open(SessionConfig(session_id=SessionId("probe"), cwd=self._environment()["HOME"]))
         send, receive = trio.open_memory_channel[Sequence[RunEvent]](8)
         with send, receive:
             async with trio.open_nursery() as nursery:
@@ -115,9 +114,8 @@ class ClaudeProvider(BaseProvider):
         extra = {name: ModelChoice(value=name) for name in self._settings.extra_models if name not in names}
         return tuple(_model(self.name, choice) for choice in (*choices, *extra.values()))
 
-    def _environment(self, sent_along: Mapping[str, str]) -> dict[str, str]:
-        extra = {**sent_along, **own_environment(self._settings)}
-        return child_environment(os.environ, extra, instance_id=self._instance_id)
+    def _environment(self) -> dict[str, str]:
+        return child_environment(os.environ, own_environment(self._settings), instance_id=self._instance_id)
 
 
 def _refuse_retired(model: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 
 import jelmored
@@ -81,11 +80,11 @@ class DemoProvider(BaseProvider):
         return Launch(
             name=self.name,
             argv=(sys.executable, "-P", "-m", "jelmored.providers.demo.agent", *STREAMING, *own),
-            env=self._environment(config.environment),
+            env=self._environment(),
             cwd=config.cwd,
             native_id=native_id,
         )
 
-    def _environment(self, sent_along: Mapping[str, str]) -> dict[str, str]:
-        extra = {**sent_along, "CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1", "PYTHONPATH": ROOT}
+    def _environment(self) -> dict[str, str]:
+        extra = {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1", "PYTHONPATH": ROOT}
         return child_environment(os.environ, extra, instance_id=self._instance_id)

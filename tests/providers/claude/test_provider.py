@@ -120,6 +120,16 @@ def _hangs(*_: object, **__: object) -> None:
     raise AssertionError("a dead mount would stop the daemon here")
 
 
+def test_its_environment_is_what_every_agent_gets_and_the_providers_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "of the daemon")
+    monkeypatch.setenv("SECRET_OF_THE_DAEMON", "x")
+    env = provider(tmp_path, environment={"OWN": "y"}).open(config()).launch.env
+    assert (env["TERM"], env["OWN"], env["HOME"]) == ("of the daemon", "y", str(tmp_path))
+    assert "SECRET_OF_THE_DAEMON" not in env
+
+
 def test_what_it_can_do(tmp_path: Path) -> None:
     able = provider(tmp_path).capabilities
     assert (able.resume, able.images, able.thinking, able.steer) == (True, True, True, False)
