@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -61,19 +61,25 @@ class Places:
             _check(directory)
 
     def publish(self, notice: Mapping[str, Any]) -> None:
-        """Write `daemon.json` (protocol 1, section 6), whole or not at all, for us alone."""
-        fresh = self.notice.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        with open(fresh, "xb", opener=_private) as file:
-            file.write(orjson.dumps(notice))
-        fresh.replace(self.notice)
+        """Write `daemon.json` (protocol 1, section 6), whole or not at all, for us alone.
 
-    @asynccontextmanager
+        Raises:
+            PlaceError: it can't be written.
+        """
+        fresh = self.notice.with_suffix(".new")
+        with _told(self.notice):
+            fresh.unlink(missing_ok=True)
+            with open(fresh, "xb", opener=_private) as file:
+                file.write(orjson.dumps(notice))
+            fresh.replace(self.notice)
+
+    @contextlib.asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
         """Hold `daemon.lock`: the only proof that a daemon lives, so for as long as it lives.
 
         Raises:
             AlreadyRunning: another one does.
+            PlaceError: the file can't be opened.
         """
         with _lock_file(self.lock) as file:
             if not await _patiently_locked(file):
@@ -84,14 +90,23 @@ class Places:
             try:
                 yield
             finally:
-                self.notice.unlink(missing_ok=True)
+                self._withdraw()
+
+    def _withdraw(self) -> None:
+        with contextlib.suppress(OSError):  # without the lock it means nothing
+            self.notice.unlink()
 
 
 def find(*, state: Path | None = None, runtime: Path | None = None, environ: Mapping[str, str] = os.environ) -> Places:
     """The places by what was asked for, else by the environment, else in the home directory."""
     state = state or _systemds(environ, "STATE_DIRECTORY") or _state_home(environ) / "jelmored"
     runtime = runtime or _systemds(environ, "RUNTIME_DIRECTORY") or _users(environ) or state / "run"
-    return Places(state=state.absolute(), runtime=runtime.absolute())
+    return Places(state=_absolute(state), runtime=_absolute(runtime))
+
+
+def _absolute(path: Path) -> Path:
+    """Without `..` as well: SQLite takes none above the root."""
+    return Path(os.path.abspath(path))
 
 
 def _systemds(environ: Mapping[str, str], name: str) -> Path | None:
@@ -126,7 +141,17 @@ def _check(directory: Path) -> None:
 
 
 def _lock_file(path: Path) -> TextIO:
-    return open(path, "r+", opener=_private)
+    with _told(path):
+        return open(path, "r+", opener=_private)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tell the system's errors as a `PlaceError` of the file at `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise PlaceError(f"{path} can't be written: {error.strerror}") from error
 
 
 async def _patiently_locked(file: TextIO) -> bool:

@@ -59,6 +59,12 @@ def test_what_is_asked_for_wins() -> None:
     )
 
 
+def test_there_is_no_way_up_in_a_place() -> None:
+    assert find(state=Path("/a/../b"), runtime=Path("/../c"), environ={}) == Places(
+        state=Path("/b"), runtime=Path("/c")
+    )
+
+
 def test_directories_are_made_for_us_alone(places: Places) -> None:
     assert _mode(places.state) == _mode(places.runtime) == 0o700
 
@@ -109,6 +115,23 @@ async def test_the_lock_tells_our_pid_and_the_notice_goes_with_it(places: Places
     assert not places.notice.exists()
     async with places.held():
         pass
+
+
+async def test_what_is_in_the_way_of_the_lock_is_named(places: Places) -> None:
+    places.lock.mkdir()
+
+    with pytest.raises(PlaceError, match=f"{places.lock} can't be written: Is a directory"):
+        async with places.held():
+            pass
+
+
+async def test_what_is_in_the_way_of_the_notice_is_named_and_stays(places: Places) -> None:
+    places.notice.mkdir()
+
+    with pytest.raises(PlaceError, match=f"{places.notice} can't be written: Is a directory"):
+        async with places.held():
+            places.publish({"pid": 1})
+    assert places.notice.is_dir()
 
 
 @pytest.fixture
