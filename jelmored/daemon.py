@@ -67,7 +67,14 @@ async def serve(settings: Settings, places: Places, *, announce: Callable[[Mappi
         changed=lambda view: _tell_provider(hub, view),
     )
     sessions = Directory(World(journal=journal, providers=providers, hub=hub), _defaults(settings))
-    services = Services(directory=sessions, providers=providers, journal=journal, instance=instance, shutdown=end.ask)
+    services = Services(
+        directory=sessions,
+        providers=providers,
+        journal=journal,
+        instance=instance,
+        shutdown=end.ask,
+        stopping=end.is_asked,
+    )
     connections = Connections(routes(services), allowed_origins=settings.control.allowed_origins)
     listeners = Listeners(places.socket, connections)
 
@@ -103,6 +110,9 @@ class _End:
         if grace_seconds is not None:
             self._within = grace_seconds
         self._asked.set()
+
+    def is_asked(self) -> bool:
+        return self._asked.is_set()
 
     async def wait(self) -> float:
         """The seconds that the stop may take."""

@@ -11,6 +11,7 @@ import attrs
 import structlog
 import trio
 
+from jelmored.domain.scopes import Scope
 from jelmored.domain.times import utc_now
 from jelmored.errors import Crashed, ErrorKind, JournalError, ProviderError, Refused, Stopped
 from jelmored.wire import codec, jsonrpc
@@ -131,6 +132,8 @@ class Dialogue:
             raise Refused(ErrorKind.METHOD_NOT_FOUND, f"there is no method {request.method[:80]!r}")
         if not self.principal.scope.includes(method.scope):
             raise Refused(ErrorKind.FORBIDDEN, f"{method.name} needs the scope {method.scope}")
+        if method.scope is Scope.OPERATOR and self.services.stopping():  # what is begun now would only be cut
+            raise _stopping()
         return method
 
     async def _perform(self, key: jsonrpc.RequestKey, method: Method[Any, Any], params: Any) -> None:
@@ -144,6 +147,10 @@ class Dialogue:
         finally:
             self._running -= 1
         self.outbound.reply(payload)
+
+
+def _stopping() -> Refused:
+    return Refused(ErrorKind.OVERLOADED, "the daemon is stopping; try again")
 
 
 def _refuse_version(version: int) -> None:
@@ -172,7 +179,7 @@ def _told(error: Exception, method: str) -> Refused:
         case JournalError():
             return Refused(error.kind, error.message)
         case Stopped():
-            return Refused(ErrorKind.OVERLOADED, "the daemon is stopping; try again")
+            return _stopping()
         case Crashed():
             return Refused(ErrorKind.INTERNAL, "it failed while at work on this; whether it took effect is not known")
     log.exception("a request failed", method=method, error=type(error).__name__)

@@ -79,10 +79,12 @@ class Instance:
 
 @attrs.frozen(kw_only=True)
 class Services:
-    """`shutdown(grace_seconds)` asks the daemon to stop and returns at once; None: its own grace."""
+    """`shutdown(grace_seconds)` asks the daemon to stop and returns at once; None: its own grace. `stopping()`: it was
+    asked to, by whomever."""
 
     directory: Directory
     providers: Providers
     journal: Journal
     instance: Instance
     shutdown: Callable[[float | None], None]
+    stopping: Callable[[], bool]

@@ -274,4 +274,5 @@ def services(directory: FakeDirectory, shutdowns: Shutdowns, started_at: datetim
             instance_id=InstanceId("ins_test"), version="0.0.test", pid=4711, started_at=started_at or utc_now()
         ),
         shutdown=shutdowns,
+        stopping=lambda: bool(shutdowns.asked),
     )

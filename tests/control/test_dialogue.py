@@ -239,6 +239,18 @@ async def test_a_scope_that_does_not_reach() -> None:
             assert (caught.value.code, caught.value.kind) == (1400, "forbidden")
 
 
+async def test_once_the_daemon_stops_it_tells_and_takes_nothing_more() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = await client.request("session/create", cwd="/")
+        await client.request("daemon/shutdown")
+        for method, params in (("session/create", {"cwd": "/"}), ("session/prompt", {**session, "prompt": "go"})):
+            with pytest.raises(RpcError) as caught:
+                await client.request(method, **params)
+            assert (caught.value.kind, caught.value.data["retryable"]) == ("overloaded", True)
+        assert await client.request("session/list")
+        assert await client.request("session/subscribe", sessionId=session["sessionId"])
+
+
 async def test_pings_of_the_protocol_below_are_answered_in_between() -> None:
     async with staged() as stage, await upgraded(stage.socket, hello=True) as wire:
         await wire.send(frame(PING, b"are you there"))
