@@ -11,9 +11,10 @@ import structlog
 import trio
 
 from jelmored import __version__
+from jelmored.actors.children import Child
 from jelmored.actors.restarts import Backoff, Limit, Policy
 from jelmored.actors.running import STOP_DEADLINE, running_in_order
-from jelmored.actors.supervisor import Child, Supervisor
+from jelmored.actors.supervisor import Supervisor
 from jelmored.config.places import Places
 from jelmored.config.settings import ProviderEntry, Settings
 from jelmored.control.dialogue import routes

@@ -13,12 +13,10 @@ import trio
 
 from jelmored.errors import Stopped
 
-from .children import Child, GaveUp, Restart, RestartLimitReached, SupervisorEvent
+from .children import Child, RestartLimitReached, SupervisorEvent
 from .keeper import Keeper
 from .restarts import History, Policy
 from .running import STOP_DEADLINE, STOPS, Stop, open_plain_nursery, running_in_order
-
-__all__ = ["Child", "GaveUp", "Restart", "RestartLimitReached", "Supervisor", "SupervisorEvent"]
 
 
 class Supervisor:

@@ -11,10 +11,11 @@ import attrs
 import structlog
 import trio
 
+from jelmored.actors.children import Child, GaveUp, Restart, RestartLimitReached, SupervisorEvent
 from jelmored.actors.mailbox import Ask
 from jelmored.actors.restarts import Backoff, Limit, Policy
 from jelmored.actors.running import open_plain_nursery, running
-from jelmored.actors.supervisor import Child, GaveUp, Restart, RestartLimitReached, Supervisor, SupervisorEvent
+from jelmored.actors.supervisor import Supervisor
 from jelmored.domain.events import OpenItem, TurnCause
 from jelmored.domain.ids import SessionId
 from jelmored.domain.permissions import Approval

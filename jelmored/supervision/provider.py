@@ -8,9 +8,10 @@ import attrs
 import structlog
 import trio
 
+from jelmored.actors.children import Child, RestartLimitReached
 from jelmored.actors.restarts import Backoff, Limit, Policy
 from jelmored.actors.running import grace, open_plain_nursery, running
-from jelmored.actors.supervisor import Child, RestartLimitReached, Supervisor
+from jelmored.actors.supervisor import Supervisor
 from jelmored.domain.events import TurnReason
 from jelmored.domain.failures import Failure, RunClass
 from jelmored.domain.ids import Epoch, ProviderName

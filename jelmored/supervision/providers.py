@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import trio
 
+from jelmored.actors.children import Child
 from jelmored.actors.restarts import Backoff, Limit, Policy
 from jelmored.actors.running import running
-from jelmored.actors.supervisor import Child, Supervisor
+from jelmored.actors.supervisor import Supervisor
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.models import ModelInfo, ProviderView
 from jelmored.errors import ErrorKind, Refused

@@ -11,10 +11,11 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jelmored.actors.children import Child, Restart
 from jelmored.actors.mailbox import Ask, Mailbox, Reply, Tell
 from jelmored.actors.restarts import Backoff, Limit, Policy
 from jelmored.actors.running import running
-from jelmored.actors.supervisor import Child, Restart, Supervisor
+from jelmored.actors.supervisor import Supervisor
 from jelmored.errors import Crashed, ErrorKind, JelmoreError, JournalError, ProviderError, Refused, Stopped
 
 from .virtual import run
