@@ -156,7 +156,10 @@ befalls = st.one_of(
     lines(power_cut),
     lines(journal_fails, st.integers(1, 2)),
 )
-scripts = st.lists(st.one_of(from_clients, from_agents, from_agents, befalls), max_size=40)
+opening = [Line(prompt, (0, WhenBusy.QUEUE, None), at_once=False)]
+scripts = st.lists(st.one_of(from_clients, from_agents, from_agents, befalls), min_size=6, max_size=40).map(
+    lambda script: [*opening, *script]
+)
 
 
 @settings(max_examples=300, deadline=None)
