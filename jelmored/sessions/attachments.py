@@ -55,6 +55,8 @@ def _examine(block: Block, index: int) -> tuple[BlockNote, Attachment | None]:
                 raise _bad(index, "range", "counts lines from 1, first and last, both inclusive")
             return BlockNote(type=block.type, path=path), None
         case ImageBlock() | DocumentBlock():
+            if isinstance(block, ImageBlock) and not block.mime_type.startswith("image/"):
+                raise _bad(index, "mimeType", "must be that of an image")
             data = _decoded(block.data, index)
             sha256 = hashlib.sha256(data).hexdigest()
             note = BlockNote(type=block.type, mime_type=block.mime_type, bytes=len(data), sha256=sha256)
@@ -62,6 +64,8 @@ def _examine(block: Block, index: int) -> tuple[BlockNote, Attachment | None]:
 
 
 def _decoded(data: str, index: int) -> bytes:
+    if not data:
+        raise _bad(index, "data", "is empty")
     if len(data) > MAX_BASE64:
         raise _bad(index, "data", f"is larger than {MAX_BASE64} bytes of base64")
     try:
