@@ -345,7 +345,7 @@ class Session:
             return over.cause
         if turn.interrupted:
             return TurnCause.USER
-        return TurnCause.DAEMON_RESTART if self._hold.closing else over.cause or TurnCause.AGENT
+        return TurnCause.DAEMON_RESTART if self._supervisor.stopping else over.cause or TurnCause.AGENT
 
     def _forget_turn(self, step: Step) -> None:
         self._turn = self._chronicle.turn = None
@@ -462,7 +462,7 @@ class Session:
         elif failure is not None:
             self._fail_turn(turn, failure)
         else:
-            self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.DAEMON_RESTART))
+            self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
 
     def _restart(self, turn: Turn, failure: Failure | None) -> None:
         """The same prompt again, on the same provider; after a failure, when a pause is over that grows."""

@@ -75,7 +75,8 @@ class ProviderSupervisor:
         self._counters = ProviderCounters()
         self._runs: set[Run] = set()
         self._nursery: trio.Nursery | None = None
-        self._stopping = False
+        self.stopping = False
+        """It ends its runs and takes no others."""
         self._no_runs = trio.Event()
         self._probing = trio.Lock()
 
@@ -93,7 +94,7 @@ class ProviderSupervisor:
         Raises:
             Refused: `no-provider`, while this one is switched off or stopping.
         """
-        if self._nursery is None or self._stopping or not self._spec.enabled:
+        if self._nursery is None or self.stopping or not self._spec.enabled:
             raise Refused(ErrorKind.NO_PROVIDER, f"provider {self.name} takes no sessions now")
         run = Run(
             epoch=epoch,
@@ -158,7 +159,7 @@ class ProviderSupervisor:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the runs until cancelled; then end them cleanly, all at once."""
-        self._stopping = False
+        self.stopping = False
         async with running(self._shelter, deadline=STOP_GRACE):
             task_status.started()
             try:
@@ -204,7 +205,7 @@ class ProviderSupervisor:
 
     async def _end_runs(self) -> None:
         """Ask all at once, wait until they are gone."""
-        self._stopping = True
+        self.stopping = True
         self._no_runs = trio.Event()
         for run in tuple(self._runs):
             run.close()

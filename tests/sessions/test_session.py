@@ -406,6 +406,26 @@ async def test_idle_agents_go_to_sleep_and_are_taken_up_by_the_next_prompt(
         assert (await again.heard()).text == "two"
 
 
+async def test_a_turn_that_begins_as_its_agent_goes_to_sleep_does_not_hold_the_queue(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage(hibernate_after=100) as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+        run.clings = True
+        await trio.sleep(127)
+        await run.tell(TurnBegan())
+        await s.watcher.wait_for("turn_started", 2)
+        await s.prompt(session_id, "two")
+        await run.tell(TurnOver(reason=TurnReason.INTERRUPTED))
+        ended = await s.watcher.wait_for("turn_ended", 2)
+        assert ended["metadata"]["cause"] == "agent"
+        await s.watcher.wait_for("turn_started", 3)
+
+
 async def test_when_full_the_longest_idle_gives_its_place(autojump_clock: trio.testing.MockClock) -> None:
     async with stage(max_runs=1) as s:
         first = await s.create("one")
