@@ -13,6 +13,7 @@ from jelmored.domain.permissions import PermissionMode, PermissionRequest, ToolK
 from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind, Refused, SessionError
 from jelmored.providers.base import Asked, RunFacts, RunTimeouts, TurnBegan, TurnOver
+from tests.eventually import eventually
 from tests.sessions.stage import ME, stage
 
 CRASH = SessionError(ErrorKind.AGENT_CRASHED, "killed by signal 9")
@@ -416,8 +417,7 @@ async def test_a_turn_that_begins_as_its_agent_goes_to_sleep_does_not_hold_the_q
         await run.finish()
         await s.watcher.wait_for("turn_ended")
         run.clings = True
-        while not run.closed:
-            await trio.sleep(1)
+        await eventually(lambda: run.closed, 200)
         await run.tell(TurnBegan())
         await s.watcher.wait_for("turn_started", 2)
         await s.prompt(session_id, "two")
