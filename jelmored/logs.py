@@ -60,12 +60,17 @@ def configure(level: Level = Level.INFO, *, stream: TextIO = sys.stderr, secrets
     _take_over_foreign_logs(level)
 
 
-def about(
-    *, session: SessionId | None = None, turn: int | None = None, provider: ProviderName | None = None
-) -> AbstractContextManager[None]:
+def about(*, session: SessionId, provider: ProviderName) -> AbstractContextManager[None]:
     """What all lines of a block speak of, also those of the tasks that are started in it."""
-    known = {"session": session, "turn": turn, "provider": provider}
-    return structlog.contextvars.bound_contextvars(**{key: value for key, value in known.items() if value is not None})
+    return structlog.contextvars.bound_contextvars(session=session, provider=provider)
+
+
+def in_turn(turn: int | None) -> None:
+    """From now on the lines of this task speak of a turn, or of none."""
+    if turn is None:
+        structlog.contextvars.unbind_contextvars("turn")
+    else:
+        structlog.contextvars.bind_contextvars(turn=turn)
 
 
 def _renderer(stream: TextIO) -> Processor:

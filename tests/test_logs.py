@@ -14,7 +14,7 @@ import trio
 from structlog.testing import capture_logs
 
 from jelmored.domain.ids import ProviderName, SessionId
-from jelmored.logs import Level, about, configure
+from jelmored.logs import Level, about, configure, in_turn
 
 SECRET = "sk-live-0123456789"
 
@@ -83,8 +83,10 @@ async def test_lines_tell_what_they_speak_of_also_in_tasks_started_there() -> No
         structlog.get_logger().info("inside")
 
     async with trio.open_nursery() as nursery:
-        with about(session=SessionId("ses_1"), provider=ProviderName("claude")), about(turn=3):
+        with about(session=SessionId("ses_1"), provider=ProviderName("claude")):
+            in_turn(3)
             nursery.start_soon(work)
+            in_turn(None)
         structlog.get_logger().info("outside")
 
     inside = next(line for line in lines() if line["event"] == "inside")

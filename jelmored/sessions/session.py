@@ -273,6 +273,7 @@ class Session:
         number = self.facts.turn + 1
         self._turn = Turn(number, prompt, trio.current_time(), said=prompt is None)
         self._chronicle.turn = number
+        logs.in_turn(number)
         prompt_id = prompt.prompt_id if prompt else None
         self._chronicle.know(turn=number, open_turn=OpenTurn(number=number, prompt_id=prompt_id, started_at=utc_now()))
         started = TurnStarted(prompt_id=prompt_id, origin="prompt" if prompt else "agent")
@@ -349,6 +350,7 @@ class Session:
 
     def _forget_turn(self, step: Step) -> None:
         self._turn = self._chronicle.turn = None
+        logs.in_turn(None)
         self._chronicle.know(open_turn=None)
         self._chronicle.step(step)
 
