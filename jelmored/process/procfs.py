@@ -1,4 +1,5 @@
-"""What /proc tells of other processes. Whatever is gone meanwhile, or not ours to see, reads as nothing."""
+"""What /proc tells of other processes. Whatever is gone meanwhile, or not ours to see, reads as nothing; so does
+everything while we have no descriptor left to look with."""
 
 from __future__ import annotations
 
@@ -9,7 +10,14 @@ PROC = Path("/proc")
 
 def children_of(pid: int) -> list[int]:
     """Its direct children, whichever of its threads started them; zombies too."""
-    return [int(child) for tasks in PROC.glob(f"{pid}/task/*/children") for child in _read(tasks).split()]
+    return [int(child) for task in _tasks(pid) for child in _read(task / "children").split()]
+
+
+def _tasks(pid: int) -> list[Path]:
+    try:
+        return list((PROC / str(pid) / "task").iterdir())
+    except OSError:
+        return []
 
 
 def descendants_of(pid: int) -> list[int]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import queue
+import resource
 import subprocess
 import threading
 
@@ -20,6 +21,17 @@ async def test_a_family() -> None:
         assert (procfs.started_at(shell.pid) or 0) >= (procfs.started_at(os.getpid()) or 0) > 0
         assert b"A=b" in procfs.environment_of(shell.pid)
         os.killpg(shell.pid, 9)
+
+
+def test_without_a_descriptor_to_look_with_there_is_nothing() -> None:
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, usual[1]))
+    try:
+        assert procfs.children_of(os.getpid()) == procfs.descendants_of(os.getpid()) == []
+        assert procfs.parent_of(os.getpid()) is None
+        assert procfs.environment_of(os.getpid()) == [b""]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, usual)
 
 
 def test_the_children_of_every_thread() -> None:
