@@ -1,0 +1,137 @@
+"""What waits, in which order, and what of it is durable."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+import pytest
+import trio
+
+from jelmored.domain.ids import PromptId
+from jelmored.domain.prompts import ImageBlock, Prompt, TextBlock
+from jelmored.errors import ErrorKind, Refused
+from jelmored.sessions.attachments import REFERENCE, examine
+from jelmored.sessions.queue import ROOM, PromptQueue, Queued
+from jelmored.wire import codec
+
+from .book import Book, open_book
+from .stage import ME
+
+
+def prompt(name: str) -> Prompt:
+    return Prompt(prompt_id=PromptId(name), blocks=(TextBlock(text=name),), by=ME)
+
+
+@attrs.frozen
+class Scene:
+    queue: PromptQueue
+    book: Book
+
+    def add(self, *names: str) -> None:
+        for name in names:
+            self.queue.add(prompt(name), ())
+
+    @property
+    def waiting(self) -> list[str]:
+        return [prompt.prompt_id for prompt in self.queue.prompts]
+
+
+@asynccontextmanager
+async def queued(*names: str) -> AsyncIterator[Scene]:
+    async with open_book() as book:
+        scene = Scene(PromptQueue([], book.chronicle), book)
+        scene.add(*names)
+        yield scene
+
+
+async def test_they_are_taken_in_the_order_of_coming(autojump_clock: trio.testing.MockClock) -> None:
+    async with queued("a", "b") as s:
+        s.add("c")
+        assert [s.queue.take() for _ in range(4)] == [prompt("a"), prompt("b"), prompt("c"), None]
+
+
+async def test_one_that_is_to_be_the_next_overtakes(autojump_clock: trio.testing.MockClock) -> None:
+    async with queued("a", "b") as s:
+        s.queue.add(prompt("c"), (), first=True)
+        assert s.waiting == ["c", "a", "b"]
+
+
+async def test_there_is_room_for_32(autojump_clock: trio.testing.MockClock) -> None:
+    assert ROOM == 32
+    async with queued(*(f"p{number}" for number in range(ROOM - 1))) as s:
+        s.queue.check_room()
+        s.add("last")
+        with pytest.raises(Refused) as refused:
+            s.queue.check_room()
+        assert refused.value.kind is ErrorKind.QUEUE_FULL
+        s.queue.take()
+        s.queue.check_room()
+
+
+async def test_one_is_taken_back_and_the_log_says_so(autojump_clock: trio.testing.MockClock) -> None:
+    async with queued("a", "b", "c") as s:
+        s.queue.withdraw(PromptId("b"))
+        assert s.waiting == ["a", "c"]
+        [event] = await s.book.published()
+        assert event["metadata"] == {"subtype": "prompt_dropped", "promptId": "b"}
+
+
+async def test_what_does_not_wait_can_not_be_taken_back(autojump_clock: trio.testing.MockClock) -> None:
+    async with queued("a") as s:
+        with pytest.raises(Refused) as refused:
+            s.queue.withdraw(PromptId("b"))
+        assert (refused.value.kind, refused.value.field) == (ErrorKind.NOT_FOUND, "promptId")
+        assert s.waiting == ["a"]
+        assert await s.book.published() == []
+
+
+async def test_all_are_taken_back_each_by_name(autojump_clock: trio.testing.MockClock) -> None:
+    async with queued("a", "b") as s:
+        s.queue.drop()
+        assert len(s.queue) == 0
+        assert [event["metadata"]["promptId"] for event in await s.book.published()] == ["a", "b"]
+
+
+async def test_the_whole_queue_is_stored_after_each_change_and_only_then(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with queued() as s:
+
+        def stored() -> list[str] | None:
+            kept = s.queue.to_store()
+            return None if kept is None else [one.prompt_id for one in kept]
+
+        assert stored() is None
+        s.add("a", "b")
+        assert (stored(), stored()) == (["a", "b"], None)
+        s.queue.withdraw(PromptId("a"))
+        assert (stored(), stored()) == (["b"], None)
+        s.queue.take()
+        assert (stored(), stored()) == ([], None)
+        s.queue.take()
+        assert stored() is None, "there was nothing to take"
+
+
+async def test_what_a_former_life_left_waits_still_and_is_stored_already(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with queued("a", "b") as s:
+        next_life = PromptQueue(s.queue.waiting, s.book.chronicle)
+        assert next_life.to_store() is None
+        assert next_life.prompts == s.queue.prompts
+
+
+async def test_bytes_are_stored_by_reference_and_taken_whole(autojump_clock: trio.testing.MockClock) -> None:
+    image = ImageBlock(mime_type="image/png", data=base64.b64encode(b"PNG" * 100).decode())
+    seen = Prompt(prompt_id=PromptId("a"), blocks=(image,), by=ME)
+    async with queued() as s:
+        s.queue.add(seen, examine(seen.blocks).notes)
+        [waiting] = s.queue.waiting
+        assert isinstance(waiting, Queued)
+        [block] = codec.decode(waiting.stored.body, Prompt).blocks
+        assert isinstance(block, ImageBlock)
+        assert block.data.startswith(REFERENCE)
+        assert s.queue.take() == seen
