@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -118,14 +119,17 @@ async def test_a_list_comes_in_pages_the_latest_activity_first(autojump_clock: C
         made = [await s.create() for _ in range(7)]
         await s.prompt(made[2], "go")
         seen: list[SessionId] = []
+        times: list[datetime] = []
         cursor: str | None = None
         for size in (3, 3, 1):
             page, cursor = s.directory.find(FindSessions(limit=3, cursor=cursor))
             assert len(page) == size
             seen += [one.session_id for one in page]
+            times += [one.last_activity for one in page]
         assert cursor is None
         assert sorted(seen) == sorted(made)
-        assert seen[0] == made[2]
+        assert times == sorted(times, reverse=True)
+        assert s.directory.get(made[2]).last_activity == times[0]  # perhaps not alone in its millisecond
         assert len(s.directory.find(FindSessions(limit=0))[0]) == 1
 
 
