@@ -141,7 +141,6 @@ async def test_a_decision_and_what_the_agent_is_told(
 async def test_always_is_a_rule_and_once_is_none(autojump_clock: trio.testing.MockClock) -> None:
     async with asking() as s:
         s.resolve(s.ask(), option_id="allow")
-        assert s.book.chronicle.facts.rules == ()
         s.resolve(s.ask(), option_id="allow-always")
         s.resolve(s.ask(READ), option_id="allow-always")
         assert s.book.chronicle.facts.rules == (
