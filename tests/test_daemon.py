@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import pytest
 import trio
 
 import jelmored
+from jelmored.control.server import CLOSE_SECONDS
 
 from .client_raw import RawClient, connect
 from .eventually import eventually
@@ -70,11 +72,18 @@ async def started(root: Path) -> AsyncIterator[Daemon]:
 
 
 @asynccontextmanager
-async def silent(socket: Path) -> AsyncIterator[None]:
+async def silent(socket: Path) -> AsyncIterator[trio.SocketStream]:
     """A client that answers no farewell: the stop waits for it for a while."""
     async with await trio.open_unix_socket(socket) as stream:
         await RawClient(stream).upgrade()
-        yield
+        yield stream
+
+
+async def cut_off(stream: trio.SocketStream) -> None:
+    """Wait until the daemon waits for this client no more."""
+    with trio.fail_after(STOP_SECONDS):
+        while await stream.receive_some():
+            pass
 
 
 async def test_no_further_signal_cuts_the_stop_short(root: Path) -> None:
@@ -99,3 +108,35 @@ async def test_a_signal_while_it_starts_ends_it_as_any_other(root: Path) -> None
         daemon.process.send_signal(signal.SIGTERM)
         assert await daemon.ended() == 0
         assert not daemon.socket.exists()
+
+
+async def test_the_notice_says_who_is_there_and_is_gone_with_it(root: Path) -> None:
+    notice = root / "r" / "daemon.json"
+    async with started(root) as daemon:
+        await daemon.ready()
+        async with connect(daemon.socket) as client:
+            status = await client.request("daemon/status")
+        assert json.loads(notice.read_bytes()) == {
+            "version": jelmored.__version__,
+            "pid": daemon.process.pid,
+            "instanceId": status["instanceId"],
+            "socket": str(daemon.socket),
+            "protocolVersions": [1],
+        }
+        assert stat.S_IMODE(notice.stat().st_mode) == 0o600
+        daemon.process.terminate()
+        assert await daemon.ended() == 0
+        assert not notice.exists()
+
+
+async def test_a_client_may_give_the_stop_less_time_than_it_would_take(root: Path) -> None:
+    async with started(root) as daemon:
+        await daemon.ready()
+        async with connect(daemon.socket) as client, silent(daemon.socket) as stream:
+            assert await client.request("daemon/shutdown", graceSeconds=0.2) == {}
+            asked = trio.current_time()
+            await cut_off(stream)
+            assert trio.current_time() - asked < CLOSE_SECONDS, "what it would have been given"
+            assert await client.wait_closed() == 1001
+            assert [note.params["kind"] for note in client.notes if note.method == "daemon/event"] == ["stopping"]
+        assert await daemon.ended() == 0
