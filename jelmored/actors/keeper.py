@@ -8,7 +8,7 @@ from typing import NoReturn, assert_never
 import structlog
 import trio
 
-from jelmored.errors import Stopped
+from jelmored.errors import JelmoreError, Stopped
 
 from .children import (
     Child,
@@ -121,6 +121,9 @@ class Keeper:
     def _tell(self, event: SupervisorEvent) -> None:
         named = log.bind(supervisor=event.supervisor, child=event.child)
         match event:
+            case ChildFailed(error=JelmoreError() as error):  # it says what happened; where, only we would want to know
+                named.warning("child failed", error=str(error))
+                named.debug("child failed", exc_info=error)
             case ChildFailed(error=error):
                 named.warning("child failed", exc_info=error)
             case ChildRestarts(delay=delay, restarts=restarts):

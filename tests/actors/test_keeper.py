@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
 import pytest
+import structlog
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +25,7 @@ from jelmored.actors.children import (
 from jelmored.actors.keeper import Keeper
 from jelmored.actors.restarts import Backoff, History, Limit, Policy
 from jelmored.actors.running import Service
-from jelmored.errors import Stopped
+from jelmored.errors import ErrorKind, JournalError, Stopped
 
 from .puppets import End, Fell, Life, Puppet
 from .virtual import run
@@ -42,6 +45,27 @@ class Watch:
     @property
     def told(self) -> list[type[SupervisorEvent]]:
         return [type(event) for event in self.events]
+
+
+async def warning_of(failure: Exception) -> Mapping[str, Any]:
+    async def fail(*, task_status: trio.TaskStatus[object]) -> None:
+        task_status.started()
+        raise failure
+
+    with structlog.testing.capture_logs() as logs:
+        await Watch(fail, Restart.TEMPORARY).keeper.run()
+    return next(line for line in logs if line["log_level"] == "warning")
+
+
+async def test_a_failure_that_says_what_happened_is_logged_in_its_words() -> None:
+    warning = await warning_of(JournalError(ErrorKind.JOURNAL_FULL, "no room"))
+    assert warning["error"] == "no room"
+    assert "exc_info" not in warning
+
+
+async def test_any_other_failure_is_logged_with_the_place_where_it_happened() -> None:
+    failure = ZeroDivisionError()
+    assert (await warning_of(failure))["exc_info"] is failure
 
 
 async def test_starts_again_after_growing_pauses(autojump_clock: trio.testing.MockClock) -> None:
