@@ -17,7 +17,8 @@ from .chronicle import Chronicle
 def learn(chronicle: Chronicle, told: RunFacts) -> None:
     """What the agent says of itself; a directory that is another one is an event."""
     facts = chronicle.facts
-    if (native := _native_after(facts, told)) != facts.native.get(facts.provider):
+    native = _native_after(facts, told)
+    if native.native_id and native != facts.native.get(facts.provider):
         chronicle.know(native={**facts.native, facts.provider: native})
     if told.model is not None and told.model != facts.model:
         chronicle.know(model=told.model)

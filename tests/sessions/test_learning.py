@@ -116,3 +116,10 @@ async def test_what_is_lost_is_forgotten_and_said(autojump_clock: trio.testing.M
 )
 def test_only_neighbours_of_one_item_are_joined(told: list[RunEvent], heard: list[RunEvent]) -> None:
     assert joined(told) == heard
+
+
+async def test_who_names_no_session_of_its_own_has_none(autojump_clock: trio.testing.MockClock) -> None:
+    async with open_book() as book:
+        learn(book.chronicle, RunFacts(background_tasks=1))
+        assert book.chronicle.facts.native == {}
+        assert not is_native_lost(book.chronicle.facts, LOST)
