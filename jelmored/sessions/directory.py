@@ -157,21 +157,23 @@ class Directory:
 
     async def unqueue(self, session_id: SessionId, prompt_id: PromptId, by: Author) -> tuple[Prompt, ...]:
         """Take a waiting prompt back; returns those that still wait."""
+        waiting = await self._roster.ask(session_id, lambda: Unqueue(prompt_id=prompt_id))
         log.info("prompt taken back", session=session_id, prompt=prompt_id, client=by.client)
-        return await self._roster.ask(session_id, lambda: Unqueue(prompt_id=prompt_id))
+        return waiting
 
     async def interrupt(self, command: Interrupt, by: Author) -> bool:
         """End the turn; false if none runs, or another than the expected one."""
-        log.info("interrupted", session=command.session_id, client=by.client)
-        return await self._roster.ask(
-            command.session_id,
-            lambda: Cut(drop_queue=command.drop_queue, expected_turn=command.expected_turn),
+        cut: bool = await self._roster.ask(
+            command.session_id, lambda: Cut(drop_queue=command.drop_queue, expected_turn=command.expected_turn)
         )
+        log.info("interrupted", session=command.session_id, client=by.client, turn_ran=cut)
+        return cut
 
     async def close(self, session_id: SessionId, by: Author) -> SessionView:
         """End it for good; the log stays."""
+        closed: SessionView = await self._roster.ask(session_id, Close)
         log.info("closed", session=session_id, client=by.client)
-        return await self._roster.ask(session_id, Close)
+        return closed
 
     async def resolve(self, command: ResolveApproval, by: Author) -> Approval:
         """The first answer wins.
