@@ -42,6 +42,10 @@ class Place:
     def home(self) -> Path:
         return self.root / "home"
 
+    async def until_claude_kept(self, words: str) -> None:
+        """Claude writes its record a little after it has spoken; killed before, it would not remember."""
+        await eventually(lambda: any(words in file.read_text() for file in self.home.rglob("*.jsonl")), 10)
+
     @property
     def work(self) -> Path:
         """A directory for sessions to work in."""

@@ -56,8 +56,7 @@ async def _in_a_question(stage: Stage, session: Watch) -> None:
 async def test_of_the_daemon(begin: Begin, mode: str) -> None:
     async with open_place(_script()) as (place, model):
         async with alive(place, model) as stage:
-            session = await stage.session(prompt="my parrot is called Coco", permissionMode=mode)
-            await session.turn_over(1)
+            session, _ = await _after_a_turn(stage, mode)
             await begin(stage, session)
             family = stage.daemon.family()
             assert len(family) > 2, "the daemon, a warden, the agent at least"
@@ -130,6 +129,7 @@ async def _kill(agent: Process) -> None:
 async def _after_a_turn(stage: Stage, mode: str) -> tuple[Watch, Process]:
     session = await stage.session(prompt="my parrot is called Coco", permissionMode=mode)
     await session.turn_over(1)
+    await stage.place.until_claude_kept("Noted.")
     return session, await stage.agent()
 
 

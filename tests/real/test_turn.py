@@ -20,7 +20,7 @@ POEM = "Zwölf Boxkämpfer 🥊 jagen Viktor quer über den großen Sylter Deich
 
 
 async def test_deltas_add_up_to_the_closing_event() -> None:
-    async with open_stage(Script(when("poem", says(POEM, pieces=40)))) as stage:
+    async with open_stage(Script(when("poem", says(POEM, pieces=40, pace=0.01)))) as stage:
         session = await stage.session(prompt="a poem please")
         ended = await session.turn_over(1)
         assert ended["metadata"]["reason"] == "completed"
