@@ -153,24 +153,30 @@ class SessionLog:
             facts: as they are now, if they are others.
             queue: the whole queue, if it is another.
         """
-        batch = Batch(
-            session_id=self._feed.session_id,
-            events=tuple(self._entries),
-            facts=codec.encode(facts) if facts is not None else None,
-            queue=queue,
-            open_items=self._checkpoint(),
-            keys=tuple(self._keys),
-            attachments=tuple(self._attachments),
-        )
-        empty = batch == Batch(session_id=batch.session_id)
-        parcel = _Parcel(None if empty else batch, self._frames, self._then, self._fail)
+        parcel = _Parcel(self._batch(facts, queue), self._frames, self._then, self._fail)
         self._entries, self._frames, self._then, self._fail = [], [], [], []
         self._keys, self._attachments = [], []
-        if empty and not self._parcels and not self._sending:
+        if parcel.batch is None and not self._parcels and not self._sending:
             self._publish([parcel])
         else:
             self._parcels.append(parcel)
             self._wake.set()
+
+    def _batch(self, facts: Facts | None, queue: tuple[StoredPrompt, ...] | None) -> Batch | None:
+        """None for most messages: those that only bring deltas."""
+        open_items = self._checkpoint()
+        replaced = facts is not None or queue is not None or open_items is not None
+        if not (replaced or self._entries or self._keys or self._attachments):
+            return None
+        return Batch(
+            session_id=self._feed.session_id,
+            events=tuple(self._entries),
+            facts=codec.encode(facts) if facts is not None else None,
+            queue=queue,
+            open_items=open_items,
+            keys=tuple(self._keys),
+            attachments=tuple(self._attachments),
+        )
 
     def _checkpoint(self) -> bytes | None:
         """The texts that stream: at most once a second, and when one of the last checkpoint has closed."""
