@@ -260,7 +260,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
         CreateSession,
         session_create,
         SessionView,
-        absent=("mcpServers", "environment", "requirements", "limits.turnSeconds", "limits.maxCostUsd"),
+        absent=("environment", "requirements", "limits.turnSeconds", "limits.maxCostUsd"),
     ),
     Method("session/get", WATCH, m.OneSession, session_get, SessionView),
     Method("session/list", WATCH, FindSessions, session_list, m.SessionPage),

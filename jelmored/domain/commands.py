@@ -9,6 +9,7 @@ from typing import Any, Literal
 import attrs
 
 from .ids import ApprovalId, PromptId, ProviderName, SessionId
+from .mcp import McpServer
 from .permissions import PermissionMode
 from .prompts import Block
 from .sessions import Limits
@@ -39,6 +40,7 @@ class CreateSession:
     permission_mode: PermissionMode | None = None
     system_prompt: Instructions | None = None
     directories: tuple[str, ...] = ()
+    mcp_servers: Mapping[str, McpServer] = attrs.field(factory=dict)
     limits: Limits = Limits()
     exclusive: bool = False
     request_key: Line | None = None
@@ -83,6 +85,40 @@ class Interrupt:
     session_id: SessionId
     drop_queue: bool = True
     expected_turn: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ConfigureSession:
+    """`session/configure`: what is None stays as it is."""
+
+    session_id: SessionId
+    title: Line | None = None
+    name: Line | None = None
+    model: Line | None = None
+    permission_mode: PermissionMode | None = None
+    limits: Limits | None = None
+    pin: bool | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ForkSession:
+    """`session/fork`: a new session that knows what was said up to the event `at_seq` (None: up to now)."""
+
+    session_id: SessionId
+    at_seq: int | None = None
+    title: Line | None = None
+    name: Line | None = None
+    provider: ProviderName | None = None
+    model: Line | None = None
+    permission_mode: PermissionMode | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CompactSession:
+    """`session/compact`."""
+
+    session_id: SessionId
+    request_key: Line | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -46,6 +46,10 @@ class ProviderCapabilities:
     resume: bool = False
     steer: bool = False
     interrupt: bool = True
+    questions: bool = False
+    compact: bool = False
+    fork: bool = False
+    mcp_servers: bool = False
 
 
 class Health(enum.StrEnum):
@@ -60,6 +64,15 @@ class BreakerState(enum.StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
+
+
+@attrs.frozen(kw_only=True)
+class QuotaWindow:
+    """How much of a subscription's window is used, in percent, and when it begins anew; None: not told."""
+
+    window: str
+    used_percent: float | None = None
+    resets_at: datetime | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -93,4 +106,5 @@ class ProviderView:
     capabilities: ProviderCapabilities = ProviderCapabilities()
     runs: RunCount
     latency_ms: float | None = None
+    quota: tuple[QuotaWindow, ...] = ()
     counters: ProviderCounters = ProviderCounters()

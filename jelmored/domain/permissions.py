@@ -79,6 +79,23 @@ class Diff:
 
 
 @attrs.frozen(kw_only=True)
+class QuestionOption:
+    label: str
+    description: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """`id` is what an answer names; unique among the questions that are asked together."""
+
+    id: str
+    header: str
+    question: str
+    options: tuple[QuestionOption, ...]
+    multi_select: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class PermissionRequest:
     """What an agent asks before it uses a tool. `locations` are absolute paths; where they are not `located`, nobody
     knows where their links lead, and they count as outside of every directory."""
@@ -93,6 +110,10 @@ class PermissionRequest:
     locations: tuple[Location, ...] = ()
     located: bool = True
     diffs: tuple[Diff, ...] = ()
+    questions: tuple[Question, ...] = ()
+    """It is no permission that is asked for: the agent wants to know these."""
+    leaves_planning: bool = False
+    """The agent has made its plan and wants to begin: whoever allows it says how much is asked from then on."""
 
 
 @attrs.frozen(kw_only=True)
@@ -133,21 +154,6 @@ class Option:
 
 
 @attrs.frozen(kw_only=True)
-class QuestionOption:
-    label: str
-    description: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Question:
-    id: str
-    header: str
-    question: str
-    options: tuple[QuestionOption, ...]
-    multi_select: bool = False
-
-
-@attrs.frozen(kw_only=True)
 class Resolver:
     """Who or what settled an approval: a client, the policy, the session itself."""
 
@@ -183,10 +189,12 @@ class Approval:
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """What the agent is told. A denial always carries a message; `interrupt` ends the turn with it."""
+    """What the agent is told. A denial always carries a message; `interrupt` ends the turn with it. `answers`: to its
+    questions, by their ids: labels of options, or words of one's own."""
 
     verdict: Verdict
     message: str | None = None
+    answers: Mapping[str, tuple[str, ...]] | None = None
     updated_input: Mapping[str, Any] | None = None
     interrupt: bool = False
 

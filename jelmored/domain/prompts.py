@@ -57,11 +57,13 @@ class Author:
 
 @attrs.frozen(kw_only=True)
 class Prompt:
-    """One thing said to an agent, as it waits in a queue or goes to a run."""
+    """One thing said to an agent, as it waits in a queue or goes to a run. `compacts`: it says nothing, the agent is
+    to make its memory of the conversation shorter."""
 
     prompt_id: PromptId
     blocks: tuple[Block, ...]
     by: Author
+    compacts: bool = False
 
     @property
     def text(self) -> str:

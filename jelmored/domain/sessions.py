@@ -8,7 +8,8 @@ from typing import Any
 
 import attrs
 
-from .ids import LogId, PromptId, ProviderName, SessionId
+from .ids import LogId, PromptId, ProviderName, SessionId, ToolUseId
+from .mcp import McpServer
 from .permissions import Approval, PermissionMode, Rule
 from .status import Status
 from .usage import Usage
@@ -27,11 +28,38 @@ class Limits:
 
 
 @attrs.frozen(kw_only=True)
+class NativeOrigin:
+    """Where a forked session begins: a provider's own session, after its message `at` (None: at its end)."""
+
+    native_id: str
+    at: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class NativeSession:
-    """A provider's own session behind ours. `used`: it has accepted a message, so it can be resumed."""
+    """A provider's own session behind ours. `used`: it has accepted a message, so it can be resumed. `origin`: it is
+    still to be made, as a fork."""
 
     native_id: str
     used: bool = False
+    origin: NativeOrigin | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ContextUse:
+    """How full the model's window was at its last call, in tokens; `window` None: its size is not known."""
+
+    tokens: int
+    window: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class BackgroundTask:
+    """A task of the agent that outlived the tool use that began it."""
+
+    task_id: str
+    title: str
+    tool_use_id: ToolUseId | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +90,7 @@ class Facts:
     permission_mode: PermissionMode = PermissionMode.ASK
     system_prompt: str | None = None
     directories: tuple[str, ...] = ()
+    mcp_servers: Mapping[str, McpServer] = attrs.field(factory=dict)
     limits: Limits = Limits()
     created_at: datetime
     last_activity: datetime
@@ -71,6 +100,7 @@ class Facts:
     """The number of the last turn that started."""
     open_turn: OpenTurn | None = None
     usage: Usage = Usage()
+    context: ContextUse | None = None
     native: Mapping[ProviderName, NativeSession] = attrs.field(factory=dict)
     rules: tuple[Rule, ...] = ()
     approvals: tuple[Approval, ...] = ()
@@ -105,6 +135,7 @@ class SessionView:
     queued_prompts: int
     background_tasks: int
     limits: Limits
+    context: ContextUse | None = None
     commands: tuple[str, ...] = ()
     warnings: tuple[Mapping[str, Any], ...] = ()
 
@@ -134,6 +165,7 @@ def view(facts: Facts, *, attached: bool, subscribers: int, queued: int, backgro
         queued_prompts=queued,
         background_tasks=background_tasks,
         limits=facts.limits,
+        context=facts.context,
         commands=facts.commands,
         warnings=facts.warnings,
     )

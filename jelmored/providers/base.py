@@ -7,7 +7,7 @@ of `RunEvent` on a memory channel. Who calls what: supervision/ alone; nothing e
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -15,10 +15,13 @@ import trio
 
 from jelmored.domain.events import DeltaKind, Draft, TurnCause, TurnReason, UsageNote
 from jelmored.domain.failures import Failure
-from jelmored.domain.ids import ItemId, ProviderName, RequestId, SessionId, ToolUseId
-from jelmored.domain.models import ModelInfo, ProviderCapabilities
-from jelmored.domain.permissions import Answer, PermissionMode, PermissionRequest
+from jelmored.domain.ids import ItemId, PromptId, ProviderName, RequestId, SessionId, ToolUseId
+from jelmored.domain.mcp import McpServer
+from jelmored.domain.models import ModelInfo, ProviderCapabilities, QuotaWindow
+from jelmored.domain.permissions import Answer, PermissionMode, PermissionRequest, Rule
 from jelmored.domain.prompts import Prompt
+from jelmored.domain.sessions import BackgroundTask, ContextUse, NativeOrigin
+from jelmored.errors import ErrorKind, ModelNotSupportedError
 
 
 @attrs.frozen(kw_only=True)
@@ -32,7 +35,10 @@ class SessionConfig:
         permission_mode: our policy. The answers are given by the session; a provider only needs it to start the
             agent in a mode that asks no less.
         directories: further directories in which the agent may work.
+        mcp_servers: by name; for this session alone.
         native_id: the agent's own session to resume, None for a new one.
+        origin: the agent's own session that this one is a fork of; it has no `native_id` of its own yet.
+        rules: what was answered with "always", for agents that act without asking.
     """
 
     session_id: SessionId
@@ -41,8 +47,11 @@ class SessionConfig:
     permission_mode: PermissionMode = PermissionMode.ASK
     system_prompt: str | None = None
     directories: tuple[str, ...] = ()
+    mcp_servers: Mapping[str, McpServer] = attrs.field(factory=dict)
     max_turns: int | None = None
     native_id: str | None = None
+    origin: NativeOrigin | None = None
+    rules: tuple[Rule, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -66,7 +75,24 @@ class ItemVoided:
 
 @attrs.frozen
 class TurnBegan:
-    """The agent began a turn that nobody prompted."""
+    """The agent began a turn that was not prompted: by itself, or with messages that were to steer the last turn and
+    came too late for it (`prompt_ids`, in their order)."""
+
+    prompt_ids: tuple[PromptId, ...] = ()
+
+
+@attrs.frozen
+class Taken:
+    """A message that was to steer has reached the model, in the turn that runs."""
+
+    prompt_id: PromptId
+
+
+@attrs.frozen
+class TakenBack:
+    """A message that was to steer will not reach the model: the turn was interrupted before."""
+
+    prompt_id: PromptId
 
 
 @attrs.frozen(kw_only=True)
@@ -105,10 +131,22 @@ class RunFacts:
     model: str | None = None
     directory: str | None = None
     commands: tuple[str, ...] | None = None
-    background_tasks: int | None = None
+    background_tasks: tuple[BackgroundTask, ...] | None = None
+    context: ContextUse | None = None
+    quota: QuotaWindow | None = None
 
 
-RunEvent = Draft | Delta | ItemVoided | TurnBegan | TurnOver | Asked | Withdrawn | RunFacts
+RunEvent = Draft | Delta | ItemVoided | TurnBegan | Taken | TakenBack | TurnOver | Asked | Withdrawn | RunFacts
+
+
+@attrs.frozen(kw_only=True)
+class SessionChange:
+    """What a client changed of its session while an agent is at work; None: nothing. `model` "" is the provider's
+    default."""
+
+    model: str | None = None
+    permission_mode: PermissionMode | None = None
+    rules: tuple[Rule, ...] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -149,8 +187,15 @@ class BaseSession(abc.ABC):
         """Begin a turn. Called only while none runs."""
 
     async def steer(self, prompt: Prompt) -> None:
-        """Put a message into the turn that runs. Called only if `ProviderCapabilities.steer`."""
+        """Put a message into the turn that runs. Called only if `ProviderCapabilities.steer`. What becomes of it is
+        told by `Taken`, `TakenBack`, or `TurnBegan` with its id."""
         raise NotImplementedError
+
+    async def change(self, change: SessionChange) -> None:  # noqa: B027 - most agents need not know
+        """The session is configured otherwise. Default: nothing; the next run is started with it."""
+
+    async def stop_task(self, task_id: str) -> None:  # noqa: B027 - most agents have none
+        """End a background task; its end is told as any other. For one that is not there, nothing."""
 
     @abc.abstractmethod
     async def interrupt(self) -> None:
@@ -188,6 +233,20 @@ class BaseProvider(abc.ABC):
     async def probe(self) -> Probe:
         """Look whether it is there, logged in, and which models it has. Free of charge, ≤ 10 s; failures are in the
         answer, nothing is raised for them."""
+
+    def check_model(self, model: str, known: Sequence[ModelInfo]) -> None:
+        """Is this a model that a session here may ask for? Default: one of those that the last probe saw, by its name
+        or an equivalent; any, as long as none was seen.
+
+        Raises:
+            ModelNotSupportedError: it is not.
+        """
+        names = {name for info in known for name in (info.name, *info.equivalents)}
+        if names and model not in names:
+            told = ", ".join(info.name for info in known)
+            raise ModelNotSupportedError(
+                ErrorKind.MODEL_NOT_SUPPORTED, f"{self.name} has no model {model!r}", remedy=f"choose one of: {told}"
+            )
 
     @abc.abstractmethod
     def open(self, config: SessionConfig) -> BaseSession:

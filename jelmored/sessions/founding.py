@@ -47,6 +47,7 @@ def first_facts(
         permission_mode=mode,
         system_prompt=command.system_prompt,
         directories=command.directories,
+        mcp_servers=command.mcp_servers,
         limits=command.limits,
         created_at=now,
         last_activity=now,

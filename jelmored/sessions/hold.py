@@ -9,8 +9,8 @@ import trio
 
 from jelmored.actors.restarts import Backoff, History, Limit, Policy
 from jelmored.domain.ids import Epoch
-from jelmored.domain.sessions import Facts
-from jelmored.providers.base import SessionConfig
+from jelmored.domain.sessions import BackgroundTask, Facts
+from jelmored.providers.base import RunFacts, SessionConfig
 from jelmored.supervision.provider import ProviderSupervisor
 from jelmored.supervision.reports import Order, Report
 from jelmored.supervision.run import Run
@@ -35,7 +35,7 @@ class RunHold:
         """There is an agent, and it can take a prompt."""
         self.pausing = False
         """The next run is tried when the pause after a crash is over."""
-        self.background_tasks = 0
+        self.background_tasks: tuple[BackgroundTask, ...] = ()
         self.epoch = Epoch(0)
         self._hear = hear
         self._run: Run | None = None
@@ -73,9 +73,14 @@ class RunHold:
         if self._run is not None and not self._run.closing:
             self._run.close()
 
+    def note(self, told: RunFacts) -> None:
+        """What is only true while the agent is there."""
+        if told.background_tasks is not None:
+            self.background_tasks = told.background_tasks
+
     def lose(self) -> None:
         """The run is over."""
-        self._run, self.ready, self.background_tasks = None, False, 0
+        self._run, self.ready, self.background_tasks = None, False, ()
 
     def forget(self) -> None:
         """A new life of the session: it holds no run, and hears none of a former life."""
@@ -106,6 +111,9 @@ def _config(facts: Facts) -> SessionConfig:
         permission_mode=facts.permission_mode,
         system_prompt=facts.system_prompt,
         directories=facts.directories,
+        mcp_servers=facts.mcp_servers,
         max_turns=facts.limits.max_turns,
         native_id=native.native_id if native and native.used else None,
+        origin=native.origin if native and not native.used else None,
+        rules=facts.rules,
     )

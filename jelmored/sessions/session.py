@@ -42,6 +42,8 @@ from jelmored.providers.base import (
     ItemVoided,
     RunEvent,
     RunFacts,
+    Taken,
+    TakenBack,
     TurnBegan,
     TurnOver,
     Withdrawn,
@@ -137,7 +139,7 @@ class Session:
             attached=self._hold.ready,
             subscribers=len(self._feed.subscribers),
             queued=len(self._queue),
-            background_tasks=self._hold.background_tasks,
+            background_tasks=len(self._hold.background_tasks),
         )
 
     @property
@@ -427,10 +429,10 @@ class Session:
             case Withdrawn(request_id=request_id):
                 self._approvals.withdraw(request_id)
             case RunFacts():
-                self._hold.background_tasks = (
-                    self._hold.background_tasks if event.background_tasks is None else event.background_tasks
-                )
+                self._hold.note(event)
                 learn(self._chronicle, event)
+            case Taken() | TakenBack():
+                log.debug("no message of ours steers", prompt=event.prompt_id)
             case _:
                 assert_never(event)
 

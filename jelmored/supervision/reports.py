@@ -10,12 +10,19 @@ from jelmored.domain.failures import RunEnd
 from jelmored.domain.ids import Epoch, RequestId
 from jelmored.domain.permissions import Answer
 from jelmored.domain.prompts import Prompt
-from jelmored.providers.base import RunEvent, RunFacts
+from jelmored.providers.base import RunEvent, RunFacts, SessionChange
 
 
 @attrs.frozen
 class Say:
     """Begin a turn with this."""
+
+    prompt: Prompt
+
+
+@attrs.frozen
+class Steer:
+    """Put this into the turn that runs."""
 
     prompt: Prompt
 
@@ -34,11 +41,25 @@ class Reply:
 
 
 @attrs.frozen
+class Reconfigure:
+    """The session is configured otherwise."""
+
+    change: SessionChange
+
+
+@attrs.frozen
+class StopTask:
+    """End a background task."""
+
+    task_id: str
+
+
+@attrs.frozen
 class Close:
     """End the run cleanly."""
 
 
-Order = Say | Stop | Reply | Close
+Order = Say | Steer | Stop | Reply | Reconfigure | StopTask | Close
 
 
 @attrs.frozen

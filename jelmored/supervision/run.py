@@ -31,7 +31,21 @@ from jelmored.providers.base import (
 
 from .deadlines import Deadlines
 from .places import Places
-from .reports import Close, Hear, Order, Ready, Reply, Report, Say, SleepWanted, Stop, Waiting
+from .reports import (
+    Close,
+    Hear,
+    Order,
+    Ready,
+    Reconfigure,
+    Reply,
+    Report,
+    Say,
+    SleepWanted,
+    Steer,
+    Stop,
+    StopTask,
+    Waiting,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -221,8 +235,8 @@ class Run:
         match event:
             case TurnBegan():
                 self._idle_since = None
-            case RunFacts(background_tasks=int(count)):
-                self.background_tasks = count
+            case RunFacts(background_tasks=tuple(tasks)):
+                self.background_tasks = len(tasks)
             case TurnOver():
                 return self._end_turn(event, now)
             case _ if not isinstance(event, EVENTS):
@@ -259,6 +273,12 @@ class Run:
                 if answer.interrupt:
                     self._deadlines.interrupted(now)
                 await session.answer(request_id, answer)
+            case Steer(prompt=prompt):
+                await session.steer(prompt)
+            case Reconfigure(change=change):
+                await session.change(change)
+            case StopTask(task_id=task_id):
+                await session.stop_task(task_id)
             case Stop():
                 self._deadlines.interrupted(now)
                 await session.interrupt()

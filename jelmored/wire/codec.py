@@ -15,6 +15,7 @@ import orjson
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from jelmored.domain.events import METADATA, Event, EventType, System
+from jelmored.domain.mcp import HttpServer, McpServer, StdioServer
 from jelmored.domain.prompts import Block, DocumentBlock, FileBlock, ImageBlock, TextBlock
 from jelmored.domain.texts import AtMost
 from jelmored.domain.times import from_rfc3339, to_rfc3339
@@ -78,6 +79,14 @@ def _block_from_json(value: Any, _: Any) -> Block:
         raise ValueError(f"a block's type is one of {', '.join(_BLOCKS)}, not {kind!r}")
     block: Block = converter.structure(value, _BLOCKS[kind])
     return block
+
+
+def _mcp_server_from_json(value: Any, _: Any) -> McpServer:
+    """A program that has a `command`, or else an address."""
+    _expect(dict, value)
+    kind: type = StdioServer if "command" in value else HttpServer
+    server: McpServer = converter.structure(value, kind)
+    return server
 
 
 def _prompt_from_json(value: Any, _: Any) -> str | tuple[Block, ...]:
@@ -180,6 +189,7 @@ converter.register_structure_hook(System, _system_from_json)
 converter.register_unstructure_hook(System, _system_to_json)
 converter.register_structure_hook(Event, _event_from_json)
 converter.register_structure_hook_func(lambda hint: hint == Block, _block_from_json)
+converter.register_structure_hook_func(lambda hint: hint == McpServer, _mcp_server_from_json)
 converter.register_structure_hook_func(lambda hint: hint == str | tuple[Block, ...], _prompt_from_json)
 converter.register_structure_hook_func(lambda hint: hint == str | tuple[Block, ...] | None, _maybe_prompt_from_json)
 converter.register_structure_hook_func(_is_array, _array_from_json)

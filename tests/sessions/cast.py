@@ -173,7 +173,7 @@ class Actor(BaseSession):
         self.deaf = self.clings = False
         while self._requests:
             await self.withdraw()
-        await self.learn(RunFacts(background_tasks=0))
+        await self.learn(RunFacts(background_tasks=()))
         await self.finish()
 
     async def learn(self, facts: RunFacts) -> None:

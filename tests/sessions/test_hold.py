@@ -15,7 +15,7 @@ from jelmored.domain.failures import RunEnd
 from jelmored.domain.ids import Epoch, PromptId
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.prompts import Prompt, TextBlock
-from jelmored.domain.sessions import Limits, NativeSession
+from jelmored.domain.sessions import BackgroundTask, Limits, NativeSession
 from jelmored.errors import ErrorKind, Refused
 from jelmored.providers.base import RunTimeouts, SessionConfig
 from jelmored.sessions.hold import RunHold
@@ -26,6 +26,8 @@ from jelmored.testing.puppet import PuppetProvider, PuppetSession
 
 from .book import PROVIDER, SESSION, facts
 from .stage import ME
+
+TASK = BackgroundTask(task_id="t1", title="sleep 9")
 
 PROMPT = Prompt(prompt_id=PromptId("prm_1"), blocks=(TextBlock(text="hello"),), by=ME)
 ANYTHING = Ready(PuppetProvider().facts)  # type: ignore[arg-type]
@@ -92,9 +94,9 @@ async def test_it_knows_its_run_and_none_before(autojump_clock: trio.testing.Moc
 async def test_a_new_life_hears_none_of_a_former_one(autojump_clock: trio.testing.MockClock) -> None:
     async with holding() as s:
         await s.open()
-        s.hold.ready, s.hold.pausing, s.hold.background_tasks = True, True, 2
+        s.hold.ready, s.hold.pausing, s.hold.background_tasks = True, True, (TASK,)
         s.hold.forget()
-        assert (s.hold.empty, s.hold.ready, s.hold.pausing, s.hold.background_tasks) == (True, False, False, 0)
+        assert (s.hold.empty, s.hold.ready, s.hold.pausing, list(s.hold.background_tasks)) == (True, False, False, [])
         await s.open()
         assert not s.hold.knows(s.reports[0])
 

@@ -120,6 +120,6 @@ def test_only_neighbours_of_one_item_are_joined(told: list[RunEvent], heard: lis
 
 async def test_who_names_no_session_of_its_own_has_none(autojump_clock: trio.testing.MockClock) -> None:
     async with open_book() as book:
-        learn(book.chronicle, RunFacts(background_tasks=1))
+        learn(book.chronicle, RunFacts(background_tasks=()))
         assert book.chronicle.facts.native == {}
         assert not is_native_lost(book.chronicle.facts, LOST)

@@ -17,6 +17,7 @@ from jelmored.domain.commands import Interrupt, ResolveApproval, SendPrompt, Whe
 from jelmored.domain.events import TurnReason
 from jelmored.domain.failures import Failure
 from jelmored.domain.permissions import ToolKind
+from jelmored.domain.sessions import BackgroundTask
 from jelmored.errors import ErrorKind, SessionError
 from jelmored.providers.base import RunFacts
 from tests.actors.virtual import run
@@ -145,7 +146,14 @@ from_agents = st.one_of(
     agents("withdraw"),
     agents("begin"),
     endings.flatmap(lambda ending: agents("finish", *map(st.just, ending))),
-    agents("learn", st.sampled_from([RunFacts(background_tasks=1), RunFacts(directory="/tmp"), RunFacts(model="m")])),
+    agents(
+        "learn",
+        st.sampled_from([
+            RunFacts(background_tasks=(BackgroundTask(task_id="t", title="a task"),)),
+            RunFacts(directory="/tmp"),
+            RunFacts(model="m"),
+        ]),
+    ),
     agents("end", st.sampled_from([None, CRASH, CRASH, NETWORK, KeyError("?")])),
     agents("misbehave", st.booleans(), st.booleans()),
 )

@@ -15,6 +15,7 @@ from jelmored.domain.failures import RunClass, RunEnd
 from jelmored.domain.ids import ConnectionId, Epoch, ItemId, PromptId, ProviderName, RequestId, SessionId
 from jelmored.domain.permissions import Answer, Verdict
 from jelmored.domain.prompts import Author, Prompt, TextBlock
+from jelmored.domain.sessions import BackgroundTask
 from jelmored.errors import ErrorKind, ProviderUnavailableError, SessionError
 from jelmored.providers.base import Delta, RunFacts, RunTimeouts, SessionConfig, TurnBegan, TurnOver
 from jelmored.supervision.places import Places
@@ -22,6 +23,7 @@ from jelmored.supervision.reports import Ready, Reply, Report, Say, SleepWanted,
 from jelmored.supervision.run import ORDERS, Run
 from jelmored.testing.puppet import PuppetProvider, PuppetSession
 
+TASK = BackgroundTask(task_id="t1", title="sleep 9")
 PUPPET = ProviderName("puppet")
 GO = Prompt(
     prompt_id=PromptId("prm_1"),
@@ -338,7 +340,7 @@ async def test_idle_is_who_has_nothing_to_do(autojump_clock: trio.testing.MockCl
         await puppet.heard()
         idle.append(s.run.idle_since)
         await trio.sleep(7)
-        for event in (FINISHED, RunFacts(background_tasks=1), RunFacts(background_tasks=0)):
+        for event in (FINISHED, RunFacts(background_tasks=(TASK,)), RunFacts(background_tasks=())):
             await puppet.tell(event)
             await trio.testing.wait_all_tasks_blocked()
             idle.append(s.run.idle_since)

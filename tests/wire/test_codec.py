@@ -14,7 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jelmored.domain import commands
-from jelmored.domain.commands import CreateSession, FindSessions, Interrupt, PromptReceipt, ResolveApproval, SendPrompt
+from jelmored.domain.commands import (
+    CompactSession,
+    ConfigureSession,
+    CreateSession,
+    FindSessions,
+    ForkSession,
+    Interrupt,
+    PromptReceipt,
+    ResolveApproval,
+    SendPrompt,
+)
 from jelmored.domain.events import METADATA, Event, EventType, OpenItem, System
 from jelmored.domain.ids import PromptId, SessionId
 from jelmored.domain.models import ModelInfo, ProviderView
@@ -29,9 +39,12 @@ from . import values
 
 KEPT_OR_SENT = [
     Approval,
+    CompactSession,
+    ConfigureSession,
     CreateSession,
     Facts,
     FindSessions,
+    ForkSession,
     Interrupt,
     ModelInfo,
     OpenItem,

@@ -6,6 +6,7 @@ import attrs
 
 from jelmored.domain.events import Draft, EventType, System
 from jelmored.domain.ids import ToolUseId
+from jelmored.domain.sessions import BackgroundTask
 from jelmored.providers.base import RunFacts
 
 from .bounds import one_line
@@ -52,7 +53,13 @@ class Tasks:
         self._foreground.clear()
 
     def _count(self) -> RunFacts:
-        return RunFacts(background_tasks=len(self._background.keys() - self._ended))
+        """Those that are in the background now."""
+        running = [task for task_id, task in self._background.items() if task_id not in self._ended]
+        return RunFacts(background_tasks=tuple(map(_told, running)))
+
+
+def _told(task: TaskStarted) -> BackgroundTask:
+    return BackgroundTask(task_id=task.task_id, title=one_line(task.description), tool_use_id=task.tool_use_id)
 
 
 def _draft(task: TaskStarted, status: str, content: str) -> Draft:

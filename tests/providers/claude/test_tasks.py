@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from jelmored.domain.events import Draft, System
 from jelmored.domain.ids import ToolUseId
+from jelmored.domain.sessions import BackgroundTask
 from jelmored.providers.base import RunFacts
 from jelmored.providers.claude.messages import TaskEnded, TaskPatch, TaskStarted, TaskUpdated
 from jelmored.providers.claude.tasks import Tasks
@@ -12,9 +13,9 @@ TOOL = ToolUseId("t1")
 TASK = TaskStarted(task_id="b1", tool_use_id=TOOL, description="sleep 9")
 
 
-def told(events: Iterable[Draft | RunFacts]) -> list[str | int | None]:
+def told(events: Iterable[Draft | RunFacts]) -> list[str | int]:
     """Of each event: the status of a task, or the number of tasks."""
-    return [event.background_tasks if isinstance(event, RunFacts) else _status(event) for event in events]
+    return [len(event.background_tasks or ()) if isinstance(event, RunFacts) else _status(event) for event in events]
 
 
 def _status(draft: Draft) -> str:
@@ -32,7 +33,9 @@ def test_a_task_that_ends_with_its_tool_use_is_no_news() -> None:
 def test_a_task_that_outlives_its_tool_use_is_in_the_background() -> None:
     tasks = Tasks()
     tasks.started(TASK)
-    assert told(tasks.tool_ended(TOOL)) == ["started", 1]
+    _, known = begun = tasks.tool_ended(TOOL)
+    assert told(begun) == ["started", 1]
+    assert known == RunFacts(background_tasks=(BackgroundTask(task_id="b1", title="sleep 9", tool_use_id=TOOL),))
     assert told(tasks.updated(TaskUpdated(task_id="b1", patch=TaskPatch(status="completed")))) == [0]
     assert told(tasks.ended(TaskEnded(task_id="b1", status="completed", summary="done"))) == ["completed", 0]
     assert tasks.ended(TaskEnded(task_id="b1", status="completed")) == []
