@@ -9,7 +9,16 @@ from typing import Any, Generic, Protocol, TypeVar
 import attrs
 import orjson
 
-from jelmored.domain.commands import CreateSession, FindSessions, Interrupt, PromptReceipt, ResolveApproval, SendPrompt
+from jelmored.domain.commands import (
+    CompactSession,
+    ConfigureSession,
+    CreateSession,
+    FindSessions,
+    Interrupt,
+    PromptReceipt,
+    ResolveApproval,
+    SendPrompt,
+)
 from jelmored.domain.events import BlockNote
 from jelmored.domain.models import ProviderView
 from jelmored.domain.permissions import Approval
@@ -173,6 +182,23 @@ async def session_interrupt(caller: Caller, params: Interrupt) -> m.Interrupted:
     return m.Interrupted(interrupted=interrupted)
 
 
+async def session_configure(caller: Caller, params: ConfigureSession) -> SessionView:
+    return await caller.services.directory.configure(params, caller.principal.author)
+
+
+async def session_compact(caller: Caller, params: CompactSession) -> m.Compacting:
+    return m.Compacting(prompt_id=await caller.services.directory.compact(params, caller.principal.author))
+
+
+def session_tasks(caller: Caller, params: m.OneSession) -> m.TaskList:
+    return m.TaskList(tasks=caller.services.directory.tasks(params.session_id))
+
+
+async def session_stop_task(caller: Caller, params: m.OneTask) -> m.TaskStopped:
+    directory, author = caller.services.directory, caller.principal.author
+    return m.TaskStopped(stopped=await directory.end_task(params.session_id, params.task_id, author))
+
+
 async def session_close(caller: Caller, params: m.OneSession) -> SessionView:
     return await caller.services.directory.close(params.session_id, caller.principal.author)
 
@@ -268,6 +294,17 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("session/queue", WATCH, m.OneSession, session_queue, m.PromptQueue),
     Method("session/unqueue", WORK, m.Unqueue, session_unqueue, m.PromptQueue),
     Method("session/interrupt", WORK, Interrupt, session_interrupt, m.Interrupted),
+    Method(
+        "session/configure",
+        WORK,
+        ConfigureSession,
+        session_configure,
+        SessionView,
+        absent=("limits.turnSeconds", "limits.maxCostUsd"),
+    ),
+    Method("session/compact", WORK, CompactSession, session_compact, m.Compacting),
+    Method("session/tasks", WATCH, m.OneSession, session_tasks, m.TaskList),
+    Method("session/stopTask", WORK, m.OneTask, session_stop_task, m.TaskStopped),
     Method("session/close", WORK, m.OneSession, session_close, SessionView),
     Method("session/subscribe", WATCH, m.Subscribe, session_subscribe, (m.Subscribed, m.SubscribedAll)),
     Method("session/unsubscribe", WATCH, m.OneSession, session_unsubscribe, m.Nothing),

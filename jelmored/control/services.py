@@ -8,12 +8,21 @@ from typing import Protocol
 
 import attrs
 
-from jelmored.domain.commands import CreateSession, FindSessions, Interrupt, PromptReceipt, ResolveApproval, SendPrompt
+from jelmored.domain.commands import (
+    CompactSession,
+    ConfigureSession,
+    CreateSession,
+    FindSessions,
+    Interrupt,
+    PromptReceipt,
+    ResolveApproval,
+    SendPrompt,
+)
 from jelmored.domain.ids import InstanceId, PromptId, ProviderName, SessionId
 from jelmored.domain.models import ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author, Prompt
-from jelmored.domain.sessions import SessionView
+from jelmored.domain.sessions import BackgroundTask, SessionView
 from jelmored.domain.status import Status
 from jelmored.journal.base import Journal, Page
 from jelmored.sessions.hub import Hub
@@ -48,6 +57,14 @@ class Directory(Protocol):
     def approvals(self, session_id: SessionId | None = None) -> tuple[Approval, ...]: ...
 
     async def resolve(self, command: ResolveApproval, by: Author) -> Approval: ...
+
+    async def compact(self, command: CompactSession, by: Author) -> PromptId: ...
+
+    async def configure(self, command: ConfigureSession, by: Author) -> SessionView: ...
+
+    def tasks(self, session_id: SessionId) -> tuple[BackgroundTask, ...]: ...
+
+    async def end_task(self, session_id: SessionId, task_id: str, by: Author) -> bool: ...
 
     def counts(self) -> Mapping[Status, int]: ...
 

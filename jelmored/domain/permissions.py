@@ -183,6 +183,7 @@ class Approval:
     options: tuple[Option, ...]
     created_at: datetime
     expires_at: datetime | None = None
+    answers: Mapping[str, tuple[str, ...]] | None = None
     status: ApprovalStatus = ApprovalStatus.OPEN
     resolved_by: Resolver | None = None
 
@@ -213,9 +214,13 @@ def decide(
         request: what the agent wants to do.
         directories: absolute directories in which the session works; reads and edits outside of them are asked.
     """
+    if request.questions:
+        return Verdict.ASK  # nobody else knows what a person thinks
     verdicts = {rule.verdict for rule in rules if rule.covers(request)}
     if Verdict.DENY in verdicts or mode is PermissionMode.DENY:
         return Verdict.DENY
+    if request.leaves_planning and mode is not PermissionMode.ALLOW_ALL:
+        return Verdict.ASK
     reads = request.kind in HARMLESS and _within(request, directories)
     if mode is PermissionMode.PLAN:
         return Verdict.ALLOW if reads else Verdict.DENY
@@ -231,8 +236,26 @@ def decide(
             return Verdict.ASK
 
 
-def options_for(request: PermissionRequest, cwd: str) -> tuple[tuple[Option, ...], Rule]:
-    """The options of an approval, and the rule that its "always" would make."""
+DECLINE = Option(option_id="reject", name="Decline to answer", kind=OptionKind.REJECT_ONCE)
+BEGIN = (
+    Option(option_id="allow", name="Begin, and ask before changes", kind=OptionKind.ALLOW_ONCE),
+    Option(
+        option_id="allow-edits",
+        name="Begin, and edit without asking",
+        kind=OptionKind.ALLOW_ALWAYS,
+        scope="edits in this session's directories, from now on",
+    ),
+    Option(option_id="reject", name="Go on planning", kind=OptionKind.REJECT_ONCE),
+)
+
+
+def options_for(request: PermissionRequest, cwd: str) -> tuple[tuple[Option, ...], Rule | None]:
+    """The options of an approval, and the rule that its "always" would make. Of a question the only one is to leave it:
+    else it takes answers."""
+    if request.questions:
+        return (DECLINE,), None
+    if request.leaves_planning:
+        return BEGIN, None
     rule = _always(request, cwd)
     return (
         Option(option_id="allow", name="Allow", kind=OptionKind.ALLOW_ONCE),

@@ -66,6 +66,11 @@ class Prompt:
     compacts: bool = False
 
     @property
+    def is_command(self) -> bool:
+        """It is for the agent's program rather than for its model (`/compact`)."""
+        return self.text.startswith("/")
+
+    @property
     def text(self) -> str:
         """The words of it, for a person and for the log."""
         return "\n".join(_line(block) for block in self.blocks)

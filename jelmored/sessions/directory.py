@@ -11,6 +11,8 @@ import structlog
 import trio
 
 from jelmored.domain.commands import (
+    CompactSession,
+    ConfigureSession,
     CreateSession,
     FindSessions,
     Interrupt,
@@ -28,7 +30,7 @@ from jelmored.domain.ids import (
 )
 from jelmored.domain.permissions import Approval, PermissionMode
 from jelmored.domain.prompts import Author, Block, Prompt, TextBlock
-from jelmored.domain.sessions import Facts, SessionView
+from jelmored.domain.sessions import BackgroundTask, Facts, SessionView
 from jelmored.domain.status import IN_TURN, Status
 from jelmored.errors import ErrorKind, JournalError, Refused
 from jelmored.journal.base import Page
@@ -37,7 +39,7 @@ from jelmored.wire import codec
 
 from .attachments import Examined, examine
 from .founding import FIRST_PROMPT, birth, claim_of, first_facts, located
-from .messages import Admit, Close, Cut, KeyClaim, Resolve, Unqueue
+from .messages import Admit, Close, Configure, Cut, EndTask, KeyClaim, Resolve, Unqueue
 from .roster import Roster
 from .router import choose
 from .session import World
@@ -155,6 +157,50 @@ class Directory:
             command.session_id, lambda: _admission(examined, by, when_busy=command.when_busy, claim=claim)
         )
 
+    async def compact(self, command: CompactSession, by: Author) -> PromptId:
+        """Have the agent make its memory of the conversation shorter: a turn of its own, behind what waits.
+
+        Raises:
+            Refused: `invalid-request`, where the agent can't.
+        """
+        provider = self.get(command.session_id).provider
+        if not self._providers[provider].capabilities.compact:
+            raise Refused(ErrorKind.INVALID_REQUEST, f"{provider} can't compact a conversation")
+        claim = claim_of(command.request_key, command)
+        kept = await self._journal.key(command.session_id, claim.key) if claim else None
+        if claim is not None and kept is not None:
+            return claim.answer_of(kept).prompt_id
+        examined = examine((TextBlock(text="/compact"),))
+        receipt = await self._roster.ask(
+            command.session_id, lambda: _admission(examined, by, claim=claim, compacts=True)
+        )
+        return receipt.prompt_id
+
+    async def configure(self, command: ConfigureSession, by: Author) -> SessionView:
+        """Change a session's title, name, model, permission mode, limits, pin.
+
+        Raises:
+            Refused: `invalid-params` for a name that is taken.
+            ModelNotSupportedError: the provider has no such model.
+        """
+        if command.model is not None:
+            await self._providers[self.get(command.session_id).provider].check_model(command.model)
+        async with self._creating:
+            self._refuse_name(command.name, command.session_id)
+            view = await self._roster.ask(command.session_id, lambda: Configure(command=command))
+        log.info("configured", session=command.session_id, client=by.client)
+        return view
+
+    def tasks(self, session_id: SessionId) -> tuple[BackgroundTask, ...]:
+        """Background tasks of its agent, now."""
+        return self._roster.background_tasks(session_id)
+
+    async def end_task(self, session_id: SessionId, task_id: str, by: Author) -> bool:
+        """End a background task; false if there is none of this id. Its end follows, as a `background_task` event."""
+        known: bool = await self._roster.ask(session_id, lambda: EndTask(task_id=task_id))
+        log.info("task stopped", session=session_id, task=task_id, client=by.client, known=known)
+        return known
+
     async def unqueue(self, session_id: SessionId, prompt_id: PromptId, by: Author) -> tuple[Prompt, ...]:
         """Take a waiting prompt back; returns those that still wait."""
         waiting = await self._roster.ask(session_id, lambda: Unqueue(prompt_id=prompt_id))
@@ -229,6 +275,8 @@ class Directory:
         if sharing and command.exclusive:
             told = f"another session works in {command.cwd}: {', '.join(sharing)}"
             raise Refused(ErrorKind.DIRECTORY_BUSY, told, data={"sessions": sharing})
+        if command.mcp_servers and not self._providers[provider].capabilities.mcp_servers:
+            raise Refused(ErrorKind.INVALID_PARAMS, f"{provider} takes no MCP servers", field="mcpServers")
         mode = command.permission_mode or self._defaults.permission_modes[provider]
         facts = first_facts(command, provider, mode, sharing)
         with trio.move_on_after(BIRTH, shield=True):  # a client that leaves now must not leave half a session behind
@@ -237,10 +285,12 @@ class Directory:
             return facts.session_id
         raise JournalError(ErrorKind.JOURNAL_FAILED, f"the session was not durable within {BIRTH:.0f} s")
 
-    def _refuse_name(self, name: str | None) -> None:
+    def _refuse_name(self, name: str | None, own: SessionId | None = None) -> None:
+        """`own`: the session that is to have it, where there is one already."""
         if name is None:
             return
-        if any(facts.name == name and facts.status is not Status.TERMINATED for facts in self._roster.facts):
+        others = (facts for facts in self._roster.facts if facts.session_id != own)
+        if any(facts.name == name and facts.status is not Status.TERMINATED for facts in others):
             raise Refused(ErrorKind.INVALID_PARAMS, f"a session is named {name!r} already", field="name")
 
     def _working_in(self, cwd: str) -> list[SessionId]:
@@ -285,10 +335,15 @@ async def _examined(prompt: str | tuple[Block, ...]) -> Examined:
 
 
 def _admission(
-    examined: Examined, by: Author, *, when_busy: WhenBusy = WhenBusy.QUEUE, claim: KeyClaim | None = None
+    examined: Examined,
+    by: Author,
+    *,
+    when_busy: WhenBusy = WhenBusy.QUEUE,
+    claim: KeyClaim | None = None,
+    compacts: bool = False,
 ) -> Admit:
     return Admit(
-        prompt=Prompt(prompt_id=new_prompt_id(), blocks=examined.blocks, by=by),
+        prompt=Prompt(prompt_id=new_prompt_id(), blocks=examined.blocks, by=by, compacts=compacts),
         notes=examined.notes,
         attachments=examined.attachments,
         when_busy=when_busy,

@@ -10,7 +10,7 @@ from functools import cache
 import attrs
 import trio
 
-from jelmored.domain.commands import CreateSession, SendPrompt
+from jelmored.domain.commands import CompactSession, CreateSession, SendPrompt
 from jelmored.domain.ids import ProviderName, SessionId, new_log_id, new_session_id
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.sessions import Facts
@@ -62,7 +62,7 @@ def birth(facts: Facts, claim: KeyClaim | None) -> Batch:
     return Batch(session_id=facts.session_id, facts=codec.encode(facts), keys=kept)
 
 
-def claim_of(key: str | None, command: CreateSession | SendPrompt) -> KeyClaim | None:
+def claim_of(key: str | None, command: CreateSession | SendPrompt | CompactSession) -> KeyClaim | None:
     """The requestKey of a command, with a digest of all that is asked."""
     if key is None:
         return None

@@ -22,6 +22,8 @@ def learn(chronicle: Chronicle, told: RunFacts) -> None:
         chronicle.know(native={**facts.native, facts.provider: native})
     if told.model is not None and told.model != facts.model:
         chronicle.know(model=told.model)
+    if told.context is not None and told.context != facts.context:
+        chronicle.know(context=told.context)
     if told.commands is not None and told.commands != facts.commands:
         chronicle.know(commands=told.commands)
     if told.directory is not None and told.directory != facts.directory:

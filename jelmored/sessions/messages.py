@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from jelmored.actors.mailbox import Ask, Tell
-from jelmored.domain.commands import PromptReceipt, ResolveApproval, WhenBusy
+from jelmored.domain.commands import ConfigureSession, PromptReceipt, ResolveApproval, WhenBusy
 from jelmored.domain.events import BlockNote
 from jelmored.domain.ids import Epoch, PromptId
 from jelmored.domain.permissions import Approval
@@ -73,6 +73,20 @@ class Resolve(Ask[Approval]):
 
 
 @attrs.frozen(eq=False, kw_only=True)
+class Configure(Ask[SessionView]):
+    """Change what may be changed."""
+
+    command: ConfigureSession
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class EndTask(Ask[bool]):
+    """End a background task of the agent."""
+
+    task_id: str
+
+
+@attrs.frozen(eq=False, kw_only=True)
 class Close(Ask[SessionView]):
     """End the session for good; its log stays."""
 
@@ -96,4 +110,4 @@ class Rest(Tell):
     """End your task if nothing is in hand."""
 
 
-Message = Admit | Cut | Unqueue | Resolve | Close | Heard | RestartDue | Rest
+Message = Admit | Cut | Unqueue | Resolve | Configure | EndTask | Close | Heard | RestartDue | Rest

@@ -20,7 +20,7 @@ from jelmored.domain.events import OpenItem, TurnCause
 from jelmored.domain.ids import SessionId
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Prompt
-from jelmored.domain.sessions import Facts, SessionView, view
+from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
 from jelmored.errors import ErrorKind, Refused, Stopped
 from jelmored.journal.base import StoredSession
 from jelmored.wire import codec, jsonrpc
@@ -92,6 +92,11 @@ class Roster:
     def queue(self, session_id: SessionId) -> tuple[Queued, ...]:
         """The prompts that wait. Raises `Refused` (`not-found`)."""
         return self._holder(session_id).queue
+
+    def background_tasks(self, session_id: SessionId) -> tuple[BackgroundTask, ...]:
+        """Of its agent, now. Raises `Refused` (`not-found`)."""
+        holder = self._holder(session_id)
+        return holder.background_tasks if isinstance(holder, Session) else ()
 
     def add(self, facts: Facts, queue: tuple[Queued, ...] = ()) -> None:
         """A session that is in the journal already."""

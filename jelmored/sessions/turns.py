@@ -33,6 +33,7 @@ class Turn:
         prompt: None for a turn that nobody prompted.
         started: Trio's time.
         said: the agent was given the prompt.
+        steered: what it was given beside it, in this order.
         interrupted: a client asked for its end.
         side_effects: a tool was used that may have changed something.
     """
@@ -43,6 +44,7 @@ class Turn:
     said: bool = False
     interrupted: bool = False
     side_effects: bool = False
+    steered: list[Prompt] = attrs.field(factory=list)
 
     @property
     def seconds(self) -> float:

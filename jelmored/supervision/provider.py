@@ -15,7 +15,14 @@ from jelmored.actors.supervisor import Supervisor
 from jelmored.domain.events import TurnReason
 from jelmored.domain.failures import Failure, RunClass
 from jelmored.domain.ids import Epoch, ProviderName
-from jelmored.domain.models import ModelInfo, ProviderCounters, ProviderView, RunCount
+from jelmored.domain.models import (
+    ModelInfo,
+    ProviderCapabilities,
+    ProviderCounters,
+    ProviderView,
+    QuotaWindow,
+    RunCount,
+)
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
 from jelmored.providers.base import BaseProvider, Probe, RunTimeouts, SessionConfig, TurnOver
@@ -29,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 PROBE_DEADLINE = 15.0  # seconds; a provider promises 10
 REST = 60.0  # seconds, after what is shared has fallen too often
+QUOTA_WINDOWS = 16  # that an agent may tell of
 STOP_GRACE = 12.0  # seconds for all runs together, of the daemon's 20
 SHARED = Policy(  # what all runs share: an agent's server
     limit=Limit(restarts=5, period=60),
@@ -73,6 +81,7 @@ class ProviderSupervisor:
         self._changed = changed
         self._facts = HealthFacts(enabled=spec.enabled, named=spec.named)
         self._counters = ProviderCounters()
+        self._quota: dict[str, QuotaWindow] = {}
         self._runs: set[Run] = set()
         self._nursery: trio.Nursery | None = None
         self.stopping = False
@@ -83,6 +92,10 @@ class ProviderSupervisor:
     @property
     def enabled(self) -> bool:
         return self._spec.enabled
+
+    @property
+    def capabilities(self) -> ProviderCapabilities:
+        return self._spec.provider.capabilities
 
     @property
     def runs(self) -> int:
@@ -124,6 +137,14 @@ class ProviderSupervisor:
         """A run could not be started."""
         self._note(failure)
 
+    def note_quota(self, window: QuotaWindow | None) -> None:
+        """The agent tells how much of a subscription's window is used; None: nothing new."""
+        if window is None or self._quota.get(window.window) == window:
+            return
+        if window.window in self._quota or len(self._quota) < QUOTA_WINDOWS:
+            self._quota[window.window] = window
+            self._tell()
+
     def note_restart(self) -> None:
         self._counters = attrs.evolve(self._counters, restarts=self._counters.restarts + 1)
 
@@ -139,8 +160,13 @@ class ProviderSupervisor:
             version=self._facts.probe.version if self._facts.probe else None,
             capabilities=self._spec.provider.capabilities,
             runs=RunCount(active=self.runs, max=self._spec.max_runs),
+            quota=tuple(self._quota.values()),
             counters=self._counters,
         )
+
+    async def check_model(self, model: str) -> None:
+        """Raises `ModelNotSupportedError` for one that sessions here can't ask for."""
+        self._spec.provider.check_model(model, await self.models())
 
     async def check(self) -> ProviderView:
         """Look now, free of charge."""

@@ -105,7 +105,8 @@ class Run:
     @property
     def idle_since(self) -> float | None:
         """Trio's time since which the agent has nothing to do."""
-        return None if self.background_tasks or self.closing else self._idle_since
+        busy = self.background_tasks or self.closing or self._deadlines.silence.steering
+        return None if busy else self._idle_since
 
     def post(self, order: Order) -> None:
         """Tell the agent, in order, soon. Never waits; what a run that ends can't take any more is void with it."""
@@ -274,6 +275,7 @@ class Run:
                     self._deadlines.interrupted(now)
                 await session.answer(request_id, answer)
             case Steer(prompt=prompt):
+                self._deadlines.silence.steered(prompt.prompt_id)
                 await session.steer(prompt)
             case Reconfigure(change=change):
                 await session.change(change)

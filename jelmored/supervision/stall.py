@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import attrs
 
 from jelmored.domain.events import Draft, ToolResult, ToolUse
-from jelmored.domain.ids import RequestId, ToolUseId
-from jelmored.providers.base import Asked, RunEvent, RunTimeouts, TurnBegan, TurnOver, Withdrawn
+from jelmored.domain.ids import PromptId, RequestId, ToolUseId
+from jelmored.providers.base import Asked, RunEvent, RunTimeouts, Taken, TakenBack, TurnBegan, TurnOver, Withdrawn
 
 
 @attrs.define
@@ -21,9 +21,19 @@ class StallClock:
     _alive: float = 0
     _tools: dict[ToolUseId, float] = attrs.field(factory=dict)
     _asked: set[RequestId] = attrs.field(factory=set)
+    _steering: set[PromptId] = attrs.field(factory=set)
+    """Given beside the prompt: what of it has not been taken up when the turn ends, the agent begins another with."""
 
     def prompted(self, now: float) -> None:
         self._begin(now)
+
+    def steered(self, prompt_id: PromptId) -> None:
+        self._steering.add(prompt_id)
+
+    @property
+    def steering(self) -> bool:
+        """Something that was to steer has not been taken up yet."""
+        return bool(self._steering)
 
     def answered(self, request_id: RequestId, now: float) -> None:
         self._asked.discard(request_id)
@@ -43,10 +53,14 @@ class StallClock:
                     self._asked.add(request.request_id)
                 case Withdrawn(request_id=request_id):
                     self._asked.discard(request_id)
-                case TurnBegan():
+                case TurnBegan(prompt_ids=prompt_ids):
                     self._begin(now)
+                    self._steering.difference_update(prompt_ids)
+                case Taken(prompt_id=prompt_id) | TakenBack(prompt_id=prompt_id):
+                    self._steering.discard(prompt_id)
                 case TurnOver():
                     self.in_turn = False
+                    self._tools.clear()
 
     def _begin(self, now: float) -> None:
         self.in_turn = True
@@ -66,7 +80,7 @@ class StallClock:
     @property
     def deadline(self) -> float | None:
         """When the agent counts as stalled; None while nothing is awaited of it."""
-        if not self.in_turn or self._asked:
+        if not (self.in_turn or self._steering) or self._asked:
             return None
         if self._tools:
             return min(self._tools.values()) + self.timeouts.tool if self.timeouts.tool else None

@@ -19,6 +19,7 @@ from jelmored.providers.base import (
     Probe,
     RunEvent,
     RunFacts,
+    SessionChange,
     SessionConfig,
     TurnOver,
 )
@@ -28,8 +29,8 @@ ROOM = 1024  # prompts, answers and runs that a test has not asked for yet
 
 
 class PuppetSession(BaseSession):
-    """A run in a test's hands. What it was told is in `prompts`, `interrupts`, `answers`, `closed`; `alive` and
-    `in_turn` say how it is.
+    """A run in a test's hands. What it was told is in `prompts`, `steers`, `changes`, `stopped_tasks`, `interrupts`,
+    `answers`, `closed`; `alive` and `in_turn` say how it is.
 
     Args:
         config: as the run was opened.
@@ -41,6 +42,9 @@ class PuppetSession(BaseSession):
         self.alive = False
         self.in_turn = False
         self.prompts: list[Prompt] = []
+        self.steers: list[Prompt] = []
+        self.changes: list[SessionChange] = []
+        self.stopped_tasks: list[str] = []
         self.interrupts = 0
         self.answers: dict[RequestId, Answer] = {}
         self.closed = False
@@ -50,6 +54,7 @@ class PuppetSession(BaseSession):
         """It does not end when it is told to."""
         self._start = start
         self._told, self._prompts = trio.open_memory_channel[Prompt](ROOM)
+        self._steered, self._steers = trio.open_memory_channel[Prompt](ROOM)
         self._answered, self._answers = trio.open_memory_channel[Answer](ROOM)
         self._over = trio.Event()
         self._failure: Exception | None = None
@@ -75,6 +80,16 @@ class PuppetSession(BaseSession):
         self.prompts.append(prompt)
         await self._told.send(prompt)
 
+    async def steer(self, prompt: Prompt) -> None:
+        self.steers.append(prompt)
+        await self._steered.send(prompt)
+
+    async def change(self, change: SessionChange) -> None:
+        self.changes.append(change)
+
+    async def stop_task(self, task_id: str) -> None:
+        self.stopped_tasks.append(task_id)
+
     async def interrupt(self) -> None:
         self.interrupts += 1
         if self.in_turn and not self.deaf:
@@ -97,6 +112,11 @@ class PuppetSession(BaseSession):
         """The next prompt that it was given."""
         with trio.fail_after(WAIT):
             return await self._prompts.receive()
+
+    async def heard_steer(self) -> Prompt:
+        """The next message that is to steer it."""
+        with trio.fail_after(WAIT):
+            return await self._steers.receive()
 
     async def heard_answer(self) -> Answer:
         """The next answer to what it asked."""
@@ -143,7 +163,7 @@ class PuppetProvider(BaseProvider):
 
     @property
     def capabilities(self) -> ProviderCapabilities:
-        return ProviderCapabilities(resume=True)
+        return ProviderCapabilities(resume=True, steer=True, questions=True, compact=True, fork=True, mcp_servers=True)
 
     async def probe(self) -> Probe:
         return self.probed

@@ -14,7 +14,7 @@ from jelmored.domain.models import Health, ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author
 from jelmored.domain.scopes import Scope
-from jelmored.domain.sessions import SessionView
+from jelmored.domain.sessions import BackgroundTask, SessionView
 from jelmored.domain.texts import Line
 
 PROTOCOL_VERSION = 1
@@ -170,6 +170,31 @@ class QueuedPrompt:
 @attrs.frozen(kw_only=True)
 class PromptQueue:
     prompts: tuple[QueuedPrompt, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Compacting:
+    """The prompt that compacts."""
+
+    prompt_id: PromptId
+
+
+@attrs.frozen(kw_only=True)
+class TaskList:
+    tasks: tuple[BackgroundTask, ...]
+
+
+@attrs.frozen(kw_only=True)
+class OneTask:
+    session_id: SessionId
+    task_id: str
+
+
+@attrs.frozen(kw_only=True)
+class TaskStopped:
+    """`stopped`: there was one of this id, and it has been told to end."""
+
+    stopped: bool
 
 
 @attrs.frozen(kw_only=True)

@@ -10,7 +10,16 @@ import attrs
 import trio
 
 from jelmored.control.services import Instance, Services
-from jelmored.domain.commands import CreateSession, FindSessions, Interrupt, PromptReceipt, ResolveApproval, SendPrompt
+from jelmored.domain.commands import (
+    CompactSession,
+    ConfigureSession,
+    CreateSession,
+    FindSessions,
+    Interrupt,
+    PromptReceipt,
+    ResolveApproval,
+    SendPrompt,
+)
 from jelmored.domain.events import Change, DeltaKind, Draft, Event, EventType, Said
 from jelmored.domain.ids import (
     ApprovalId,
@@ -27,7 +36,7 @@ from jelmored.domain.ids import (
 from jelmored.domain.models import Health, ModelInfo, ProviderView, RunCount
 from jelmored.domain.permissions import Approval, ApprovalKind, ApprovalStatus, Option, OptionKind, Resolver
 from jelmored.domain.prompts import Author, Block, Prompt, TextBlock
-from jelmored.domain.sessions import Facts, SessionView, view
+from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
 from jelmored.domain.status import Status
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
@@ -226,6 +235,22 @@ class FakeDirectory:
             if approval.approval_id == approval_id:
                 return approval
         raise Refused(ErrorKind.NOT_FOUND, f"there is no approval {approval_id}", field="approvalId")
+
+    async def compact(self, command: CompactSession, by: Author) -> PromptId:
+        receipt = await self.prompt(SendPrompt(session_id=command.session_id, prompt="/compact"), by)
+        return receipt.prompt_id
+
+    async def configure(self, command: ConfigureSession, by: Author) -> SessionView:
+        conversation = self._find(command.session_id)
+        conversation.facts = attrs.evolve(conversation.facts, title=command.title)
+        return self.get(command.session_id)
+
+    def tasks(self, session_id: SessionId) -> tuple[BackgroundTask, ...]:
+        self._find(session_id)
+        return (BackgroundTask(task_id="t1", title="sleep 9"),)
+
+    async def end_task(self, session_id: SessionId, task_id: str, by: Author) -> bool:
+        return any(task.task_id == task_id for task in self.tasks(session_id))
 
     def counts(self) -> Mapping[Status, int]:
         return Counter(one.facts.status for one in self.sessions.values())

@@ -29,6 +29,10 @@ SPOKEN = {
     "session/queue": "observer",
     "session/unqueue": "operator",
     "session/interrupt": "operator",
+    "session/configure": "operator",
+    "session/compact": "operator",
+    "session/tasks": "observer",
+    "session/stopTask": "operator",
     "session/close": "operator",
     "session/subscribe": "observer",
     "session/unsubscribe": "observer",
@@ -128,6 +132,22 @@ async def test_session_list_in_pages() -> None:
         assert [one["sessionId"] for one in of_a["sessions"]] == [ids[0], ids[2]]
         await refused(client.request("session/list", limit=0), -32602, "invalid-params", "limit")
         await refused(client.request("session/list", status="asleep"), -32602, "invalid-params", "status")
+
+
+async def test_configure_compact_tasks() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open().id
+        changed = await client.request("session/configure", sessionId=session, title="Better")
+        assert (changed["sessionId"], changed["title"]) == (session, "Better")
+        bad = client.request("session/configure", sessionId=session, permissionMode="always")
+        await refused(bad, -32602, "invalid-params", "permissionMode")
+        compacting = await client.request("session/compact", sessionId=session)
+        assert compacting["promptId"] == stage.directory.queue(session)[0].prompt_id
+        (task,) = (await client.request("session/tasks", sessionId=session))["tasks"]
+        assert task == {"taskId": "t1", "title": "sleep 9"}
+        stopped = await client.request("session/stopTask", sessionId=session, taskId="t1")
+        other = await client.request("session/stopTask", sessionId=session, taskId="t2")
+        assert (stopped, other) == ({"stopped": True}, {"stopped": False})
 
 
 async def test_prompt_queue_unqueue() -> None:

@@ -16,6 +16,8 @@ from jelmored.domain.permissions import (
     OptionKind,
     PermissionMode,
     PermissionRequest,
+    Question,
+    QuestionOption,
     Rule,
     ToolKind,
     Verdict,
@@ -25,6 +27,7 @@ from jelmored.domain.permissions import (
 
 HOME = "/work/project"
 INSIDE, OUTSIDE = "/work/project/src/a.py", "/etc/passwd"
+QUESTION = Question(id="q1", header="Colour", question="Which?", options=(QuestionOption(label="red"),))
 ALLOW_TOOL = Rule(tool_name="Tool", verdict=Verdict.ALLOW)
 DENY_TOOL = Rule(tool_name="Tool", verdict=Verdict.DENY)
 
@@ -160,8 +163,28 @@ def test_an_always_says_how_far_it_reaches(request_: PermissionRequest, scope: s
         OptionKind.ALLOW_ALWAYS,
         OptionKind.REJECT_ONCE,
     ]
+    assert rule is not None
     assert options[1].scope == rule.scope == scope
     assert rule.covers(request_)
+
+
+@pytest.mark.parametrize("mode", PermissionMode)
+def test_a_question_is_for_a_person_in_every_mode(mode: PermissionMode) -> None:
+    asked = attrs.evolve(wants(ToolKind.OTHER), questions=(QUESTION,))
+    assert decide(mode, (), asked, (HOME,)) is ASK
+    options, rule = options_for(asked, HOME)
+    assert ([option.kind for option in options], rule) == ([OptionKind.REJECT_ONCE], None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "verdict"), [("plan", ASK), ("ask", ASK), ("allow-edits", ASK), ("allow-all", ALLOW), ("deny", DENY)]
+)
+def test_a_plan_is_begun_by_a_person(mode: str, verdict: Verdict) -> None:
+    asked = attrs.evolve(wants(ToolKind.OTHER), leaves_planning=True)
+    assert decide(PermissionMode(mode), (), asked, (HOME,)) is verdict
+    options, rule = options_for(asked, HOME)
+    assert [option.option_id for option in options] == ["allow", "allow-edits", "reject"]
+    assert rule is None
 
 
 paths = st.lists(st.sampled_from(["a", "b", "..", ".", "work", "project", "etc"]), max_size=6).map(

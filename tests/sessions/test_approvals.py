@@ -15,16 +15,21 @@ from jelmored.domain.ids import ApprovalId, RequestId
 from jelmored.domain.permissions import (
     Answer,
     Approval,
+    ApprovalKind,
     ApprovalStatus,
     Location,
+    PermissionMode,
     PermissionRequest,
+    Question,
+    QuestionOption,
     Rule,
     ToolKind,
     Verdict,
 )
 from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind, Refused
-from jelmored.sessions.approvals import REJECTED, Approvals, Settled
+from jelmored.sessions.approvals import Approvals
+from jelmored.sessions.settling import REJECTED, Settled
 
 from .book import Book, open_book
 from .stage import ME
@@ -45,6 +50,22 @@ READ = PermissionRequest(
     input={"path": "/etc/motd"},
     locations=(Location(path="/etc/motd"),),
 )
+QUESTION = PermissionRequest(
+    request_id=RequestId("r3"),
+    tool_name="AskUserQuestion",
+    kind=ToolKind.OTHER,
+    title="Which colours?",
+    input={},
+    questions=(
+        Question(
+            id="q1",
+            header="Colour",
+            question="Which colours?",
+            options=(QuestionOption(label="red"), QuestionOption(label="blue")),
+            multi_select=True,
+        ),
+    ),
+)
 
 
 @attrs.frozen
@@ -52,9 +73,10 @@ class Scene:
     approvals: Approvals
     book: Book
     closed: list[Approval]
+    told: dict[RequestId, Answer]
 
     def ask(self, request: PermissionRequest = COMMAND) -> Approval:
-        self.approvals.ask(request)
+        self.approvals.take(request)
         return self.open[-1]
 
     def resolve(self, approval: Approval, **decision: Any) -> Settled:
@@ -75,7 +97,8 @@ async def asking(status: Status = Status.ACTIVE) -> AsyncIterator[Scene]:
     async with open_book(status=status) as book:
         book.chronicle.turn = 7
         closed: list[Approval] = []
-        yield Scene(Approvals(book.chronicle, closed.append), book, closed)
+        told: dict[RequestId, Answer] = {}
+        yield Scene(Approvals(book.chronicle, told.__setitem__, closed.append), book, closed, told)
 
 
 async def test_a_question_is_in_the_log_and_the_facts_and_the_session_waits(
@@ -131,6 +154,7 @@ async def test_a_decision_and_what_the_agent_is_told(
     async with asking() as s:
         settled = s.resolve(s.ask(), **decision)
         assert (settled.request, settled.answer) == (COMMAND, answer)
+        assert s.told == {COMMAND.request_id: answer}
         [event] = [event for event in await s.book.published() if event["eventType"] == "approval_resolved"]
         assert event["metadata"]["status"] == status
         resolver = event["metadata"]["resolvedBy"]
@@ -203,7 +227,40 @@ async def test_all_are_cancelled_also_those_of_a_former_life(autojump_clock: tri
     async with asking() as s:
         s.ask()
         s.ask(READ)
-        next_life = Approvals(s.book.chronicle, s.closed.append)
+        next_life = Approvals(s.book.chronicle, s.told.__setitem__, s.closed.append)
         next_life.cancel()
         assert (s.open, s.status) == ((), Status.ACTIVE)
         assert [approval.resolved_by and approval.resolved_by.kind for approval in s.closed] == ["session"] * 2
+
+
+async def test_what_the_policy_answers_nobody_is_asked(autojump_clock: trio.testing.MockClock) -> None:
+    async with asking() as s:
+        s.book.chronicle.know(permission_mode=PermissionMode.ALLOW_ALL)
+        s.approvals.take(COMMAND)
+        s.book.chronicle.know(permission_mode=PermissionMode.DENY)
+        s.approvals.take(READ)
+        assert s.open == ()
+        assert s.told[COMMAND.request_id] == Answer(verdict=Verdict.ALLOW)
+        assert s.told[READ.request_id] == Answer(verdict=Verdict.DENY, message="the session's permission mode is deny")
+
+
+async def test_another_policy_settles_what_is_open(autojump_clock: trio.testing.MockClock) -> None:
+    async with asking() as s:
+        s.ask()
+        question = s.ask(QUESTION)
+        s.book.chronicle.know(permission_mode=PermissionMode.ALLOW_ALL)
+        s.approvals.review()
+        assert s.open == (question,), "only a person knows what a person thinks"
+        assert s.told == {COMMAND.request_id: Answer(verdict=Verdict.ALLOW)}
+        assert [one.resolved_by and one.resolved_by.kind for one in s.closed] == ["policy"]
+
+
+async def test_a_question_is_answered_by_labels_or_words(autojump_clock: trio.testing.MockClock) -> None:
+    async with asking() as s:
+        opened = s.ask(QUESTION)
+        assert (opened.kind, opened.questions) == (ApprovalKind.QUESTION, QUESTION.questions)
+        answers = {"q1": ("red", "a bit of blue")}
+        s.resolve(opened, answers=answers)
+        assert s.told == {QUESTION.request_id: Answer(verdict=Verdict.ALLOW, answers=answers)}
+        [event] = [event for event in await s.book.published() if event["eventType"] == "approval_resolved"]
+        assert event["metadata"]["answers"] == {"q1": ["red", "a bit of blue"]}

@@ -135,3 +135,51 @@ async def test_bytes_are_stored_by_reference_and_taken_whole(autojump_clock: tri
         assert isinstance(block, ImageBlock)
         assert block.data.startswith(REFERENCE)
         assert s.queue.take() == seen
+
+
+def given(scene: Scene, *names: str) -> None:
+    for name in names:
+        scene.queue.give(prompt(name), ())
+
+
+async def test_what_the_agent_was_given_is_kept_until_it_has_taken_it_up(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with queued("later") as s:
+        given(s, "a", "b")
+        stored = s.queue.to_store()
+        assert stored is not None
+        assert [kept.prompt_id for kept in stored] == ["a", "b", "later"]
+        assert [one.prompt_id for one in s.queue.settle([PromptId("b"), PromptId("unknown")])] == ["b"]
+        assert (s.queue.given, s.waiting) == (True, ["later"])
+        assert [one.prompt_id for one in s.queue.settle([PromptId("a")])] == ["a"]
+        assert not s.queue.given
+        left = s.queue.to_store()
+        assert left is not None
+        assert [kept.prompt_id for kept in left] == ["later"]
+
+
+async def test_what_comes_back_has_the_next_turn_in_its_order(autojump_clock: trio.testing.MockClock) -> None:
+    async with queued("later") as s:
+        given(s, "a", "b")
+        s.queue.take_all_back()
+        assert (s.waiting, s.queue.given) == (["a", "b", "later"], False)
+        assert await s.book.published() == []
+
+
+async def test_what_was_dropped_is_dropped_when_it_comes_back(autojump_clock: trio.testing.MockClock) -> None:
+    async with queued("later") as s:
+        given(s, "a", "b")
+        s.queue.drop()
+        s.queue.settle([PromptId("b")])  # the agent was faster
+        s.queue.take_back(PromptId("a"))
+        dropped = [event["metadata"]["promptId"] for event in await s.book.published()]
+        assert (dropped, s.waiting) == (["later", "a"], [])
+
+
+async def test_room_counts_what_was_given(autojump_clock: trio.testing.MockClock) -> None:
+    async with queued(*map(str, range(ROOM - 1))) as s:
+        s.queue.check_room()
+        given(s, "a")
+        with pytest.raises(Refused):
+            s.queue.check_room()

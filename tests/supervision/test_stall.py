@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from jelmored.domain.events import Draft, EventType, ToolResult, ToolUse, TurnReason
-from jelmored.domain.ids import RequestId, ToolUseId
+from jelmored.domain.ids import PromptId, RequestId, ToolUseId
 from jelmored.domain.permissions import PermissionRequest, ToolKind
-from jelmored.providers.base import Asked, RunEvent, RunTimeouts, TurnBegan, TurnOver, Withdrawn
+from jelmored.providers.base import Asked, RunEvent, RunTimeouts, Taken, TakenBack, TurnBegan, TurnOver, Withdrawn
 from jelmored.supervision.stall import StallClock
 
 MODEL, TOOL = 100, 1000
@@ -56,6 +56,28 @@ def test_a_turn_so_far(story: list[list[RunEvent]], deadline: float | None) -> N
     for now, events in enumerate(story, 1):
         clock.heard(events, now)
     assert clock.deadline == deadline
+
+
+STEER = PromptId("prm_1")
+
+
+@pytest.mark.parametrize(
+    ("story", "deadline"),
+    [
+        ([[OVER]], 1 + MODEL),
+        ([[use("a")], [OVER]], 2 + MODEL),
+        ([[Taken(STEER)], [OVER]], None),
+        ([[OVER], [TakenBack(STEER)]], None),
+        ([[OVER], [TurnBegan((STEER,))], [OVER]], None),
+    ],
+)
+def test_what_steers_is_awaited_also_behind_its_turn(story: list[list[RunEvent]], deadline: float | None) -> None:
+    clock = StallClock(RunTimeouts(model=MODEL, tool=TOOL))
+    clock.prompted(0)
+    clock.steered(STEER)
+    for now, events in enumerate(story, 1):
+        clock.heard(events, now)
+    assert (clock.deadline, clock.steering) == (deadline, deadline is not None)
 
 
 def test_without_a_turn_nothing_is_awaited() -> None:

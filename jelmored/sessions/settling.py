@@ -1,0 +1,162 @@
+"""What a client's decision about an approval means: what the log says, the agent is told, the session keeps. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from jelmored.domain.commands import ResolveApproval
+from jelmored.domain.permissions import (
+    Answer,
+    Approval,
+    ApprovalKind,
+    ApprovalStatus,
+    Option,
+    OptionKind,
+    PermissionMode,
+    PermissionRequest,
+    Question,
+    Resolver,
+    Rule,
+    Verdict,
+)
+from jelmored.domain.prompts import Author
+from jelmored.errors import ErrorKind, Refused
+
+REJECTED = "The user rejected this."
+DECLINED = "The user declined to answer."
+ANSWER = 10_000  # characters of one answer in free words
+ANSWERS = 64  # to one question
+ALLOWS = frozenset({OptionKind.ALLOW_ONCE, OptionKind.ALLOW_ALWAYS})
+
+
+@attrs.frozen
+class OpenApproval:
+    """What a client sees, what the agent asked, and the rule that an "always" would make."""
+
+    approval: Approval
+    request: PermissionRequest
+    rule: Rule | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Settled:
+    """`rule`: one more from now on. `mode`: the session's policy from now on."""
+
+    approval: Approval
+    request: PermissionRequest
+    answer: Answer
+    rule: Rule | None = None
+    mode: PermissionMode | None = None
+
+
+def settled(opened: OpenApproval, command: ResolveApproval, by: Author) -> Settled:
+    """A client's decision.
+
+    Raises:
+        Refused: `approval-invalid`, when it does not fit what was asked; it stays open.
+    """
+    _check_form(opened.approval, command)
+    if command.cancelled:
+        return _rejected(opened, command, cancelled(opened.approval, _resolver(command, by)))
+    approval = attrs.evolve(opened.approval, status=ApprovalStatus.RESOLVED, resolved_by=_resolver(command, by))
+    if command.answers is not None:
+        return _answered(opened, command, approval)
+    option = _option(opened.approval, command.option_id)
+    return (_allowed if option.kind in ALLOWS else _rejected)(opened, command, approval)
+
+
+def by_policy(opened: OpenApproval, answer: Answer) -> Settled:
+    """The policy became another one, and needs no person for this any more."""
+    approval = attrs.evolve(opened.approval, status=ApprovalStatus.RESOLVED, resolved_by=Resolver(kind="policy"))
+    return Settled(approval=approval, request=opened.request, answer=answer)
+
+
+def cancelled(approval: Approval, resolver: Resolver) -> Approval:
+    return attrs.evolve(approval, status=ApprovalStatus.CANCELLED, resolved_by=resolver)
+
+
+def _check_form(approval: Approval, command: ResolveApproval) -> None:
+    given = (command.option_id is not None) + (command.answers is not None) + command.cancelled
+    if given != 1:
+        raise _invalid("give exactly one of optionId, answers, and cancelled: true", "optionId")
+    if command.answers is not None and approval.kind is ApprovalKind.PERMISSION:
+        raise _invalid("this is a permission: it takes an optionId", "answers")
+
+
+def _resolver(command: ResolveApproval, by: Author) -> Resolver:
+    return Resolver(
+        kind="client", connection_id=by.connection_id, client=by.client, uid=by.uid, option_id=command.option_id
+    )
+
+
+def _allowed(opened: OpenApproval, command: ResolveApproval, approval: Approval) -> Settled:
+    if command.updated_input is not None:
+        approval = _changed(approval, command.updated_input)
+    always = _option(approval, command.option_id).kind is OptionKind.ALLOW_ALWAYS
+    return Settled(
+        approval=approval,
+        request=opened.request,
+        answer=Answer(verdict=Verdict.ALLOW, message=command.message, updated_input=command.updated_input),
+        rule=opened.rule if always else None,
+        mode=_mode_after(always=always) if opened.request.leaves_planning else None,
+    )
+
+
+def _mode_after(*, always: bool) -> PermissionMode:
+    """The plan is to be carried out."""
+    return PermissionMode.ALLOW_EDITS if always else PermissionMode.ASK
+
+
+def _rejected(opened: OpenApproval, command: ResolveApproval, approval: Approval) -> Settled:
+    words = DECLINED if approval.kind is ApprovalKind.QUESTION else REJECTED
+    answer = Answer(verdict=Verdict.DENY, message=command.message or words, interrupt=command.interrupt)
+    return Settled(approval=approval, request=opened.request, answer=answer)
+
+
+def _changed(approval: Approval, updated_input: Mapping[str, Any]) -> Approval:
+    """The log says what really runs."""
+    command = updated_input.get("command")
+    return attrs.evolve(
+        approval,
+        input=updated_input,
+        command=command if isinstance(command, str) and approval.command is not None else approval.command,
+    )
+
+
+def _answered(opened: OpenApproval, command: ResolveApproval, approval: Approval) -> Settled:
+    answers = command.answers or {}
+    known = {question.id: question for question in approval.questions}
+    for question_id in answers.keys() - known.keys():
+        raise _invalid(f"there is no question {question_id!r}; there are: {', '.join(known)}", "answers")
+    for question in approval.questions:
+        _check_answer(question, answers.get(question.id, ()))
+    return Settled(
+        approval=attrs.evolve(approval, answers=answers),
+        request=opened.request,
+        answer=Answer(verdict=Verdict.ALLOW, message=command.message, answers=answers),
+    )
+
+
+def _check_answer(question: Question, words: tuple[str, ...]) -> None:
+    field = f"answers.{question.id}"
+    if not any(word.strip() for word in words):
+        raise _invalid(f"{question.question!r} needs an answer: a label, or words of your own", field)
+    if len(words) > 1 and not question.multi_select:
+        raise _invalid(f"{question.question!r} takes one answer", field)
+    if len(words) > ANSWERS or any(len(word) > ANSWER for word in words):
+        raise _invalid(f"at most {ANSWERS} answers of {ANSWER} characters each", field)
+
+
+def _option(approval: Approval, option_id: str | None) -> Option:
+    for option in approval.options:
+        if option.option_id == option_id:
+            return option
+    known = ", ".join(option.option_id for option in approval.options)
+    raise _invalid(f"there is no option {option_id!r}; there are: {known}", "optionId")
+
+
+def _invalid(words: str, field: str) -> Refused:
+    return Refused(ErrorKind.APPROVAL_INVALID, words, field=field)

@@ -1,0 +1,389 @@
+"""The turn in hand and the run that it is on: from a prompt to its agent, and from what the agent tells to the log.
+
+It decides and never waits: what it wants of an agent it posts, what becomes of it is told later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, assert_never
+
+import structlog
+import trio
+
+from jelmored import logs
+from jelmored.domain.events import Draft, EventType, OpenItem, ToolUse, TurnCause, TurnReason, TurnStarted
+from jelmored.domain.failures import Failure, RunClass, RunEnd
+from jelmored.domain.ids import Epoch, PromptId
+from jelmored.domain.permissions import HARMLESS
+from jelmored.domain.prompts import Prompt
+from jelmored.domain.sessions import Facts, OpenTurn
+from jelmored.domain.status import Status, Step
+from jelmored.domain.times import utc_now
+from jelmored.errors import ErrorKind, Refused
+from jelmored.providers.base import (
+    Asked,
+    Delta,
+    ItemVoided,
+    RunEvent,
+    RunFacts,
+    SessionChange,
+    Taken,
+    TakenBack,
+    TurnBegan,
+    TurnOver,
+    Withdrawn,
+)
+from jelmored.supervision.provider import ProviderSupervisor
+from jelmored.supervision.providers import Providers
+from jelmored.supervision.reports import Ready, Reconfigure, Report, Say, SleepWanted, Steer, Stop, Waiting
+
+from .approvals import Approvals
+from .chronicle import Chronicle
+from .hold import RunHold
+from .learning import forget_native, is_native_lost, joined, learn, note_end
+from .queue import PromptQueue
+from .router import Next, after
+from .turns import Turn, close_item, failed, holds_queue, record_end, void_items
+
+log = structlog.get_logger(__name__)
+
+LEFT = Failure(kind=ErrorKind.AGENT_CRASHED, message="the agent ended by itself, in a turn")
+
+
+class Owner(Protocol):
+    """What the session does for its work."""
+
+    def view_changed(self) -> None:
+        """What clients see of the session is another thing now."""
+
+    def remind(self, seconds: float, epoch: Epoch) -> None:
+        """Say `pause_over(epoch)` after so many seconds."""
+
+
+class Work:
+    """What one session is at.
+
+    Args:
+        chronicle: of the session.
+        queue: the prompts that wait.
+        approvals: what the agent asks.
+        hold: of the run; it outlives a reset of the session.
+        providers: where runs come from.
+        owner: the session.
+    """
+
+    def __init__(
+        self,
+        chronicle: Chronicle,
+        queue: PromptQueue,
+        approvals: Approvals,
+        hold: RunHold,
+        providers: Providers,
+        owner: Owner,
+    ) -> None:
+        self.turn: Turn | None = None
+        self.ending = False
+        """The session is being closed: no other turn begins."""
+        self._chronicle = chronicle
+        self._queue = queue
+        self._approvals = approvals
+        self._hold = hold
+        self._providers = providers
+        self._owner = owner
+        self._outdated = False
+        """The agent was started with what is not so any more: it is closed after its turn."""
+
+    @property
+    def _facts(self) -> Facts:
+        return self._chronicle.facts
+
+    @property
+    def supervisor(self) -> ProviderSupervisor:
+        return self._providers[self._facts.provider]
+
+    # Turns
+
+    def begin(self, prompt: Prompt) -> None:
+        """Start a turn with this."""
+        self._start_turn(prompt)
+        self._pursue()
+
+    def begin_next(self) -> None:
+        """Start a turn with the prompt that has waited longest, if one may start."""
+        free = self.turn is None and not self.ending and not self._queue.given
+        if free and (prompt := self._queue.take()) is not None:
+            self.begin(prompt)
+
+    @property
+    def steerable(self) -> bool:
+        """A prompt may be put into the turn in hand."""
+        return self.turn is not None and not self.turn.interrupted and self.supervisor.capabilities.steer
+
+    def steer(self, prompt: Prompt) -> None:
+        """Put it into the turn in hand; if its agent is not there yet, right behind the turn's own prompt."""
+        if self.turn is None:
+            return
+        self.turn.steered.append(prompt)
+        if self.turn.said:
+            self._hold.post(Steer(prompt))
+
+    def interrupt(self) -> None:
+        """End the turn in hand; its end follows, from the agent or from the end of its run."""
+        turn = self.turn
+        if turn is None and self._queue.given:  # the agent is just about to begin with them
+            self._hold.post(Stop())
+        if turn is None or turn.interrupted:
+            return
+        turn.interrupted = True
+        if self._hold.empty:
+            self._hold.pausing = False
+            self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
+        elif turn.said:
+            self._hold.post(Stop())
+        else:
+            self._hold.close()
+
+    def pause_over(self, epoch: Epoch) -> None:
+        """Another try with an agent that crashed."""
+        if epoch == self._hold.epoch and self._hold.pausing:
+            self._hold.pausing = False
+            self._pursue()
+
+    def change(self, change: SessionChange) -> None:
+        """The agent is told, if there is one; else it is started so."""
+        self._hold.post(Reconfigure(change))
+
+    def renew(self) -> None:
+        """What can't be told to an agent that is there: it is started anew for its next turn."""
+        self._outdated = True
+        self._close_outdated()
+
+    def _close_outdated(self) -> None:
+        if self._outdated and self.turn is None and not self._queue.given:
+            self._outdated = False
+            self._hold.close()
+
+    def _start_turn(self, prompt: Prompt | None, *, said: bool = False, steered: Sequence[Prompt] = ()) -> None:
+        number = self._facts.turn + 1
+        self.turn = Turn(number, prompt, trio.current_time(), said=said or prompt is None, steered=list(steered))
+        self._chronicle.turn = number
+        logs.in_turn(number)
+        prompt_id = prompt.prompt_id if prompt else None
+        self._chronicle.know(turn=number, open_turn=OpenTurn(number=number, prompt_id=prompt_id, started_at=utc_now()))
+        started = TurnStarted(prompt_id=prompt_id, origin="prompt" if prompt else "agent")
+        self._chronicle.record(Draft(EventType.TURN_STARTED, "", started))
+        if self.turn.said:
+            self._chronicle.step(Step.TURN_STARTED)
+
+    def _agent_began(self, prompt_ids: Sequence[PromptId]) -> None:
+        """A turn that the agent began: by itself, or with what came too late to steer the last one."""
+        if self.turn is not None:
+            return
+        prompts = self._queue.settle(prompt_ids)
+        self._start_turn(prompts[0] if prompts else None, said=True, steered=prompts[1:])
+        for prompt in prompts[1:]:
+            self._chronicle.note("steered", "this prompt went into the turn too", promptId=prompt.prompt_id)
+
+    def _pursue(self) -> None:
+        """Bring the prompt in hand to an agent: say it, or see that there will be one to say it to."""
+        turn = self.turn
+        if turn is None or turn.said or turn.prompt is None:
+            return
+        if self._hold.listens:
+            self._chronicle.step(Step.TURN_STARTED)
+            turn.said = True
+            self._hold.post(Say(turn.prompt))
+            for prompt in turn.steered:
+                self._hold.post(Steer(prompt))
+            return
+        if self._facts.status is not Status.INITIALIZING:
+            self._chronicle.step(Step.RUN_STARTING)
+        if self._hold.empty and not self._hold.pausing:
+            self._open_run()
+
+    def _end_turn(self, over: TurnOver, *, started: bool = True) -> None:
+        """Exactly once a turn.
+
+        Args:
+            started: false if its run could not be started; the session has failed then.
+        """
+        turn = self.turn
+        if turn is None:
+            return
+        cause = self._cause(turn, over)
+        self._approvals.cancel()
+        record_end(self._chronicle, over, cause, turn.seconds)
+        self._forget_turn(Step.TURN_ENDED if started else Step.START_FAILED)
+        if self._hold.empty:
+            self._queue.take_all_back()
+        if over.reason is TurnReason.COMPLETED:
+            self._hold.stabilised()
+        self._close_outdated()
+        if not holds_queue(over, cause):
+            self.begin_next()
+
+    def _cause(self, turn: Turn, over: TurnOver) -> TurnCause | None:
+        """Only we know who wanted the end: for an agent, a client's interrupt and our own are the same."""
+        if over.reason is not TurnReason.INTERRUPTED:
+            return over.cause
+        if turn.interrupted:
+            return TurnCause.USER
+        return TurnCause.DAEMON_RESTART if self.supervisor.stopping else over.cause or TurnCause.AGENT
+
+    def _forget_turn(self, step: Step) -> None:
+        self.turn = self._chronicle.turn = None
+        logs.in_turn(None)
+        self._chronicle.know(open_turn=None)
+        self._chronicle.step(step)
+
+    def close_cut_turn(self, items: Sequence[OpenItem], cause: TurnCause) -> None:
+        """What a former life left open is closed as far as it came."""
+        cut = self._facts.open_turn
+        self._chronicle.turn = cut.number if cut else None
+        for item in items:
+            close_item(self._chronicle, item, "cut")
+        self._approvals.cancel()  # also those of an agent that asked outside of any turn
+        if cut is not None:
+            lasted = max((utc_now() - cut.started_at).total_seconds(), 0)
+            record_end(self._chronicle, TurnOver(reason=TurnReason.INTERRUPTED), cause, lasted)
+            self._forget_turn(Step.TURN_ENDED)
+
+    # The run
+
+    def _open_run(self) -> None:
+        try:
+            self._hold.open(self.supervisor, self._facts)
+        except Refused as no:
+            failure = Failure(kind=ErrorKind.NO_PROVIDER, message=no.message, remedy=no.remedy)
+            self._end_turn(failed(failure, TurnCause.NO_PROVIDER), started=False)
+
+    def hear(self, report: Report) -> None:
+        """What the run tells."""
+        if not self._hold.knows(report):
+            return
+        match report.news:
+            case Ready(facts=facts):
+                self._hold.ready = True
+                self._owner.view_changed()
+                learn(self._chronicle, facts)
+                self._pursue()
+            case Waiting(reason=reason):
+                self._chronicle.note("waiting_for_place", reason)
+            case SleepWanted():
+                if self.turn is None and not self._queue.given:
+                    self._hold.close()
+            case RunEnd() as end:
+                self._lose_run(end)
+            case events:
+                for event in joined(events):
+                    self._take(event)
+
+    def _take(self, event: RunEvent) -> None:
+        match event:
+            case Delta():
+                self._chronicle.log.stream(event, self._chronicle.turn)
+            case Draft():
+                self._watch_for_effects(event)
+                self._chronicle.record(event)
+            case ItemVoided():
+                self._chronicle.log.void(event.item_id, event.reason)
+            case TurnBegan(prompt_ids=prompt_ids):
+                self._agent_began(prompt_ids)
+            case Taken(prompt_id=prompt_id):
+                self._taken(prompt_id)
+            case TakenBack(prompt_id=prompt_id):
+                self._queue.take_back(prompt_id)
+                self.begin_next()
+            case TurnOver():
+                if self._is_ours(event):
+                    self.supervisor.note_turn(event)
+                    self._end_turn(event)
+            case Asked(request=request):
+                self._approvals.take(request)
+            case Withdrawn(request_id=request_id):
+                self._approvals.withdraw(request_id)
+            case RunFacts():
+                self._hold.note(event)
+                self.supervisor.note_quota(event.quota)
+                learn(self._chronicle, event)
+            case _:
+                assert_never(event)
+
+    def _taken(self, prompt_id: PromptId) -> None:
+        for _ in self._queue.settle([prompt_id]):
+            self._chronicle.note("steered", "the agent has read the prompt", promptId=prompt_id)
+
+    def _is_ours(self, over: TurnOver) -> bool:
+        """Not the end of a turn of the agent's own that was on its way while we began one."""
+        return self.turn is None or self.turn.prompt is None or over.origin == "prompt"
+
+    def _watch_for_effects(self, draft: Draft) -> None:
+        if self.turn and isinstance(draft.metadata, ToolUse) and draft.metadata.kind not in HARMLESS:
+            self.turn.side_effects = True
+
+    def _lose_run(self, end: RunEnd) -> None:
+        """The run is over: what becomes of the turn that it had?"""
+        self._hold.lose()
+        self._outdated = False
+        self._owner.view_changed()
+        turn = self.turn
+        if turn is not None and end.cls is RunClass.NORMAL:
+            end = RunEnd.failed(LEFT)
+        failure = end.failure
+        if failure is not None:
+            note_end(self._chronicle, failure)
+        if turn is None:
+            self._approvals.cancel()
+            self._take_up_again()
+        elif turn.interrupted:
+            self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.USER))
+        elif failure is not None and not turn.said and is_native_lost(self._facts, failure):
+            forget_native(self._chronicle, failure)
+            self._pursue()
+        elif turn.prompt is not None and after(end, said=turn.said, side_effects=turn.side_effects) is Next.RESTART:
+            self._restart(turn, failure)
+        elif failure is not None:
+            self._fail_turn(turn, failure)
+        else:
+            self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
+
+    def _take_up_again(self) -> None:
+        """The agent went with prompts that it had not begun with: they have the next turns."""
+        if self._queue.given:
+            self._queue.take_all_back()
+            self.begin_next()
+
+    def _restart(self, turn: Turn, failure: Failure | None) -> None:
+        """The same prompt again, on the same provider; after a failure, when a pause is over that grows."""
+        turn.said = False
+        self._approvals.cancel()
+        void_items(self._chronicle, "the agent does its answer over")
+        if failure is not None:
+            delay = self._hold.next_try(turn.seconds)
+            if delay is None:
+                self._fail_turn(turn, failure)
+                return
+            self.supervisor.note_restart()
+            self._chronicle.note("run_restarting", f"the agent is started again in {delay:.1f} s")
+            self._hold.pausing = True
+            self._owner.remind(delay, self._hold.epoch)
+        self._pursue()
+
+    def _fail_turn(self, turn: Turn, failure: Failure) -> None:
+        over = failed(failure, TurnCause.CRASH if failure.cls is RunClass.CRASH else None)
+        if turn.said:
+            self.supervisor.note_turn(over)
+        else:
+            self.supervisor.note_start_failed(failure)
+        self._end_turn(over, started=self._facts.status is not Status.INITIALIZING)
+
+    @property
+    def over(self) -> bool:
+        """No turn is in hand, and no agent is there."""
+        return self.turn is None and self._hold.empty
+
+    def wind_up(self) -> None:
+        """Being ended: after the turn the run."""
+        if self.turn is None and not self._hold.empty:
+            self._hold.close()
