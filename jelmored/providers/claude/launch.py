@@ -91,7 +91,6 @@ def _arguments(settings: ClaudeSettings, config: SessionConfig, native_id: str) 
         ),  # a resumed session would take that of its last answer
         *("--permission-mode", "plan" if config.permission_mode is PermissionMode.PLAN else "default"),
         *("--setting-sources", ",".join(settings.setting_sources)),
-        *("--disallowedTools", "AskUserQuestion"),  # questions with options are not carried to clients
         *(word for directory in config.directories for word in ("--add-dir", directory)),
         *(("--max-turns", str(max_turns)) if max_turns else ()),
     )

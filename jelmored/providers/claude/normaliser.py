@@ -21,10 +21,10 @@ from jelmored.domain.events import (
 from jelmored.domain.ids import RequestId, ToolUseId
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind
-from jelmored.providers.base import Asked, RunEvent, RunFacts, TurnOver, Withdrawn
+from jelmored.providers.base import RunEvent, RunFacts, TurnOver
 
 from . import failures, notes, tools
-from .asking import permission_request
+from .asking import Asking
 from .bounds import bounded_input
 from .messages import (
     Assistant,
@@ -82,8 +82,7 @@ class Normaliser:
     now: Callable[[], datetime] = utc_now
     stray: Result | None = attrs.field(default=None, init=False)
     """A result outside of any turn: the CLI's word on why it can't start."""
-    _asked: dict[RequestId, Mapping[str, Any]] = attrs.field(factory=dict, init=False)
-    """The whole input of each tool that waits for an answer."""
+    _asking: Asking = attrs.field(factory=Asking, init=False)
     _control: list[Control] = attrs.field(factory=list, init=False)
     _facts: RunFacts = attrs.field(default=RunFacts(), init=False)
     _ledger: Ledger = attrs.field(factory=Ledger, init=False)
@@ -110,7 +109,7 @@ class Normaliser:
 
     def answered(self, request_id: RequestId) -> Mapping[str, Any] | None:
         """A request gets its answer: the tool's whole input, which an allowance repeats. None: nobody waits for it."""
-        return self._asked.pop(request_id, None)
+        return self._asking.answer(request_id)
 
     def taken_back(self) -> list[RunEvent]:
         """The prompt was cancelled before the agent began with it."""
@@ -143,9 +142,9 @@ class Normaliser:
             case Replayed():
                 self._turns.taken_up(message.uuid)
             case CanUseTool():
-                return self._may_use(message)
+                return [self._asking.ask(message, self.directory)]
             case CancelRequest():
-                return self._withdrawn(message.request_id)
+                return self._asking.withdraw(message.request_id)
             case StateChanged():
                 return self._over(self._turns.state(message.state))
             case Init():
@@ -260,13 +259,6 @@ class Normaliser:
         plan = [] if part.is_error else self._plan.done(name, outcome)
         return [Draft(EventType.TOOL_RESULT, text, result), *plan, *self._tasks.tool_ended(part.tool_use_id)]
 
-    def _may_use(self, message: CanUseTool) -> Iterable[RunEvent]:
-        self._asked[message.request_id] = message.request.input
-        return [Asked(permission_request(message, self.directory))]
-
-    def _withdrawn(self, request_id: RequestId) -> Iterable[RunEvent]:
-        return [Withdrawn(request_id)] if self._asked.pop(request_id, None) is not None else []
-
     def _news(self, init: Init) -> Iterable[RunEvent]:
         """What is new in the state that stands at the head of each turn."""
         self.directory = init.cwd
@@ -293,9 +285,7 @@ class Normaliser:
         self._tasks.turn_over()
         self._tools.clear()
         self._streams.finish()
-        withdrawn = [Withdrawn(request_id) for request_id in self._asked]
-        self._asked.clear()
-        return [*withdrawn, *events]
+        return [*self._asking.withdraw_all(), *events]
 
     def _ended(self, result: Result) -> list[RunEvent]:
         self._ledger.enter(result)

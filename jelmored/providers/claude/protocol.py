@@ -10,7 +10,10 @@ from typing import Any
 import orjson
 
 from jelmored.domain.ids import RequestId
+from jelmored.domain.permissions import Answer, Verdict
 from jelmored.domain.prompts import Block, DocumentBlock, FileBlock, ImageBlock, Prompt, TextBlock
+
+from .questions import answered
 
 
 def line(message: Mapping[str, Any]) -> bytes:
@@ -41,6 +44,14 @@ def user(prompt: Prompt, uuid: str) -> bytes:
         "parent_tool_use_id": None,
         "session_id": "",
     })
+
+
+def answer(request_id: RequestId, asked: Mapping[str, Any], given: Answer) -> bytes:
+    """The answer to a tool that asked with this input."""
+    if given.verdict is not Verdict.ALLOW:
+        return deny(request_id, given.message or "The user does not allow this.", interrupt=given.interrupt)
+    tool_input = asked if given.updated_input is None else given.updated_input
+    return allow(request_id, tool_input if given.answers is None else answered(tool_input, given.answers))
 
 
 def allow(request_id: RequestId, tool_input: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import trio
 
 from jelmored.domain.ids import RequestId
-from jelmored.domain.permissions import Answer, Verdict
+from jelmored.domain.permissions import Answer
 from jelmored.domain.prompts import Prompt
 from jelmored.errors import SessionError
 from jelmored.process.child import Child, Command, Exit
@@ -76,15 +76,8 @@ class ClaudeSession(BaseSession):
 
     async def answer(self, request_id: RequestId, answer: Answer) -> None:
         asked = self._normaliser.answered(request_id)
-        if asked is None:
-            return
-        if answer.verdict is Verdict.ALLOW:
-            await self._child.write(
-                protocol.allow(request_id, asked if answer.updated_input is None else answer.updated_input)
-            )
-        else:
-            message = answer.message or "The user does not allow this."
-            await self._child.write(protocol.deny(request_id, message, interrupt=answer.interrupt))
+        if asked is not None:
+            await self._child.write(protocol.answer(request_id, asked, answer))
 
     async def close(self) -> None:
         """An interrupt before the end of input, or the CLI would finish its turn first."""

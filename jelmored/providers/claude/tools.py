@@ -33,6 +33,7 @@ KINDS: Mapping[str, ToolKind] = {
     "TaskList": ToolKind.THINK,
     "TaskUpdate": ToolKind.THINK,
     "TodoWrite": ToolKind.THINK,
+    "AskUserQuestion": ToolKind.THINK,
     "WebFetch": ToolKind.FETCH,
     "WebSearch": ToolKind.FETCH,
 }
@@ -68,6 +69,9 @@ def title(name: str, tool_input: Mapping[str, Any]) -> str:
     for key in _SUBJECTS:
         if isinstance(subject := tool_input.get(key), str) and subject.strip():
             return f"{name}: {one_line(subject)}"
+    match tool_input:
+        case {"questions": [{"question": str(question)}, *_]}:
+            return f"{name}: {one_line(question)}"
     return name
 
 

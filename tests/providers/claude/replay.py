@@ -44,6 +44,7 @@ GOLDEN = (
     "not_logged_in",
     "permissions",
     "prompt_into_own_turn",
+    "questions",
     "rate_limit_oauth",
     "session_state_events",
     "slash_context",

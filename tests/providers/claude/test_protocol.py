@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jelmored.domain.ids import ConnectionId, PromptId, RequestId
+from jelmored.domain.permissions import Answer, Verdict
 from jelmored.domain.prompts import Author, Block, DocumentBlock, FileBlock, ImageBlock, Prompt, TextBlock
 from jelmored.providers.claude import protocol
 
@@ -77,6 +78,22 @@ def test_answers() -> None:
         "request_id": "r1",
         "error": "why",
     }
+
+
+def test_an_answer_is_what_was_decided() -> None:
+    asked = {"questions": [{"question": "Which size?"}]}
+
+    def told(**given: Any) -> dict[str, Any]:
+        answer = Answer(**{"verdict": Verdict.ALLOW, **given})
+        response: dict[str, Any] = json.loads(protocol.answer(RequestId("r1"), asked, answer))["response"]["response"]
+        return response
+
+    assert told()["updatedInput"] == asked
+    assert told(updated_input={"a": 1})["updatedInput"] == {"a": 1}
+    assert told(answers={"q1": ("M",)})["updatedInput"] == {**asked, "answers": {"Which size?": "M"}}
+    assert told(verdict=Verdict.DENY)["message"]
+    denied = {"behavior": "deny", "message": "no", "interrupt": True}
+    assert told(verdict=Verdict.DENY, message="no", interrupt=True) == denied
 
 
 def test_requests() -> None:
