@@ -18,7 +18,7 @@ from jelmored.domain.events import (
     TurnCause,
     TurnReason,
 )
-from jelmored.domain.ids import RequestId, ToolUseId
+from jelmored.domain.ids import PromptId, RequestId, ToolUseId
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind
 from jelmored.providers.base import RunEvent, RunFacts, TurnOver
@@ -111,9 +111,18 @@ class Normaliser:
         """A request gets its answer: the tool's whole input, which an allowance repeats. None: nobody waits for it."""
         return self._asking.answer(request_id)
 
-    def taken_back(self) -> list[RunEvent]:
-        """The prompt was cancelled before the agent began with it."""
-        return list(self._turns.taken_back())
+    def steered(self, message_id: str, prompt_id: PromptId) -> None:
+        """A message is put into the turn that runs."""
+        self._turns.steered(message_id, prompt_id)
+
+    @property
+    def untaken(self) -> tuple[str, ...]:
+        """The messages that the agent has not taken up."""
+        return self._turns.untaken
+
+    def taken_back(self, message_id: str) -> list[RunEvent]:
+        """A message was cancelled before the agent began with it."""
+        return list(self._turns.taken_back(message_id))
 
     def feed(self, lines: Sequence[bytes]) -> list[RunEvent]:
         """What these lines mean. Never raises: what can't be read becomes a `system` event."""
@@ -140,7 +149,7 @@ class Normaliser:
             case User():
                 return self._told(message)
             case Replayed():
-                self._turns.taken_up(message.uuid)
+                return self._over(self._turns.taken_up(message.uuid))
             case CanUseTool():
                 return [self._asking.ask(message, self.directory)]
             case CancelRequest():
@@ -148,7 +157,7 @@ class Normaliser:
             case StateChanged():
                 return self._over(self._turns.state(message.state))
             case Init():
-                return [*self._working(), *self._news(message)]
+                return [*self._over(self._turns.set_out()), *self._news(message)]
             case Result():
                 return self._ended(message)
             case Retry():

@@ -36,7 +36,7 @@ RETIRED: Mapping[str, str] = dict.fromkeys(
 )
 """Ids for which the CLI serves their successor and says nothing."""
 
-CAPABILITIES = ProviderCapabilities(thinking=True, images=True, documents=True, resume=True, questions=True)
+CAPABILITIES = ProviderCapabilities(thinking=True, images=True, documents=True, resume=True, steer=True, questions=True)
 MODEL_CAPABILITIES = ("tools", "images", "documents", "thinking")
 
 

@@ -19,7 +19,7 @@ from . import failures, notes, protocol
 from .launch import Launch
 from .locating import Locator
 from .messages import OtherRequest, Reply, ReplyBody
-from .normaliser import Normaliser
+from .normaliser import Control, Normaliser
 from .unwrapping import provider_errors_bare
 
 CLOSING = 7.0  # s to end after its input was closed: with a background task it waits 5 s
@@ -27,7 +27,7 @@ TERMINATING = 3.0  # s after SIGTERM
 LINGERING = 2.0  # s from the end of its output to its own
 
 INITIALIZE = "initialize"
-CANCEL = "cancel"
+CANCEL = "cancel:"  # and the id of the message
 INTERRUPT = "interrupt"
 
 EventChannel = trio.MemorySendChannel[Sequence[RunEvent]]
@@ -46,7 +46,6 @@ class ClaudeSession(BaseSession):
         self._normaliser = Normaliser(launch.cwd)
         self._locator = Locator()
         self._closing = trio.Event()
-        self._message_id: str | None = None
         self._dropped = 0
         self.about: ReplyBody | None = None
         """What the agent said of itself when it was ready: models, account, commands."""
@@ -63,21 +62,26 @@ class ClaudeSession(BaseSession):
                 nursery.cancel_scope.cancel()
 
     async def prompt(self, prompt: Prompt) -> None:
-        self._message_id = str(uuid4())
-        self._normaliser.prompted(self._message_id)
-        await self._child.write(protocol.user(prompt, self._message_id))
+        message_id = str(uuid4())
+        self._normaliser.prompted(message_id)
+        await self._child.write(protocol.user(prompt, message_id))
+
+    async def steer(self, prompt: Prompt) -> None:
+        """The CLI takes it up before its next call of the model, or else in a turn that follows at once."""
+        message_id = str(uuid4())
+        self._normaliser.steered(message_id, prompt.prompt_id)
+        await self._child.write(protocol.user(prompt, message_id))
 
     async def interrupt(self) -> None:
-        """The message first: if the CLI has not begun with it, it would only run later."""
-        if not self._normaliser.turn_runs:
-            return
-        cancel = protocol.cancel_message(CANCEL, self._message_id) if self._message_id else b""
-        await self._child.write(cancel + protocol.interrupt(INTERRUPT))
+        """The messages first: what the CLI has not begun with would only run later."""
+        if self._normaliser.turn_runs or self._normaliser.untaken:
+            await self._child.write(self._take_back() + protocol.interrupt(INTERRUPT))
 
     async def answer(self, request_id: RequestId, answer: Answer) -> None:
         asked = self._normaliser.answered(request_id)
         if asked is not None:
-            await self._child.write(protocol.answer(request_id, asked, answer))
+            first = self._take_back() if answer.interrupt else b""
+            await self._child.write(first + protocol.answer(request_id, asked, answer))
 
     async def close(self) -> None:
         """An interrupt before the end of input, or the CLI would finish its turn first."""
@@ -85,6 +89,9 @@ class ClaudeSession(BaseSession):
             await self.interrupt()
         self._closing.set()
         await self._child.close_stdin()
+
+    def _take_back(self) -> bytes:
+        return b"".join(protocol.cancel_message(CANCEL + uuid, uuid) for uuid in self._normaliser.untaken)
 
     async def _check_transcript(self) -> None:
         transcript = self.launch.transcript
@@ -123,14 +130,20 @@ class ClaudeSession(BaseSession):
         return heard
 
     async def _hear(self, lines: Sequence[bytes]) -> list[RunEvent]:
-        events = [*self._note_dropped(), *await self._locator.located(self._normaliser.feed(lines))]
-        for message in self._normaliser.take_control():
-            match message:
-                case Reply():
-                    events.extend(self._replied(message))
-                case OtherRequest():
-                    await self._child.write(protocol.refuse(message.request_id, "not supported"))
-        return events
+        heard: list[RunEvent] = []
+        for line in lines:
+            heard.extend(self._normaliser.feed([line]))
+            for message in self._normaliser.take_control():
+                heard.extend(await self._serve(message))
+        return [*self._note_dropped(), *await self._locator.located(heard)]
+
+    async def _serve(self, message: Control) -> list[RunEvent]:
+        match message:
+            case Reply():
+                return self._replied(message)
+            case OtherRequest():
+                await self._child.write(protocol.refuse(message.request_id, "not supported"))
+                return []
 
     def _note_dropped(self) -> list[RunEvent]:
         """The lines that were too long since the last look."""
@@ -141,8 +154,8 @@ class ClaudeSession(BaseSession):
         request_id, body = reply.response.request_id, reply.response.response
         if request_id == INITIALIZE:
             self.about = body
-        if request_id == CANCEL and body.cancelled:
-            return self._normaliser.taken_back()
+        if request_id.startswith(CANCEL) and body.cancelled:
+            return self._normaliser.taken_back(request_id.removeprefix(CANCEL))
         return []
 
     async def _end(self) -> Exit:

@@ -14,6 +14,8 @@ from typing import Any
 
 HOW = sys.argv[1]
 ACCOUNT = json.loads(os.environ.get("ACCOUNT", '{"apiKeySource": "KEY"}'))
+at_work: list[str] = []
+queued: list[str] = []
 MODELS = [{"value": "default", "resolvedModel": "model-1[1m]"}, {"value": "haiku"}]
 
 
@@ -73,12 +75,18 @@ def on_control(message: dict[str, Any]) -> None:
             if HOW != "swallows-prompts":
                 interrupted()
         case "cancel_async_message":
-            reply(message, cancelled=HOW == "swallows-prompts")
+            reply(message, cancelled=HOW == "swallows-prompts" or message["request"]["message_uuid"] in queued)
 
 
 def on_user(message: dict[str, Any]) -> None:
     if HOW == "swallows-prompts":
         return
+    if HOW in ("queues", "takes-up") and at_work:
+        queued.append(message["uuid"])
+        if HOW == "takes-up":
+            say(**message, isReplay=True)
+        return
+    at_work.append(message["uuid"])
     state("running")
     init()
     match HOW:
@@ -90,7 +98,7 @@ def on_user(message: dict[str, Any]) -> None:
             print("x" * (33 << 20), end="" if HOW == "shouts-last" else "\n", flush=True)
             if HOW == "shouts-last":
                 sys.exit()
-        case "works":
+        case "works" | "queues" | "takes-up":
             return
         case _:
             text(json.dumps(message["message"]["content"]))

@@ -16,7 +16,9 @@ from typing import Any
 
 import attrs
 
+from jelmored.domain.ids import PromptId
 from jelmored.providers.base import RunEvent
+from jelmored.providers.claude.messages import Reply, ReplyBody, ReplyEnvelope
 from jelmored.providers.claude.normaliser import Normaliser
 from jelmored.providers.claude.reading import load
 
@@ -49,6 +51,10 @@ GOLDEN = (
     "session_state_events",
     "slash_context",
     "stop_interrupt_then_eof",
+    "steer",
+    "steer_background",
+    "steer_permission",
+    "steer_text_then_tool",
     "stop_refusal",
     "subagent",
     "turns_steer_interrupt",
@@ -75,22 +81,58 @@ def output(name: str) -> list[bytes]:
 
 def replay(name: str) -> list[RunEvent]:
     """All run events of a capture."""
-    normaliser = Normaliser("/home/user/project", now=lambda: NOW)
-    events: list[RunEvent] = []
-    for direction, line in lines(name):
-        if direction == "out":
-            events.extend(normaliser.feed([line]))
-        elif direction == "in":
-            _tell(normaliser, load(line))
-    return events
+    return Replay(name).run()
 
 
-def _tell(normaliser: Normaliser, message: Any) -> None:
-    match message:
-        case {"type": "user"}:
-            normaliser.prompted(message.get("uuid", "uuid-1"))
-        case {"type": "control_response", "response": {"request_id": request_id}}:
-            normaliser.answered(request_id)
+class Replay:
+    """A capture as a session lives through it: what is said while a turn runs is to steer it."""
+
+    def __init__(self, name: str) -> None:
+        self._normaliser = Normaliser("/home/user/project", now=lambda: NOW)
+        self._lines = list(lines(name))
+        self._cancels: dict[str, str] = {}
+
+    def run(self) -> list[RunEvent]:
+        events: list[RunEvent] = []
+        for place, (direction, line) in enumerate(self._lines):
+            if direction == "out":
+                events.extend(self._normaliser.feed([line]))
+                events.extend(self._taken_back())
+            elif direction == "in":
+                self._tell(load(line), place)
+        return events
+
+    def _tell(self, message: Any, place: int) -> None:
+        match message:
+            case {"type": "user"}:
+                self._say(message.get("uuid") or self._uuid(message, place))
+            case {"type": "control_request", "request_id": request_id, "request": {"message_uuid": message_id}}:
+                self._cancels[request_id] = message_id
+            case {"type": "control_response", "response": {"request_id": request_id}}:
+                self._normaliser.answered(request_id)
+
+    def _say(self, message_id: str) -> None:
+        if self._normaliser.turn_runs:
+            self._normaliser.steered(message_id, PromptId(message_id))
+        else:
+            self._normaliser.prompted(message_id)
+
+    def _uuid(self, message: Any, place: int) -> str:
+        """What the CLI called a message that came without a name."""
+        for direction, line in self._lines[place:]:
+            match load(line):
+                case {"isReplay": True, "uuid": str(uuid), "message": said} if direction == "out":
+                    if said == message.get("message"):
+                        return uuid
+        return f"uuid-{place}"
+
+    def _taken_back(self) -> list[RunEvent]:
+        events: list[RunEvent] = []
+        for control in self._normaliser.take_control():
+            match control:
+                case Reply(response=ReplyEnvelope(request_id=request_id, response=ReplyBody(cancelled=True))):
+                    events.extend(self._normaliser.taken_back(self._cancels[request_id]))
+        return events
 
 
 def readable(event: RunEvent) -> dict[str, Any]:

@@ -132,4 +132,4 @@ def test_its_environment_is_what_every_agent_gets_and_the_providers_own(
 
 def test_what_it_can_do(tmp_path: Path) -> None:
     able = provider(tmp_path).capabilities
-    assert (able.resume, able.images, able.thinking, able.steer) == (True, True, True, False)
+    assert (able.resume, able.images, able.thinking, able.steer, able.questions) == (True,) * 5

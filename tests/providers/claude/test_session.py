@@ -18,7 +18,7 @@ from jelmored.domain.ids import ConnectionId, PromptId, RequestId
 from jelmored.domain.permissions import Answer, Verdict
 from jelmored.domain.prompts import Author, Prompt, TextBlock
 from jelmored.errors import ErrorKind, ProviderError, ProviderUnavailableError, SessionError
-from jelmored.providers.base import Asked, RunEvent, RunFacts, TurnOver
+from jelmored.providers.base import Asked, RunEvent, RunFacts, Taken, TakenBack, TurnOver
 from jelmored.providers.claude import session as session_module
 from jelmored.providers.claude.launch import Launch
 from jelmored.providers.claude.session import ClaudeSession
@@ -133,6 +133,27 @@ async def test_a_prompt_that_was_not_begun_is_taken_back(tmp_path: Path) -> None
         await run.session.prompt(HELLO)
         await run.session.interrupt()
         assert (await run.until(TurnOver)).reason is TurnReason.INTERRUPTED
+
+
+async def test_what_is_to_steer_is_told_when_it_is_taken_up(tmp_path: Path) -> None:
+    async with running(launch(tmp_path, "takes-up")) as run:
+        await run.session.prompt(HELLO)
+        await run.session.steer(attrs.evolve(HELLO, prompt_id=PromptId("prm_2")))
+        assert await run.until(Taken) == Taken(PromptId("prm_2"))
+        await run.session.interrupt()
+        assert (await run.until(TurnOver)).reason is TurnReason.INTERRUPTED
+
+
+async def test_what_waits_is_taken_back_before_an_interrupt(tmp_path: Path) -> None:
+    async with running(launch(tmp_path, "queues")) as run:
+        await run.session.prompt(HELLO)
+        await run.until(RunFacts)
+        for name in ("prm_2", "prm_3"):
+            await run.session.steer(attrs.evolve(HELLO, prompt_id=PromptId(name)))
+        await run.session.interrupt()
+        await run.until(TurnOver)
+        told = [event for event in run.events if isinstance(event, TakenBack | TurnOver)]
+        assert told[:2] == [TakenBack(PromptId("prm_2")), TakenBack(PromptId("prm_3"))]
 
 
 async def test_an_allowance_repeats_the_whole_input_and_paths_are_real(tmp_path: Path) -> None:
