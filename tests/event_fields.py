@@ -90,6 +90,7 @@ APPROVAL = Shape(
         "diffs": _each(DIFF),
         "questions": _each(OBJECT),
         "expiresAt": TIME,
+        "answers": OBJECT,
         "resolvedBy": RESOLVER,
     },
 )

@@ -31,6 +31,7 @@ class Turn:
 
     Args:
         prompt: None for a turn that nobody prompted.
+        by_agent: the agent began it: by itself, or with what came too late to steer the last one.
         started: Trio's time.
         said: the agent was given the prompt.
         steered: what it was given beside it, in this order.
@@ -41,6 +42,7 @@ class Turn:
     number: int
     prompt: Prompt | None
     started: float
+    by_agent: bool = False
     said: bool = False
     interrupted: bool = False
     side_effects: bool = False

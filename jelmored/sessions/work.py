@@ -164,16 +164,17 @@ class Work:
             self._outdated = False
             self._hold.close()
 
-    def _start_turn(self, prompt: Prompt | None, *, said: bool = False, steered: Sequence[Prompt] = ()) -> None:
+    def _start_turn(self, prompt: Prompt | None, *, by_agent: bool = False, steered: Sequence[Prompt] = ()) -> None:
         number = self._facts.turn + 1
-        self.turn = Turn(number, prompt, trio.current_time(), said=said or prompt is None, steered=list(steered))
+        now = trio.current_time()
+        self.turn = Turn(number, prompt, now, by_agent=by_agent, said=by_agent, steered=list(steered))
         self._chronicle.turn = number
         logs.in_turn(number)
         prompt_id = prompt.prompt_id if prompt else None
         self._chronicle.know(turn=number, open_turn=OpenTurn(number=number, prompt_id=prompt_id, started_at=utc_now()))
         started = TurnStarted(prompt_id=prompt_id, origin="prompt" if prompt else "agent")
         self._chronicle.record(Draft(EventType.TURN_STARTED, "", started))
-        if self.turn.said:
+        if by_agent:
             self._chronicle.step(Step.TURN_STARTED)
 
     def _agent_began(self, prompt_ids: Sequence[PromptId]) -> None:
@@ -181,7 +182,7 @@ class Work:
         if self.turn is not None:
             return
         prompts = self._queue.settle(prompt_ids)
-        self._start_turn(prompts[0] if prompts else None, said=True, steered=prompts[1:])
+        self._start_turn(prompts[0] if prompts else None, by_agent=True, steered=prompts[1:])
         for prompt in prompts[1:]:
             self._chronicle.note("steered", "this prompt went into the turn too", promptId=prompt.prompt_id)
 
@@ -316,7 +317,7 @@ class Work:
 
     def _is_ours(self, over: TurnOver) -> bool:
         """Not the end of a turn of the agent's own that was on its way while we began one."""
-        return self.turn is None or self.turn.prompt is None or over.origin == "prompt"
+        return self.turn is None or self.turn.by_agent or over.origin == "prompt"
 
     def _watch_for_effects(self, draft: Draft) -> None:
         if self.turn and isinstance(draft.metadata, ToolUse) and draft.metadata.kind not in HARMLESS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 import trio
 
@@ -95,7 +96,7 @@ async def test_what_came_too_late_to_steer_is_a_turn_of_its_own(autojump_clock: 
         started = await s.watcher.wait_for("turn_started", 2)
         assert (started["turn"], started["metadata"]) == (2, {"origin": "prompt", "promptId": late.prompt_id})
         assert notes(s, "steered") == [later.prompt_id]
-        await run.finish()
+        await run.tell(attrs.evolve(COMPLETED, origin="agent"))
         assert (await run.heard()).text == "last", "what waits comes behind it"
         started = await s.watcher.wait_for("turn_started", 3)
         assert started["metadata"]["promptId"] == queued.prompt_id
