@@ -26,6 +26,8 @@ from jelmored.providers.base import (
     RunEvent,
     RunFacts,
     SessionConfig,
+    Taken,
+    TakenBack,
     TurnBegan,
     TurnOver,
     Withdrawn,
@@ -62,6 +64,7 @@ class Actor(BaseSession):
         self._count = 0
         self._turns: list[Literal["prompt", "agent"]] = []  # the first one runs
         self._given: PromptId | None = None
+        self._steers: list[PromptId] = []
         self._texts: dict[ItemId, str] = {}
         self._tools: list[ToolUseId] = []
         self._requests: list[RequestId] = []
@@ -92,6 +95,10 @@ class Actor(BaseSession):
         self._given = prompt.prompt_id
         self._turns.append("prompt")
 
+    async def steer(self, prompt: Prompt) -> None:
+        self._steers.append(prompt.prompt_id)
+        await self._go_on()
+
     async def interrupt(self) -> None:
         if not self.deaf:
             await self._stop()
@@ -108,6 +115,8 @@ class Actor(BaseSession):
             self._over.set()
 
     async def _stop(self) -> None:
+        steers, self._steers = self._steers, []
+        await self._tell(*map(TakenBack, steers))
         while self._turns:
             await self.finish(TurnReason.INTERRUPTED)
 
@@ -127,6 +136,19 @@ class Actor(BaseSession):
         self._tools.clear()
         usage = USAGE if reason is TurnReason.COMPLETED else None
         await self._tell(TurnOver(reason=reason, failure=failure, usage=usage, origin=origin))
+        await self._go_on()
+
+    async def _go_on(self) -> None:
+        """What came too late to steer is the next turn."""
+        if self._steers and not self._turns:
+            steers, self._steers = self._steers, []
+            self._turns.append("agent")
+            await self._tell(TurnBegan(tuple(steers)))
+
+    async def take(self) -> None:
+        """Read the next message that is to steer."""
+        if self._steers and self._turns:
+            await self._tell(Taken(self._steers.pop(0)))
 
     async def stream(self, text: str, new: bool) -> None:
         if not self._turns:
@@ -174,6 +196,7 @@ class Actor(BaseSession):
         while self._requests:
             await self.withdraw()
         await self.learn(RunFacts(background_tasks=()))
+        await self.take()
         await self.finish()
 
     async def learn(self, facts: RunFacts) -> None:
@@ -210,7 +233,7 @@ class Cast(BaseProvider):
 
     @property
     def capabilities(self) -> ProviderCapabilities:
-        return ProviderCapabilities(resume=True)
+        return ProviderCapabilities(resume=True, steer=True)
 
     async def probe(self) -> Probe:
         return Probe(version="1")

@@ -197,9 +197,10 @@ class Play:
 
 
 def _no_prompt_is_lost(watch: Watch, queue: tuple[Prompt, ...]) -> None:
-    """Each one has had its turn, waits, or was dropped; one of them, once."""
+    """Each one has had its turn, went into another one, waits, or was dropped; one of them, once."""
     of = {kind: [e["metadata"] for e in watch.events if e["eventType"] == kind] for kind in EventType}
     admitted = [note["promptId"] for note in of[EventType.USER]]
     started = [note["promptId"] for note in of[EventType.TURN_STARTED] if note["origin"] == "prompt"]
     dropped = [note["promptId"] for note in of[EventType.SYSTEM] if note["subtype"] == "prompt_dropped"]
-    assert Counter(admitted) == Counter(started + dropped + [prompt.prompt_id for prompt in queue])
+    steered = [note["promptId"] for note in of[EventType.SYSTEM] if note["subtype"] == "steered"]
+    assert Counter(admitted) == Counter(started + steered + dropped + [prompt.prompt_id for prompt in queue])

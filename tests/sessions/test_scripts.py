@@ -13,11 +13,11 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jelmored.domain.commands import Interrupt, ResolveApproval, SendPrompt, WhenBusy
+from jelmored.domain.commands import ConfigureSession, Interrupt, ResolveApproval, SendPrompt, WhenBusy
 from jelmored.domain.events import TurnReason
 from jelmored.domain.failures import Failure
-from jelmored.domain.permissions import ToolKind
-from jelmored.domain.sessions import BackgroundTask
+from jelmored.domain.permissions import PermissionMode, ToolKind
+from jelmored.domain.sessions import BackgroundTask, Limits
 from jelmored.errors import ErrorKind, SessionError
 from jelmored.providers.base import RunFacts
 from tests.actors.virtual import run
@@ -71,6 +71,13 @@ async def resolve(play: Play, which: int, option: str | None, stop: bool) -> Non
         approval_id = approvals[which % len(approvals)].approval_id
         command = ResolveApproval(approval_id=approval_id, option_id=option, cancelled=option is None, interrupt=stop)
         play.ask(lambda: directory.resolve(command, ME))
+
+
+async def configure(play: Play, who: int, mode: PermissionMode | None, max_turns: int | None) -> None:
+    limits = None if max_turns is None else Limits(max_turns=max_turns)
+    command = ConfigureSession(session_id=play.sessions[who], permission_mode=mode, limits=limits)
+    directory = play.directory
+    play.ask(lambda: directory.configure(command, ME))
 
 
 async def close(play: Play, who: int) -> None:
@@ -132,7 +139,9 @@ endings = st.sampled_from([
 from_clients = st.one_of(
     lines(prompt, who, st.sampled_from(WhenBusy), st.sampled_from([None, None, "a", "b"])),
     lines(prompt, who, st.sampled_from(WhenBusy), st.none()),
+    lines(prompt, who, st.just(WhenBusy.STEER), st.none()),
     lines(unqueue, who, small),
+    lines(configure, who, st.sampled_from([None, *PermissionMode]), st.sampled_from([None, 3])),
     lines(interrupt, who, st.booleans(), st.sampled_from([None, None, 1, 2])),
     lines(resolve, small, st.sampled_from([None, "allow", "allow-always", "reject", "?"]), st.booleans()),
     lines(close, who),
@@ -145,6 +154,7 @@ from_agents = st.one_of(
     agents("ask", kinds),
     agents("withdraw"),
     agents("begin"),
+    agents("take"),
     endings.flatmap(lambda ending: agents("finish", *map(st.just, ending))),
     agents(
         "learn",
