@@ -8,7 +8,7 @@ from typing import Protocol
 import attrs
 import trio
 
-from jelmored.domain.events import DeltaKind, OpenItem
+from jelmored.domain.events import DeltaKind, Event, OpenItem
 from jelmored.domain.ids import ApprovalId, ItemId, LogId, SessionId, ToolUseId
 from jelmored.domain.permissions import Approval, ApprovalStatus
 from jelmored.domain.sessions import SessionView
@@ -20,12 +20,18 @@ CHANGES_PER_SECOND = 4  # protocol 1, section 4: `session/changed`
 
 @attrs.frozen
 class EventFrame:
-    """A numbered event as every client gets it. `closes`: the item whose deltas it ends."""
+    """A numbered event as every client gets it.
+
+    Args:
+        closes: the item whose deltas it ends.
+        event: what the payload says; None where it was only read back from the journal.
+    """
 
     seq: int
     payload: bytes = attrs.field(repr=False)
     closes: ItemId | None = None
     approval: Approval | None = None
+    event: Event | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen
@@ -46,11 +52,15 @@ class VoidFrame:
 Frame = EventFrame | DeltaFrame | VoidFrame
 
 
-class Subscriber(Protocol):
-    """Whoever listens. All methods return at once and raise nothing."""
+class Observer(Protocol):
+    """Sees what all sessions publish; for a session it is not there. Returns at once and raises nothing."""
 
     def push(self, feed: Feed, frames: Sequence[Frame]) -> None:
-        """What a session that it subscribed to has just published, in order."""
+        """What a session has just published, in order."""
+
+
+class Subscriber(Observer, Protocol):
+    """Whoever listens to the sessions that it subscribed to. All methods return at once and raise nothing."""
 
     def notify(self, payload: bytes) -> None:
         """A notification that may be lost: it tells of a state, and a newer one follows."""
@@ -115,13 +125,16 @@ class Feed:
     open_items: OpenItems = attrs.field(factory=OpenItems)
     approvals: dict[ApprovalId, Approval] = attrs.field(factory=dict)
     subscribers: set[Subscriber] = attrs.field(factory=set)
+    observers: set[Observer] = attrs.field(factory=set)
+    """Those of the hub."""
 
     def publish(self, frames: Sequence[Frame]) -> None:
-        """Durable frames, in order, to every subscriber."""
+        """Durable frames, in order, to every subscriber and observer."""
         for frame in frames:
             self._apply(frame)
-        for subscriber in tuple(self.subscribers):
-            subscriber.push(self, frames)
+        listeners: tuple[Observer, ...] = (*self.subscribers, *self.observers)
+        for listener in listeners:
+            listener.push(self, frames)
 
     def _apply(self, frame: Frame) -> None:
         match frame:
@@ -150,12 +163,14 @@ class Hub:
         self._feeds: dict[SessionId, Feed] = {}
         self._everyone: set[Subscriber] = set()
         self._watchers: set[Subscriber] = set()
+        self._observers: set[Observer] = set()
         self._dirty: dict[SessionId, Callable[[], SessionView]] = {}
         self._wake = trio.Event()
 
     def open(self, feed: Feed) -> None:
         """A session is there; subscribers of all sessions learn of it."""
         self._feeds[feed.session_id] = feed
+        feed.observers = self._observers
         for subscriber in tuple(self._watchers):
             subscriber.opened(feed)
 
@@ -183,6 +198,13 @@ class Hub:
 
     def unwatch(self, subscriber: Subscriber) -> None:
         self._watchers.discard(subscriber)
+
+    def observe(self, observer: Observer) -> None:
+        """It sees what all sessions publish from now on."""
+        self._observers.add(observer)
+
+    def unobserve(self, observer: Observer) -> None:
+        self._observers.discard(observer)
 
     def broadcast(self, method: str, params: bytes) -> None:
         """A notification for every client."""

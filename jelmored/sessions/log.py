@@ -78,30 +78,32 @@ class SessionLog:
     def record(self, draft: Draft, *, turn: int | None, provider: ProviderName | None) -> int:
         """Give a draft its number."""
         self.seq += 1
-        draft, body = self._encode(draft, turn, provider)
-        closes = draft.metadata.item_id if isinstance(draft.metadata, Said) else None
+        event, body = self._encode(draft, turn, provider)
+        closes = event.metadata.item_id if isinstance(event.metadata, Said) else None
         if closes is not None:
             self._close(closes)
-        approval = draft.metadata if isinstance(draft.metadata, Approval) else None
-        self._entries.append(Entry(self.seq, draft.event_type, body))
-        self._frames.append(EventFrame(self.seq, jsonrpc.notification("session/event", body), closes, approval))
+        approval = event.metadata if isinstance(event.metadata, Approval) else None
+        self._entries.append(Entry(self.seq, event.event_type, body))
+        self._frames.append(EventFrame(self.seq, jsonrpc.notification("session/event", body), closes, approval, event))
         return self.seq
 
-    def _encode(self, draft: Draft, turn: int | None, provider: ProviderName | None) -> tuple[Draft, bytes]:
-        def encoded(draft: Draft) -> bytes:
-            event = Event(
+    def _encode(self, draft: Draft, turn: int | None, provider: ProviderName | None) -> tuple[Event, bytes]:
+        now = utc_now()
+
+        def event_of(draft: Draft) -> Event:
+            return Event(
                 session_id=self._feed.session_id,
                 seq=self.seq,
                 event_type=draft.event_type,
                 content=draft.content,
                 metadata=draft.metadata,
-                timestamp=utc_now(),
+                timestamp=now,
                 turn=turn,
                 provider=provider,
             )
-            return codec.encode(event)
 
-        return bounded(draft, encoded)
+        draft, body = bounded(draft, lambda draft: codec.encode(event_of(draft)))
+        return event_of(draft), body
 
     def stream(self, delta: Delta, turn: int | None) -> None:
         """A piece of text: no number, never kept. Of an endless one the rest is not streamed: the gap shows."""

@@ -110,6 +110,22 @@ def test_every_subscriber_gets_the_same_in_one_piece() -> None:
     assert len(got) == 2
 
 
+def test_an_observer_sees_all_sessions_and_is_nobody_there() -> None:
+    hub, seen = Hub(), list[tuple[str, int]]()
+
+    class Seeing:
+        def push(self, feed: Feed, frames: Any) -> None:
+            seen.append((feed.session_id, len(feed.subscribers)))
+
+    observer, before = Seeing(), feed_of(hub, name="ses_1")
+    hub.observe(observer)
+    before.publish([event(1)])
+    feed_of(hub, Watcher(), name="ses_2").publish([event(1)])
+    hub.unobserve(observer)
+    before.publish([event(2)])
+    assert seen == [("ses_1", 0), ("ses_2", 1)]
+
+
 def test_who_watches_all_learns_of_new_ones_until_it_does_not() -> None:
     hub, watcher = Hub(), Watcher()
     hub.watch(watcher)
