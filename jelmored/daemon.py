@@ -25,6 +25,8 @@ from jelmored.domain.ids import new_instance_id
 from jelmored.domain.models import ProviderView
 from jelmored.domain.times import utc_now
 from jelmored.journal.sqlite import SqliteJournal
+from jelmored.notify.notifier import Notifier
+from jelmored.notify.ways import ways
 from jelmored.process.reaper import Reaper
 from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, RunTimeouts
@@ -68,6 +70,7 @@ async def serve(settings: Settings, places: Places, *, announce: Callable[[Mappi
         changed=lambda view: _tell_provider(hub, view),
     )
     sessions = Directory(World(journal=journal, providers=providers, hub=hub), _defaults(settings))
+    notifier = Notifier(hub, sessions.get, tuple(ways(settings.notify, os.environ, instance.instance_id)))
     services = Services(
         directory=sessions,
         providers=providers,
@@ -86,6 +89,7 @@ async def serve(settings: Settings, places: Places, *, announce: Callable[[Mappi
             Supervisor("journal", [Child("journal", journal.run)], ESSENTIAL).run,
             connections.run,
             hub.run,
+            notifier.run,  # around the sessions: a turn that the last life left open, or our stop cuts, is told too
             sessions.run,
             providers.run,
             Supervisor("listeners", [Child("listeners", listeners.run)], ESSENTIAL).run,

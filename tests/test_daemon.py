@@ -10,9 +10,10 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import attrs
 import pytest
@@ -23,6 +24,9 @@ from jelmored.control.server import CLOSE_SECONDS
 
 from .client_raw import RawClient, connect
 from .eventually import eventually
+from .notify.endpoint import endpoint
+from .notify.programs import path_with, program
+from .watch import PATIENCE
 
 STOP_SECONDS = 20
 
@@ -54,11 +58,18 @@ def root() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def started(root: Path) -> AsyncIterator[Daemon]:
-    """A daemon that is just starting; it is killed if it has not ended when the body has."""
-    home = {"HOME": str(root), "PATH": os.defpath, "PYTHONPATH": str(Path(jelmored.__file__).parents[1])}
+async def started(
+    root: Path, notify: str = "desktop = false", environ: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Daemon]:
+    """A daemon that is just starting; it is killed if it has not ended when the body has.
+
+    Args:
+        notify: the lines of `[notify]`.
+        environ: laid over its environment.
+    """
+    home = {"HOME": str(root), "PATH": os.defpath, "PYTHONPATH": str(Path(jelmored.__file__).parents[1]), **environ}
     config = root / "config.toml"
-    config.write_text('default_provider = "demo"\n[providers.claude]\nenabled = false\n')
+    config.write_text(f'default_provider = "demo"\n[providers.claude]\nenabled = false\n[notify]\n{notify}\n')
     places = ["--config", str(config), "--state-dir", str(root / "s"), "--runtime-dir", str(root / "r")]
     command = [sys.executable, "-m", "jelmored", *places]
     process = await trio.lowlevel.open_process(command, env=home, stdout=subprocess.PIPE)
@@ -140,3 +151,99 @@ async def test_a_client_may_give_the_stop_less_time_than_it_would_take(root: Pat
             assert await client.wait_closed() == 1001
             assert [note.params["kind"] for note in client.notes if note.method == "daemon/event"] == ["stopping"]
         assert await daemon.ended() == 0
+
+
+async def waits(client: RawClient) -> str:
+    """A new session that nobody is attached to, and that waits for an answer."""
+    made = await client.request("session/create", cwd="/", prompt="hello")
+    session_id: str = made["sessionId"]
+    with trio.fail_after(PATIENCE):
+        while (await client.request("session/get", sessionId=session_id))["status"] != "waiting_input":  # noqa: ASYNC110
+            await trio.sleep(0.02)
+    return session_id
+
+
+async def deny(client: RawClient, session_id: str) -> None:
+    [approval] = (await client.request("approval/list", sessionId=session_id))["approvals"]
+    await client.request("approval/resolve", approvalId=approval["approvalId"], optionId="reject")
+
+
+async def test_a_person_who_is_away_is_told_every_way_and_once(root: Path) -> None:
+    script, sender = program(root, "tell-me"), program(root, "notify-send")
+    async with endpoint(204) as server:
+        notify = f'command = ["{script.path}"]\nwebhook = "{server.url}"'
+        environ = {"PATH": path_with(root), "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}
+        async with started(root, notify, environ) as daemon:
+            await daemon.ready()
+            async with connect(daemon.socket) as client:
+                session_id = await waits(client)
+                await eventually(lambda: len(server.posted) == 1 and script.calls and sender.calls, PATIENCE)
+                await deny(client, session_id)
+                await eventually(lambda: (script.calls, sender.calls, len(server.posted)) == (2, 2, 2), PATIENCE)
+            assert json.loads(script.stdin)["event"] == "ended"
+            assert script.env["JELMORE_SESSION_ID"] == session_id
+            daemon.process.terminate()
+            assert await daemon.ended() == 0
+        async with started(root, notify, environ) as daemon:
+            await daemon.ready()
+            daemon.process.terminate()
+            assert await daemon.ended() == 0
+    told = [json.loads(one.body) for one in server.posted]
+    assert [(one["event"], one["sessionId"], one["title"]) for one in told] == [
+        ("waiting", session_id, "hello"),
+        ("ended", session_id, "hello"),
+    ], "nothing of it is told again by the next daemon"
+    assert (told[0]["status"], told[0]["approval"]["toolName"]) == ("waiting_input", "Bash")
+    assert (told[1]["status"], told[1]["reason"], told[1]["text"]) == ("idle", "completed", "turn 1 is done")
+
+
+async def test_who_is_attached_is_not_told(root: Path) -> None:
+    async with endpoint(204) as server, started(root, f'desktop = false\nwebhook = "{server.url}"') as daemon:
+        await daemon.ready()
+        async with connect(daemon.socket) as client:
+            made = await client.request("session/create", cwd="/")
+            watch = await client.subscribe(made["sessionId"])
+            await client.request("session/prompt", sessionId=made["sessionId"], prompt="hello")
+            await watch.event("approval_requested")
+            await deny(client, made["sessionId"])
+            await watch.event("turn_ended")
+            other = await waits(client)  # what is told is told in order
+            await eventually(lambda: server.posted, PATIENCE)
+        assert [json.loads(one.body)["sessionId"] for one in server.posted] == [other]
+
+
+async def test_a_turn_that_the_death_of_the_daemon_cut_is_told_by_the_next_one(root: Path) -> None:
+    async with endpoint(204) as server:
+        notify = f'desktop = false\nwebhook = "{server.url}"'
+        async with started(root, notify) as daemon:
+            await daemon.ready()
+            async with connect(daemon.socket) as client:
+                await waits(client)
+            await eventually(lambda: server.posted, PATIENCE)
+            daemon.process.kill()
+            await daemon.ended()
+        for _ in range(2):
+            async with started(root, notify) as daemon:
+                await daemon.ready()
+                await eventually(lambda: len(server.posted) == 2, PATIENCE)
+                daemon.process.terminate()
+                assert await daemon.ended() == 0
+    told = [json.loads(one.body) for one in server.posted]
+    assert [(one["event"], one.get("reason"), one["status"]) for one in told] == [
+        ("waiting", None, "waiting_input"),
+        ("ended", "interrupted", "idle"),
+    ]
+
+
+async def test_a_way_that_takes_nothing_does_not_hold_up_the_stop(root: Path) -> None:
+    async with endpoint("hang") as server:
+        notify = f'desktop = false\ncommand = ["sleep", "1000"]\nwebhook = "{server.url}"'
+        async with started(root, notify) as daemon:
+            await daemon.ready()
+            async with connect(daemon.socket) as client:
+                await waits(client)
+                await eventually(lambda: server.posted, PATIENCE)
+            asked = trio.current_time()
+            daemon.process.terminate()
+            assert await daemon.ended() == 0
+            assert trio.current_time() - asked < STOP_SECONDS / 2

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+import shutil
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, get_args, get_origin
+from urllib.parse import urlsplit
 
 import attrs
 import cattrs
@@ -24,12 +26,58 @@ class Between:
         return f"from {self.low} to {self.high}"
 
 
+@attrs.frozen
+class Such:
+    """What a value must be beyond its type; use it in `Annotated`.
+
+    Args:
+        words: the same, for the reader of a table.
+        fault: says what is wrong with a value, or nothing. It must not repeat the value, which may be a secret.
+    """
+
+    words: str
+    fault: Callable[[Any], str | None]
+
+    def __str__(self) -> str:
+        return f"({self.words})"
+
+
+def _fault_of_url(url: str) -> str | None:
+    if not url or (url.isprintable() and " " not in url and _is_web(url)):
+        return None
+    return 'expected an http or https URL with a host, such as "https://example.org/hook"'
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of the port, or of an address in brackets
+        return False
+
+
+def _fault_of_argv(argv: tuple[str, ...]) -> str | None:
+    if not argv:
+        return None
+    program = argv[0]
+    if any("\0" in word for word in argv):
+        return "expected words without a NUL"
+    if "/" in program and not program.startswith("/"):
+        return "expected a program by its name on the PATH or by its absolute path"
+    if shutil.which(program) is None:
+        return f"there is no program {program!r} that can be executed; install it, or give its absolute path"
+    return None
+
+
 Count = Annotated[int, Between(1, 10_000)]
 CountOrNone = Annotated[int, Between(0, 10_000)]
 """0 means none."""
 Seconds = Annotated[float, Between(0.1, 31_536_000)]
 SecondsOrNone = Annotated[float, Between(0, 31_536_000)]
 """0 means no limit."""
+Url = Annotated[str, Such("an http or https URL, or empty", _fault_of_url)]
+Argv = Annotated[tuple[str, ...], Such("a program and its arguments, or empty", _fault_of_argv)]
+"""It is looked for when it is read: one that is missing is told at once, not when it is needed."""
 
 _WORDS = {
     str: "a string",
@@ -57,7 +105,7 @@ def converter() -> cattrs.Converter:
     for kind in (int, float, bool):
         made.register_structure_hook(kind, _exactly(kind))
     made.register_structure_hook(str, _string)
-    made.register_structure_hook_func(_origin_is(Annotated), _bounded)
+    made.register_structure_hook_func(_origin_is(Annotated), _annotated(made))
     made.register_structure_hook(enum.StrEnum, _one_of)  # or the hook of str, its base, would let any word through
     made.register_structure_hook_func(_origin_is(tuple), _array(made))
     made.register_structure_hook_func(_origin_is(Mapping), _mapping(made))
@@ -101,8 +149,23 @@ def _string(value: Any, _: Any) -> str:
     return value
 
 
-def _bounded(value: Any, hint: Any) -> Any:
-    kind, bounds = get_args(hint)
+def _annotated(made: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    def check(value: Any, hint: Any) -> Any:
+        kind, demand = get_args(hint)
+        if isinstance(demand, Between):
+            return _bounded(value, kind, demand)
+        return _such(made.structure(value, kind), demand)
+
+    return check
+
+
+def _such(value: Any, demand: Such) -> Any:
+    if (fault := demand.fault(value)) is not None:
+        raise Unexpected(fault)
+    return value
+
+
+def _bounded(value: Any, kind: type, bounds: Between) -> Any:
     if not _is(kind, value):
         raise _expected(f"{_WORDS[kind]} {bounds}", value)
     if not bounds.low <= value <= bounds.high:

@@ -10,7 +10,7 @@ import attrs
 
 from jelmored.domain.ids import ProviderName
 
-from .checks import Count, SecondsOrNone
+from .checks import Argv, Count, SecondsOrNone, Url
 from .providers import ClaudeSettings, DemoSettings, ProviderSettings
 from .secrets import Secret
 
@@ -37,6 +37,21 @@ class JournalSettings:
 @attrs.frozen(kw_only=True)
 class SessionsSettings:
     hibernate_after: SecondsOrNone = 900
+
+
+@attrs.frozen(kw_only=True)
+class NotifySettings:
+    """How a person is told of sessions that nobody is attached to."""
+
+    desktop: bool = True
+    command: Argv = ()
+    webhook: Url = ""
+
+    def secrets(self) -> Iterator[str]:
+        """The whole address of a webhook: whoever knows it may post there."""
+        yield from (word for word in self.command if isinstance(word, Secret))
+        if self.webhook:
+            yield self.webhook
 
 
 @attrs.frozen(kw_only=True)
@@ -73,11 +88,13 @@ class Settings:
     control: ControlSettings = ControlSettings()
     journal: JournalSettings = JournalSettings()
     sessions: SessionsSettings = SessionsSettings()
+    notify: NotifySettings = NotifySettings()
     providers: Mapping[ProviderName, ProviderEntry] = attrs.field(factory=built_in)
 
     def secrets(self) -> frozenset[str]:
         """What was given as a secret, and what is called one in a provider's environment; no log may show it."""
-        return frozenset(secret for entry in self.providers.values() for secret in _secrets(entry.settings))
+        providers = (secret for entry in self.providers.values() for secret in _secrets(entry.settings))
+        return frozenset((*providers, *self.notify.secrets()))
 
 
 def _secrets(settings: ProviderSettings) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from jelmored.config.loading import files, load
 from jelmored.config.providers import ClaudeSettings
-from jelmored.config.settings import ControlSettings, Settings, Synchronous
+from jelmored.config.settings import ControlSettings, NotifySettings, Settings, Synchronous
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.permissions import PermissionMode
 from jelmored.errors import ConfigError
@@ -44,7 +44,7 @@ def test_the_reference_says_every_key_with_its_default() -> None:
 
 
 def _keys(settings: Settings) -> set[str]:
-    tables = {name: getattr(settings, name) for name in ("control", "journal", "sessions")}
+    tables = {name: getattr(settings, name) for name in ("control", "journal", "sessions", "notify")}
     tables |= {f"providers.{name}": entry.settings for name, entry in settings.providers.items()}
     top = {field.name for field in attrs.fields(Settings)} - set(tables) - {"providers"}
     return top | {f"{table}.{field.name}" for table, value in tables.items() for field in attrs.fields(type(value))}
@@ -147,7 +147,7 @@ hibernate_after = true
         (
             "claude = { max_turns = 1.5 }",
             "1: claude: unknown key; there is default_provider, max_total_sessions, control, "
-            "journal, sessions, providers",
+            "journal, sessions, notify, providers",
         ),
         (
             "[providers.claude]\nenvironment = 1",
@@ -175,6 +175,44 @@ hibernate_after = true
 )
 def test_a_fault(tmp_path: Path, text: str, fault: str) -> None:
     assert _faults(tmp_path, text) == [f"config.toml:{fault}"]
+
+
+def test_notices_are_checked_when_they_are_read(tmp_path: Path) -> None:
+    good = '[notify]\ndesktop = false\ncommand = ["sh", "-c", "cat"]\nwebhook = "https://hooks.example:8443/a?b=c"'
+
+    assert _load(tmp_path, good).notify == NotifySettings(
+        desktop=False, command=("sh", "-c", "cat"), webhook="https://hooks.example:8443/a?b=c"
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://a.example", "a.example/x", "https://", "http://a b", "http://a:port", "http://[", "http://a\\u0007"]
+)
+def test_what_is_no_address_of_a_webhook_is_not_repeated(tmp_path: Path, url: str) -> None:
+    wanted = 'expected an http or https URL with a host, such as "https://example.org/hook"'
+
+    assert _faults(tmp_path, f'[notify]\nwebhook = "{url}"') == [f"config.toml:2: notify.webhook: {wanted}"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "fault"),
+    [
+        ('["no-such-tool"]', "there is no program 'no-such-tool' that can be executed; install it, or give its "),
+        ('[""]', "there is no program '' that can be executed; install it, or give its "),
+        ('["./notify"]', "expected a program by its name on the PATH or by its "),
+    ],
+)
+def test_a_command_that_could_not_be_run_is_told_at_once(tmp_path: Path, argv: str, fault: str) -> None:
+    assert _faults(tmp_path, f"[notify]\ncommand = {argv}") == [f"config.toml:2: notify.command: {fault}absolute path"]
+
+
+def test_a_command_is_an_array_of_words_that_a_program_can_be_given(tmp_path: Path) -> None:
+    assert _faults(tmp_path, '[notify]\ncommand = "cat"') == [
+        "config.toml:2: notify.command: expected an array, got a string"
+    ]
+    assert _faults(tmp_path, '[notify]\ncommand = ["cat", "\\u0000"]') == [
+        "config.toml:2: notify.command: expected words without a NUL"
+    ]
 
 
 def test_faults_of_json_have_no_line(tmp_path: Path) -> None:

@@ -62,6 +62,19 @@ def test_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pointer:
     assert f"c.toml:2: providers.claude.environment.VALUE: {reason}" in caught.value.faults[0]
 
 
+def test_notices_may_have_them_and_the_address_of_a_webhook_is_always_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-1")
+    (tmp_path / "c.toml").write_text(
+        '[notify]\ncommand = ["cat", { env = "MY_KEY" }]\nwebhook = "https://hooks.example/abc"\n'
+    )
+    settings = load([tmp_path / "c.toml"])
+
+    assert settings.notify.command == ("cat", "sk-1")
+    assert settings.secrets() == {"sk-1", "https://hooks.example/abc"}
+
+
 def test_it_is_known_as_a_secret_and_does_not_show_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", "sk-1")
     settings = _load(tmp_path, '{ env = "MY_KEY" }')

@@ -37,7 +37,7 @@ async def running(settings: Mapping[str, Any], *, plug_ins: Path | None = None) 
         plug_ins: where it finds further packages.
     """
     async with new_place() as place:
-        place.config.write_text(json.dumps(settings))
+        place.config.write_text(json.dumps({"notify": {"desktop": False}, **settings}))
         (place.work / "README.md").write_text("A project.\n")
         process = await _start(place, plug_ins)
         try:

@@ -17,6 +17,7 @@ from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import DocumentBlock, FileBlock, ImageBlock, TextBlock
 from jelmored.domain.sessions import SessionView
 from jelmored.journal.base import PAGE_BYTES
+from jelmored.notify.notices import Notice
 from jelmored.sessions import attachments, bounds, hub, queue
 from jelmored.wire.messages import CaughtUp, Nothing
 
@@ -36,6 +37,7 @@ def blocks() -> Mapping[str, Block]:
         **{name_of(cls).lower(): _table_of(cls) for cls in LARGE},
         "values": Table(("value", "fields", ""), tuple((f"**{name_of(cls)}**", _told(cls)) for cls in _small())),
         "event": _table_of(Event),
+        "notice": _table_of(Notice),
         "events": Table(("eventType", "metadata", "content, and when"), tuple(_events())),
         "limits": Table(("what", "limit", "past it"), tuple(_limits())),
         "close codes": Table(("code", ""), tuple((str(int(code)),) for code in CloseCode)),

@@ -10,6 +10,7 @@ import attrs
 
 from jelmored import cli, errors
 from jelmored.client import exits
+from jelmored.config.checks import Such
 from jelmored.config.providers import ClaudeSettings, DemoSettings
 from jelmored.config.settings import Settings
 from jelmored.domain.failures import CLASS_OF
@@ -106,7 +107,8 @@ def _keys(cls: type, table: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 def _value(hint: Any) -> str:
     if get_origin(hint) is Annotated:
         kind, bounds = get_args(hint)
-        return f"{hint_words(kind)} {bounds}"
+        words = hint_words(kind)
+        return f"`{words}` {bounds}" if isinstance(bounds, Such) else f"{words} {bounds}"
     return f"`{hint_words(hint)}`"
 
 

@@ -114,7 +114,7 @@ def configuration(place: Place, model_url: str, **sections: Mapping[str, Any]) -
         **claude,
         "environment": {**environment, **claude.get("environment", {})},
     }
-    return {**sections, "default_provider": "claude", "providers": {"claude": settings}}
+    return {"notify": {"desktop": False}, **sections, "default_provider": "claude", "providers": {"claude": settings}}
 
 
 @attrs.define(eq=False)
