@@ -1,6 +1,5 @@
 """`python -m jelmored` is `jelmored`."""
 
-import signal
 import sys
 from typing import NoReturn
 
@@ -8,11 +7,8 @@ from jelmored.cli import main
 
 
 def program() -> NoReturn:
-    """Run the command and leave by its exit code. Python takes its time for that, and no signal may change the code."""
-    status = main()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    sys.exit(status)
+    """Run the command and leave by its exit code."""
+    sys.exit(main())
 
 
 if __name__ == "__main__":

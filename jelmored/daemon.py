@@ -46,6 +46,7 @@ ESSENTIAL = Policy(  # past it the daemon ends, and whoever started it decides
     stable_after=60,
     backoff=Backoff(first=0.2, factor=4, limit=5, jitter=0.1),
 )
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 async def serve(settings: Settings, places: Places, *, announce: Callable[[Mapping[str, Any]], None]) -> None:
@@ -125,8 +126,11 @@ class _End:
         return self._within
 
     async def hear_signals(self, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED) -> None:
-        """Until cancelled. One that comes while we start is heeded when we are up, a second one changes nothing."""
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        """Until cancelled. One that comes while we start is heeded when we are up, a second one changes nothing; nor
+        does one that comes later: what the receiver puts back when it ends is that they are ignored."""
+        for stop in STOPS:
+            signal.signal(stop, signal.SIG_IGN)
+        with trio.open_signal_receiver(*STOPS) as signals:
             task_status.started()
             async for number in signals:
                 log.info("signal", name=signal.Signals(number).name)
