@@ -95,6 +95,12 @@ def _check_config(options: argparse.Namespace) -> None:
         _say(f"provider: {name} (type {entry.type}{note})")
 
 
+def _openrpc(options: argparse.Namespace) -> None:
+    from jelmored.control.methods import document
+
+    _say(orjson.dumps(document(), option=orjson.OPT_INDENT_2).decode())
+
+
 def _settings(options: argparse.Namespace) -> Settings:
     return loading.load(loading.files(options.config), registry.settings_classes())
 
@@ -120,7 +126,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-_COMMANDS = {"serve": _serve, "check-config": _check_config}
+_COMMANDS = {"serve": _serve, "check-config": _check_config, "openrpc": _openrpc}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -36,7 +36,7 @@ from jelmored.sessions.session import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
-from jelmored.wire.messages import PROTOCOL_VERSION
+from jelmored.wire.messages import PROTOCOL_VERSION, DaemonEvent, ProviderChanged
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +100,7 @@ async def serve(settings: Settings, places: Places, *, announce: Callable[[Mappi
         announce(_notice(instance, places))
         log.info("ready", socket=str(places.socket), instance=instance.instance_id)
         stop.within = min(STOP_DEADLINE, await end.wait())
-        hub.broadcast("daemon/event", codec.encode({"kind": "stopping", "content": "the daemon stops"}))
+        hub.broadcast("daemon/event", codec.encode(DaemonEvent(kind="stopping", content="the daemon stops")))
         log.info("stopping")
 
 
@@ -160,7 +160,7 @@ def _defaults(settings: Settings) -> Defaults:
 
 
 def _tell_provider(hub: Hub, view: ProviderView) -> None:
-    hub.broadcast("provider/changed", codec.encode({"provider": codec.to_json(view)}))
+    hub.broadcast("provider/changed", codec.encode(ProviderChanged(provider=view)))
 
 
 def _notice(instance: Instance, places: Places) -> Mapping[str, Any]:

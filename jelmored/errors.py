@@ -26,93 +26,94 @@ from typing import Any
 class ErrorKind(enum.StrEnum):
     """The stable name of a failure (protocol 1, section 5): clients match on it, never on the text."""
 
-    PARSE_ERROR = "parse-error"
-    INVALID_MESSAGE = "invalid-message"
-    METHOD_NOT_FOUND = "method-not-found"
-    INVALID_PARAMS = "invalid-params"
-    INTERNAL = "internal"
-    NOT_FOUND = "not-found"
-    OVERLOADED = "overloaded"
+    code: int
+    """Of the JSON-RPC error."""
+    meaning: str
 
-    NOT_INITIALIZED = "not-initialized"
-    UNSUPPORTED_PROTOCOL = "unsupported-protocol"
-    CURSOR_EXPIRED = "cursor-expired"
-    KEY_REUSED = "key-reused"
+    def __new__(cls, name: str, code: int, meaning: str) -> ErrorKind:
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.code = code
+        member.meaning = meaning
+        return member
 
-    BUSY = "busy"
-    WRONG_STATUS = "wrong-status"
-    TURN_STALLED = "turn-stalled"
-    BUDGET_EXCEEDED = "budget-exceeded"
-    DIRECTORY_BUSY = "directory-busy"
-    STATE_INVALID = "state-invalid"
-    FOREIGN_WRITER = "foreign-writer"
-    QUEUE_FULL = "queue-full"
+    PARSE_ERROR = "parse-error", -32700, "A message was not JSON."
+    INVALID_MESSAGE = "invalid-message", -32600, "It was JSON, and no JSON-RPC request; or `initialize` came twice."
+    METHOD_NOT_FOUND = "method-not-found", -32601, "There is no such method."
+    INVALID_PARAMS = (
+        "invalid-params",
+        -32602,
+        "A param is missing, of the wrong type or out of bounds; `field` names it.",
+    )
+    INTERNAL = (
+        "internal",
+        -32603,
+        "A fault of the daemon's own; its log has it. Whether the request took effect is not known.",
+    )
+    NOT_FOUND = "not-found", -32002, "There is no such session, prompt, approval or provider."
+    OVERLOADED = (
+        "overloaded",
+        -32001,
+        "As an answer: more than 64 requests in flight, or the daemon stops. In a turn: the model's server is (529).",
+    )
 
-    ALREADY_RESOLVED = "already-resolved"
-    APPROVAL_INVALID = "approval-invalid"
+    NOT_INITIALIZED = "not-initialized", -32600, "Something came before `initialize`."
+    UNSUPPORTED_PROTOCOL = (
+        "unsupported-protocol",
+        1001,
+        "`initialize` asked for another version; `data.supported` has those that there are.",
+    )
+    CURSOR_EXPIRED = "cursor-expired", 1002, "`after` or `logId` don't fit the log; subscribe from the start."
+    KEY_REUSED = "key-reused", 1003, "The `requestKey` was used for something else in the last 24 h."
 
-    NOT_INSTALLED = "not-installed"
-    AUTH_REQUIRED = "auth-required"
-    BILLING = "billing"
-    RATE_LIMITED = "rate-limited"
-    UNAVAILABLE = "unavailable"
-    NETWORK = "network"
-    AGENT_CRASHED = "agent-crashed"
-    CONTEXT_TOO_LONG = "context-too-long"
-    REFUSED = "refused"
-    INVALID_REQUEST = "invalid-request"
-    MODEL_NOT_SUPPORTED = "model-not-supported"
-    MODEL_RETIRED = "model-retired"
-    NO_PROVIDER = "no-provider"
-    PROVIDER_FULL = "provider-full"
+    BUSY = "busy", 1100, "A turn runs, and `whenBusy` said to refuse."
+    WRONG_STATUS = "wrong-status", 1101, "The session is closed; its log stays."
+    TURN_STALLED = (
+        "turn-stalled",
+        1102,
+        "No sign of life from the agent for `timeout_seconds`, or from a tool for `tool_timeout_seconds`.",
+    )
+    BUDGET_EXCEEDED = "budget-exceeded", 1103, "Not used yet."
+    DIRECTORY_BUSY = "directory-busy", 1104, "`exclusive`, and another session is at work there."
+    STATE_INVALID = (
+        "state-invalid",
+        1105,
+        "The agent's own memory of the session is gone; it begins anew, and a `system` event says so.",
+    )
+    FOREIGN_WRITER = "foreign-writer", 1106, "The agent says that somebody else uses its session."
+    QUEUE_FULL = "queue-full", 1107, "32 prompts wait in the session already."
 
-    FORBIDDEN = "forbidden"
+    ALREADY_RESOLVED = "already-resolved", 1200, "Somebody was faster; `data.approval` says who, and how."
+    APPROVAL_INVALID = "approval-invalid", 1201, "The answer does not fit what was asked; the approval stays open."
 
-    JOURNAL_FULL = "journal-full"
-    JOURNAL_FAILED = "journal-failed"
+    NOT_INSTALLED = "not-installed", 1300, "The agent's program is missing, not executable, or too old for our options."
+    AUTH_REQUIRED = "auth-required", 1301, "The agent is not logged in, or its key was refused."
+    BILLING = "billing", 1302, "The account has no credit."
+    RATE_LIMITED = "rate-limited", 1303, "The account's limit is reached (429, or a subscription's quota)."
+    UNAVAILABLE = "unavailable", 1304, "The model's server failed (5xx), or the agent did not get ready."
+    NETWORK = "network", 1305, "No answer came from the model's server at all."
+    AGENT_CRASHED = (
+        "agent-crashed",
+        1306,
+        "The agent's process ended by itself, broke its protocol, or did not answer an interrupt within 5 s.",
+    )
+    CONTEXT_TOO_LONG = "context-too-long", 1307, "The conversation does not fit into the model's window."
+    REFUSED = "refused", 1308, "The model declined to answer."
+    INVALID_REQUEST = (
+        "invalid-request",
+        1309,
+        "The model's server refused the request as it is (400), or the session's directory is gone.",
+    )
+    MODEL_NOT_SUPPORTED = "model-not-supported", 1310, "The provider does not have the model."
+    MODEL_RETIRED = "model-retired", 1311, "The model was retired; the remedy names its successor."
+    NO_PROVIDER = "no-provider", 1312, "No provider can be used, or the one that was asked for can't."
+    PROVIDER_FULL = "provider-full", 1313, "Not used yet: a session waits for a place."
 
+    FORBIDDEN = "forbidden", 1400, "The client's scope is too small."
 
-CODES: Mapping[ErrorKind, int] = {
-    ErrorKind.PARSE_ERROR: -32700,
-    ErrorKind.INVALID_MESSAGE: -32600,
-    ErrorKind.NOT_INITIALIZED: -32600,
-    ErrorKind.METHOD_NOT_FOUND: -32601,
-    ErrorKind.INVALID_PARAMS: -32602,
-    ErrorKind.INTERNAL: -32603,
-    ErrorKind.NOT_FOUND: -32002,
-    ErrorKind.OVERLOADED: -32001,
-    ErrorKind.UNSUPPORTED_PROTOCOL: 1001,
-    ErrorKind.CURSOR_EXPIRED: 1002,
-    ErrorKind.KEY_REUSED: 1003,
-    ErrorKind.BUSY: 1100,
-    ErrorKind.WRONG_STATUS: 1101,
-    ErrorKind.TURN_STALLED: 1102,
-    ErrorKind.BUDGET_EXCEEDED: 1103,
-    ErrorKind.DIRECTORY_BUSY: 1104,
-    ErrorKind.STATE_INVALID: 1105,
-    ErrorKind.FOREIGN_WRITER: 1106,
-    ErrorKind.QUEUE_FULL: 1107,
-    ErrorKind.ALREADY_RESOLVED: 1200,
-    ErrorKind.APPROVAL_INVALID: 1201,
-    ErrorKind.NOT_INSTALLED: 1300,
-    ErrorKind.AUTH_REQUIRED: 1301,
-    ErrorKind.BILLING: 1302,
-    ErrorKind.RATE_LIMITED: 1303,
-    ErrorKind.UNAVAILABLE: 1304,
-    ErrorKind.NETWORK: 1305,
-    ErrorKind.AGENT_CRASHED: 1306,
-    ErrorKind.CONTEXT_TOO_LONG: 1307,
-    ErrorKind.REFUSED: 1308,
-    ErrorKind.INVALID_REQUEST: 1309,
-    ErrorKind.MODEL_NOT_SUPPORTED: 1310,
-    ErrorKind.MODEL_RETIRED: 1311,
-    ErrorKind.NO_PROVIDER: 1312,
-    ErrorKind.PROVIDER_FULL: 1313,
-    ErrorKind.FORBIDDEN: 1400,
-    ErrorKind.JOURNAL_FULL: 1500,
-    ErrorKind.JOURNAL_FAILED: 1501,
-}
-"""The JSON-RPC code of each kind."""
+    JOURNAL_FULL = "journal-full", 1500, "The disk is full; nothing more is taken until there is room."
+    JOURNAL_FAILED = "journal-failed", 1501, "The journal can't be read or written."
+
 
 RETRYABLE = frozenset({
     ErrorKind.OVERLOADED,

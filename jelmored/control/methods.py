@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
@@ -29,8 +30,9 @@ from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
 from jelmored.wire import codec
 from jelmored.wire import messages as m
+from jelmored.wire.schemas import Schema, words_of
 
-from . import subscribing
+from . import openrpc, subscribing
 from .outbound import Outbound
 from .principal import Principal
 from .services import Services
@@ -87,6 +89,16 @@ class Method(Generic[P, R]):
     def waits(self) -> bool:
         return inspect.iscoroutinefunction(self.handler)
 
+    @property
+    def results(self) -> tuple[type[Any], ...]:
+        """The types of which the result has one."""
+        return self.result if isinstance(self.result, tuple) else (self.result,)
+
+    @property
+    def words(self) -> str:
+        """What it is for: the docstring of its handler, which speaks to those who write clients."""
+        return words_of(self.handler)
+
     def decode(self, params: Mapping[str, Any]) -> P:
         """Raises `Refused` (`invalid-params`), naming the field."""
         for field in self.absent:
@@ -103,14 +115,23 @@ def _found(params: Mapping[str, Any], field: str) -> Any:
 
 
 def initialize(caller: Caller, hello: m.Initialize) -> m.Welcome:
+    """Say hello: the first request. `clientInfo.name` (200 characters at most) stands in the log of every session
+    that you touch."""
     return caller.greet(hello)
 
 
 def ping(caller: Caller, _: m.Nothing) -> m.Nothing:
+    """Does nothing, with a reply."""
     return m.Nothing()
 
 
+def rpc_discover(_: Caller, __: m.Nothing) -> Schema:
+    """This protocol for programs: every method, notification, value, error and close code, as an OpenRPC document."""
+    return document()
+
+
 def daemon_status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
+    """How the daemon is. `sessions`: how many there are of each status; `runs`: agents at work."""
     services = caller.services
     instance, journal = services.instance, services.journal.status()
     return m.DaemonStatus(
@@ -127,6 +148,7 @@ def daemon_status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
 
 
 def daemon_shutdown(caller: Caller, params: m.Shutdown) -> m.Nothing:
+    """Stop, as SIGTERM does; the reply comes before the end."""
     grace = params.grace_seconds
     if grace is not None and grace < 0:
         raise Refused(ErrorKind.INVALID_PARAMS, "graceSeconds is a number from 0 on", field="graceSeconds")
@@ -135,84 +157,116 @@ def daemon_shutdown(caller: Caller, params: m.Shutdown) -> m.Nothing:
 
 
 def provider_list(caller: Caller, _: m.Nothing) -> m.ProviderList:
+    """All providers, in the order of the configuration."""
     return m.ProviderList(providers=caller.services.providers.views())
 
 
 def provider_get(caller: Caller, params: m.NamedProvider) -> ProviderView:
+    """One provider, as it is now."""
     return caller.services.providers.view(params.name)
 
 
 async def provider_check(caller: Caller, params: m.NamedProvider) -> ProviderView:
+    """Look now whether it is there and logged in; no model is called. One that is switched off is not looked at."""
     return await caller.services.providers.check(params.name)
 
 
 async def model_list(caller: Caller, params: m.FindModels) -> m.ModelList:
+    """The models of one provider, or of all that are switched on, as their last look saw them."""
     return m.ModelList(models=await caller.services.providers.models(params.provider))
 
 
 async def session_create(caller: Caller, params: CreateSession) -> SessionView:
+    """A new session, with its first prompt if you like. `provider`: where it begins, else the default one, else the
+    first that is there (never the demo). `name`: unique among sessions that are not terminated. `title`: else the
+    first line of the first prompt. `model` is not checked before the agent starts. `exclusive`: refuse a directory
+    where another session is at work (`directory-busy`), rather than warn. `systemPrompt` is appended to the agent's
+    own."""
     return await caller.services.directory.create(params, caller.principal.author)
 
 
 def session_get(caller: Caller, params: m.OneSession) -> SessionView:
+    """One session, as it is now."""
     return caller.services.directory.get(params.session_id)
 
 
 def session_list(caller: Caller, params: FindSessions) -> m.SessionPage:
+    """Sessions, latest activity first, up to `limit` (1–500); the next page with `cursor: nextCursor`. Terminated ones
+    only on request."""
     _refuse_limit(params.limit)
     sessions, cursor = caller.services.directory.find(params)
     return m.SessionPage(sessions=sessions, next_cursor=cursor)
 
 
 async def session_prompt(caller: Caller, params: SendPrompt) -> PromptReceipt:
+    """Say something to the agent. Answers when the prompt is on the disk. `seq` is that of its `user` event; `turn` is
+    there if it has started one."""
     return await caller.services.directory.prompt(params, caller.principal.author)
 
 
 def session_queue(caller: Caller, params: m.OneSession) -> m.PromptQueue:
+    """The prompts that wait, next one first."""
     return _queue(caller.services.directory.queue(params.session_id))
 
 
 async def session_unqueue(caller: Caller, params: m.Unqueue) -> m.PromptQueue:
+    """Take a waiting prompt back; the answer is what still waits."""
     directory = caller.services.directory
     return _queue(await directory.unqueue(params.session_id, params.prompt_id, caller.principal.author))
 
 
 async def session_interrupt(caller: Caller, params: Interrupt) -> m.Interrupted:
+    """End the turn that runs, and drop what waits. `false`: none runs, or another than `expectedTurn`. Answers at
+    once; `turn_ended` follows."""
     interrupted = await caller.services.directory.interrupt(params, caller.principal.author)
     return m.Interrupted(interrupted=interrupted)
 
 
 async def session_configure(caller: Caller, params: ConfigureSession) -> SessionView:
+    """Change a session; what is left out stays. `model`: one of `model/list`, in force from the next turn.
+    `permissionMode`: at once; what is open and needs no person any more is settled (`resolvedBy.kind: "policy"`).
+    `limits`: with the next turn; the agent is started anew for it."""
     return await caller.services.directory.configure(params, caller.principal.author)
 
 
 async def session_compact(caller: Caller, params: CompactSession) -> m.Compacting:
+    """Have the agent make its memory of the conversation shorter, in a turn of its own behind what waits; `system`
+    `compacted` tells the figures. `invalid-request` where the agent can't."""
     return m.Compacting(prompt_id=await caller.services.directory.compact(params, caller.principal.author))
 
 
 def session_tasks(caller: Caller, params: m.OneSession) -> m.TaskList:
+    """What the agent runs in the background now."""
     return m.TaskList(tasks=caller.services.directory.tasks(params.session_id))
 
 
 async def session_stop_task(caller: Caller, params: m.OneTask) -> m.TaskStopped:
+    """End a background task; a `system` event `background_task` tells its end. `false`: there is none of this id."""
     directory, author = caller.services.directory, caller.principal.author
     return m.TaskStopped(stopped=await directory.end_task(params.session_id, params.task_id, author))
 
 
 async def session_close(caller: Caller, params: m.OneSession) -> SessionView:
+    """End the session for good: the turn is interrupted, the queue dropped, the agent closed; the log stays. Again:
+    nothing."""
     return await caller.services.directory.close(params.session_id, caller.principal.author)
 
 
 def session_subscribe(caller: Caller, params: m.Subscribe) -> m.Subscribed | m.SubscribedAll:
+    """Follow a session from behind `after` on; section 4 of the protocol page. The second result is that of
+    `sessionId: "*"`, all of them."""
     return subscribing.subscribe(params, caller.services.directory.hub, caller.outbound)
 
 
 def session_unsubscribe(caller: Caller, params: m.OneSession) -> m.Nothing:
+    """Follow it no more; with `sessionId: "*"`, none. Nothing of it comes behind the reply."""
     subscribing.unsubscribe(params.session_id, caller.services.directory.hub, caller.outbound)
     return m.Nothing()
 
 
 async def session_history(caller: Caller, params: m.ReadHistory) -> m.History:
+    """A page of events with `after` < `seq` < `before`, in order: the first ones, or with `before` the last ones. A
+    page has 1 to `limit` (1–500) events and ends at 4 MiB."""
     _refuse_limit(params.limit)
     for field, value in (("after", params.after), ("before", params.before)):
         if value is not None and value < 0:
@@ -224,10 +278,16 @@ async def session_history(caller: Caller, params: m.ReadHistory) -> m.History:
 
 
 def approval_list(caller: Caller, params: m.FindApprovals) -> m.ApprovalList:
+    """Open approvals, oldest first."""
     return m.ApprovalList(approvals=caller.services.directory.approvals(params.session_id))
 
 
 async def approval_resolve(caller: Caller, params: ResolveApproval) -> Approval:
+    """Answer what an agent waits on: exactly one of `optionId`, `answers`, `cancelled`. A rejection, or `cancelled`,
+    tells the agent your `message`, and with `interrupt` ends the turn; `updatedInput` replaces the tool's input. Too
+    late: `already-resolved`. Of a question: `answers` by question id, each a list of labels or words of your own, one
+    unless `multiSelect`; or its option to decline. What does not fit is refused (`approval-invalid`) and the approval
+    stays open."""
     given = (params.option_id is not None) + (params.answers is not None) + params.cancelled
     if given != 1:
         raise Refused(ErrorKind.INVALID_PARAMS, "exactly one of optionId, answers and cancelled", field="optionId")
@@ -274,6 +334,7 @@ WATCH, WORK, GOVERN = Scope.OBSERVER, Scope.OPERATOR, Scope.ADMIN
 _TABLE: tuple[Method[Any, Any], ...] = (
     Method("initialize", WATCH, m.Initialize, initialize, m.Welcome),
     Method("ping", WATCH, m.Nothing, ping, m.Nothing),
+    Method("rpc.discover", WATCH, m.Nothing, rpc_discover, Schema),
     Method("daemon/status", WATCH, m.Nothing, daemon_status, m.DaemonStatus),
     Method("daemon/shutdown", GOVERN, m.Shutdown, daemon_shutdown, m.Nothing),
     Method("provider/list", WATCH, m.Nothing, provider_list, m.ProviderList),
@@ -315,3 +376,9 @@ _TABLE: tuple[Method[Any, Any], ...] = (
 
 METHODS: Mapping[str, Method[Any, Any]] = {method.name: method for method in _TABLE}
 """All that a client may ask. What is not here is `method-not-found`."""
+
+
+@cache
+def document() -> Schema:
+    """The OpenRPC document. It takes a while to make."""
+    return openrpc.document(METHODS.values())

@@ -31,12 +31,20 @@ _HEAD_END = b"\r\n\r\n"
 class CloseCode(enum.IntEnum):
     """Why a connection ends (protocol 1, section 6)."""
 
-    BYE = 1000
-    SHUTDOWN = 1001
-    HANDSHAKE = 1002
-    SIZE = 1009
-    OUR_FAULT = 1011
-    SLOW = 4008
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> CloseCode:
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    BYE = 1000, "You closed, or are gone."
+    SHUTDOWN = 1001, "The daemon stops; come back."
+    HANDSHAKE = 1002, "No `initialize`."
+    SIZE = 1009, "A message larger than 16 MiB."
+    OUR_FAULT = 1011, "A fault of the daemon's; its log has it."
+    SLOW = 4008, "You took nothing, or did not answer a ping. Come back with your last `seq`."
 
 
 def text_frames(payloads: Iterable[bytes]) -> bytes:

@@ -18,7 +18,7 @@ from .texts import Instructions, Line
 
 
 class WhenBusy(enum.StrEnum):
-    """What becomes of a prompt while a turn runs. `STEER` queues at a provider that can't be steered."""
+    """What becomes of a prompt while a turn runs. `steer` queues at a provider that can't be steered."""
 
     QUEUE = "queue"
     STEER = "steer"

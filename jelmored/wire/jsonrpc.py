@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import orjson
 
-from jelmored.errors import CODES, RETRYABLE, ErrorKind, Refused
+from jelmored.errors import RETRYABLE, ErrorKind, Refused
 
 MESSAGE_CHARACTERS = 1000
 """Of an error: it may quote what the client sent, and that may be long."""
@@ -87,7 +87,7 @@ def failure(key: RequestKey | None, refused: Refused) -> bytes:
         data["remedy"] = refused.remedy
     if refused.field is not None:
         data["field"] = refused.field[:MESSAGE_CHARACTERS]
-    error = {"code": CODES[refused.kind], "message": refused.message[:MESSAGE_CHARACTERS], "data": data}
+    error = {"code": refused.kind.code, "message": refused.message[:MESSAGE_CHARACTERS], "data": data}
     return orjson.dumps({"jsonrpc": "2.0", "id": key, "error": error})
 
 

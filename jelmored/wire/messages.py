@@ -4,11 +4,11 @@ section 3, and its notifications, section 4. Both ends of the wire read and writ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import attrs
 
-from jelmored.domain.events import BlockNote, DeltaKind, OpenItem
+from jelmored.domain.events import BlockNote, DeltaKind, Event, OpenItem
 from jelmored.domain.ids import ConnectionId, InstanceId, ItemId, LogId, PromptId, ProviderName, SessionId, ToolUseId
 from jelmored.domain.models import Health, ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval
@@ -16,8 +16,16 @@ from jelmored.domain.prompts import Author
 from jelmored.domain.scopes import Scope
 from jelmored.domain.sessions import BackgroundTask, SessionView
 from jelmored.domain.texts import Line
+from jelmored.errors import ErrorKind
 
 PROTOCOL_VERSION = 1
+
+
+@attrs.frozen
+class ShapedLike:
+    """The type of what the codec passes on unread; use it in `Annotated`."""
+
+    hint: Any
 
 
 @attrs.frozen
@@ -202,12 +210,16 @@ class Interrupted:
     interrupted: bool
 
 
+After = Literal["start", "now"] | int | Mapping[SessionId, int]
+"""Behind which event a subscription begins. By session: only for all of them."""
+
+
 @attrs.frozen(kw_only=True)
 class Subscribe:
     """`after`: a seq, "start" or "now"; with the session "*": "now", or a seq by session."""
 
     session_id: SessionId
-    after: Any = "now"
+    after: Annotated[Any, ShapedLike(After)] = "now"
     tail: int | None = None
     log_id: LogId | None = None
 
@@ -239,7 +251,7 @@ class History:
     """A page of events, in order. They are the journal's own bytes, and not all of a kind that a client knows, so
     they are not read here. `has_more`: there are further ones in the direction that was asked for."""
 
-    events: tuple[Any, ...]
+    events: tuple[Annotated[Any, ShapedLike(Event)], ...]
     has_more: bool
 
 
@@ -297,3 +309,52 @@ class SessionChanged:
     """`session/changed`: the session as it is now."""
 
     session: SessionView
+
+
+@attrs.frozen(kw_only=True)
+class SessionRemoved:
+    """`session/removed`: the session was deleted, and its log with it."""
+
+    session_id: SessionId
+
+
+@attrs.frozen(kw_only=True)
+class ProviderChanged:
+    """`provider/changed`: the provider as it is now."""
+
+    provider: ProviderView
+
+
+@attrs.frozen(kw_only=True)
+class DaemonEvent:
+    """`daemon/event`: `kind` "stopping": the connection will be closed; come back when a daemon is there again."""
+
+    kind: Literal["stopping"]
+    content: str
+
+
+NOTIFICATIONS: Mapping[str, type] = {
+    "session/event": Event,
+    "session/delta": SessionDelta,
+    "session/itemVoided": ItemVoided,
+    "session/caughtUp": CaughtUp,
+    "session/changed": SessionChanged,
+    "session/removed": SessionRemoved,
+    "provider/changed": ProviderChanged,
+    "daemon/event": DaemonEvent,
+}
+"""What the daemon says unasked, by method."""
+
+
+# Errors
+
+
+@attrs.frozen(kw_only=True)
+class ErrorData:
+    """`error.data`. Some kinds have further members; docs/protocol.md, section 5 names them."""
+
+    kind: ErrorKind
+    retryable: bool
+    retry_after_seconds: float | None = None
+    remedy: str | None = None
+    field: str | None = None

@@ -88,7 +88,7 @@ async def test_no_hello(autojump_clock: trio.abc.Clock) -> None:
         ('{"jsonrpc":"2.0","id":true,"method":"ping"}', None, -32600, "invalid-message"),
         ('{"jsonrpc":"2.0","id":"a","method":"ping","params":[]}', "a", -32602, "invalid-params"),
         ('{"jsonrpc":"2.0","id":"a","method":"Ping"}', "a", -32601, "method-not-found"),
-        ('{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}', 1, -32601, "method-not-found"),
+        ('{"jsonrpc":"2.0","id":1,"method":"rpc.undo"}', 1, -32601, "method-not-found"),
     ],
 )
 async def test_what_is_no_request(text: str, key: object, code: int, kind: str) -> None:

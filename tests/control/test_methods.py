@@ -16,6 +16,7 @@ from .stage import staged
 SPOKEN = {
     "initialize": "observer",
     "ping": "observer",
+    "rpc.discover": "observer",
     "daemon/status": "observer",
     "daemon/shutdown": "admin",
     "provider/list": "observer",

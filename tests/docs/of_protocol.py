@@ -19,10 +19,11 @@ from jelmored.domain.sessions import SessionView
 from jelmored.journal.base import PAGE_BYTES
 from jelmored.notify.notices import Notice
 from jelmored.sessions import attachments, bounds, hub, queue
-from jelmored.wire.messages import CaughtUp, Nothing
+from jelmored.wire.messages import NOTIFICATIONS, Nothing
+from jelmored.wire.schemas import fields_of, left_out, name_of, without_none
 
 from .pages import Block, Table
-from .words import classes_in, fields_of, hint_words, name_of, without_none
+from .words import classes_in, hint_words
 
 LARGE = (SessionView, Approval, ProviderView, ModelInfo)
 """Values with a table of their own; others stand together in one."""
@@ -32,15 +33,18 @@ BLOCKS = (TextBlock, ImageBlock, FileBlock, DocumentBlock)
 
 def blocks() -> Mapping[str, Block]:
     return {
-        "methods": Table(("method", "scope", "params", "result", ""), tuple(map(_method, METHODS.values()))),
+        "methods": Table(
+            ("method", "scope", "params", "result", ""), tuple(map(_method, METHODS.values())), words=False
+        ),
         "blocks": Table(("type", "further fields", ""), tuple((f"`{_type(cls)}`", _given(cls)) for cls in BLOCKS)),
         **{name_of(cls).lower(): _table_of(cls) for cls in LARGE},
         "values": Table(("value", "fields", ""), tuple((f"**{name_of(cls)}**", _told(cls)) for cls in _small())),
+        "notifications": Table(("notification", "params", "to whom"), tuple(map(_notification, NOTIFICATIONS))),
         "event": _table_of(Event),
         "notice": _table_of(Notice),
         "events": Table(("eventType", "metadata", "content, and when"), tuple(_events())),
         "limits": Table(("what", "limit", "past it"), tuple(_limits())),
-        "close codes": Table(("code", ""), tuple((str(int(code)),) for code in CloseCode)),
+        "close codes": Table(("code", ""), tuple((str(int(code)), code.meaning) for code in CloseCode), words=False),
     }
 
 
@@ -48,7 +52,7 @@ def blocks() -> Mapping[str, Block]:
 
 
 def _method(method: Method[Any, Any]) -> tuple[str, ...]:
-    return f"`{method.name}`", method.scope, _params(method), _result(method)
+    return f"`{method.name}`", method.scope, _params(method), _result(method), method.words
 
 
 def _params(method: Method[Any, Any]) -> str:
@@ -58,12 +62,8 @@ def _params(method: Method[Any, Any]) -> str:
 
 def _result(method: Method[Any, Any]) -> str:
     return " or ".join(
-        f"[{name_of(cls)}](#{name_of(cls).lower()})" if cls in LARGE else _told(cls) for cls in _results(method)
+        f"[{name_of(cls)}](#{name_of(cls).lower()})" if cls in LARGE else _told(cls) for cls in method.results
     )
-
-
-def _results(method: Method[Any, Any]) -> tuple[type, ...]:
-    return method.result if isinstance(method.result, tuple) else (method.result,)
 
 
 def _given(cls: type) -> str:
@@ -83,6 +83,8 @@ def _told(cls: type) -> str:
     """What the daemon says, a line a field: one with a `?` is left out when there is nothing."""
     if cls is Nothing:
         return "`{}`"
+    if not attrs.has(cls):
+        return f"`{hint_words(cls)}`"
     return "<br>".join(f"`{name}: {words}`" for name, words in _said(cls))
 
 
@@ -91,8 +93,7 @@ def _said(cls: type) -> Iterator[tuple[str, str]]:
         yield from (("subtype", "string"), ("…", "any"), ("raw?", "any"), ("nativeId?", "string"))
         return
     for name, hint, field in fields_of(cls):
-        left_out = field.default in (None, ())
-        yield (f"{name}?", hint_words(without_none(hint))) if left_out else (name, hint_words(hint))
+        yield (f"{name}?", hint_words(without_none(hint))) if left_out(field) else (name, hint_words(hint))
 
 
 def _default(field: attrs.Attribute[Any]) -> str:
@@ -118,14 +119,16 @@ def _small() -> list[type]:
     """Every value that is a part of another one, and has no place of its own in the page."""
     found: dict[type, None] = {}
     for method in METHODS.values():
-        for cls in (method.params, *_results(method)):
+        for cls in (method.params, *method.results):
             _collect(cls, found)
-    for cls in (*METADATA.values(), CaughtUp):
+    for cls in {*METADATA.values(), *NOTIFICATIONS.values()} - {Event}:
         _collect(cls, found)
     return sorted((cls for cls in found if cls not in {*LARGE, *BLOCKS}), key=name_of)
 
 
 def _collect(cls: type, found: dict[type, None]) -> None:
+    if not attrs.has(cls):
+        return
     for _, hint, _ in fields_of(cls):
         for inner in classes_in(hint):
             if inner not in found:
@@ -133,7 +136,12 @@ def _collect(cls: type, found: dict[type, None]) -> None:
                 _collect(inner, found)
 
 
-# Events
+# Notifications and events
+
+
+def _notification(name: str) -> tuple[str, str]:
+    cls = NOTIFICATIONS[name]
+    return f"`{name}`", "an event, below" if cls is Event else _told(cls)
 
 
 def _events() -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from jelmored.domain.failures import CLASS_OF
 from jelmored.domain.ids import SessionId
 from jelmored.domain.sessions import Facts
 from jelmored.domain.status import TRANSITIONS, Status
-from jelmored.errors import CODES, RETRYABLE, ErrorKind
+from jelmored.errors import RETRYABLE, ErrorKind
 from jelmored.process.environment import PASSED, PASSED_PREFIXES
 from jelmored.providers.base import SessionConfig
 from jelmored.providers.claude.failures import INSTALL, REMEDIES
@@ -34,7 +34,7 @@ def blocks() -> Mapping[str, Block]:
         "statuses": Table(("status", ""), tuple((f"`{status}`",) for status in Status)),
         "diagram": Text(tuple(_diagram())),
         "transitions": Table(("from", "step", "to"), tuple(_transitions()), words=False),
-        "errors": Table(("kind", "code", "retryable", "a run ends as", ""), tuple(map(_error, ErrorKind))),
+        "errors": Table(("kind", "code", "retryable", "a run ends as", ""), tuple(map(_error, ErrorKind)), words=False),
         "exceptions": Text(("```", *_exceptions(), "```")),
         "exits of jelmored": Table(
             ("code", ""), tuple((str(int(code)), code.meaning) for code in cli.Exit), words=False
@@ -71,7 +71,7 @@ def _transitions() -> Iterator[tuple[str, ...]]:
 
 
 def _error(kind: ErrorKind) -> tuple[str, ...]:
-    return f"`{kind}`", str(CODES[kind]), "yes" if kind in RETRYABLE else "no", CLASS_OF.get(kind, "–")
+    return f"`{kind}`", str(kind.code), "yes" if kind in RETRYABLE else "no", CLASS_OF.get(kind, "–"), kind.meaning
 
 
 def _exceptions() -> list[str]:

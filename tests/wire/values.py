@@ -12,6 +12,8 @@ import attrs
 from hypothesis import strategies as st
 
 from jelmored.domain.events import METADATA, Event, EventType, System
+from jelmored.wire import codec
+from jelmored.wire.messages import ShapedLike
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -60,7 +62,7 @@ def _generic(origin: Any, args: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     if origin in (Union, types.UnionType):
         return st.one_of(*map(of, args))
     if origin is Annotated:
-        return of(args[0])
+        return of(args[1].hint).map(codec.to_json) if isinstance(args[1], ShapedLike) else of(args[0])
     if origin is tuple and args[-1] is ...:
         return st.lists(of(args[0]), max_size=3).map(tuple)
     if origin is tuple:
