@@ -45,7 +45,6 @@ ELSEWHERE = {
         "providers/demo/agent/__main__.py",
         "providers/demo/agent/conversation.py",
         "providers/demo/agent/script.py",
-        "providers/demo/agent/tool.py",
         "providers/demo/agent/transcript.py",
         "providers/demo/agent/voice.py",
     ),

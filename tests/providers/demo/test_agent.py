@@ -97,6 +97,13 @@ def _allow(program: Program) -> Message:
     return program.result()
 
 
+def _answer(program: Program, **changes: Any) -> Message:
+    """Allow what is asked next, with something changed in its input."""
+    asked = program.asked()
+    program.answer(asked, behavior="allow", updatedInput={**asked["request"]["input"], **changes})
+    return asked
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "transcripts"
@@ -263,3 +270,155 @@ def test_what_it_does_not_know_is_refused(cwd: Path, home: Path) -> None:
         answer = program.until(lambda message: message["type"] == "control_response")
 
         assert answer["response"]["subtype"] == "error"
+
+
+def test_a_question_is_asked_with_options_and_answered(cwd: Path, home: Path) -> None:
+    with Program(cwd, "--session-id", "s1", "--transcripts", str(home)) as program:
+        program.prompt("a question please")
+        asked = _answer(program, answers={"Which colour do you like best?": "Blue"})
+        program.result()
+
+    one, several = asked["request"]["input"]["questions"]
+    assert asked["request"]["tool_name"] == "AskUserQuestion"
+    assert (one["multiSelect"], several["multiSelect"]) == (False, True)
+    assert [option["label"] for option in one["options"]] == ["Red", "Blue"]
+    assert program.results_of_tools()[0]["content"] == (
+        'Your questions have been answered: "Which colour do you like best?"="Blue".'
+    )
+
+
+def test_an_edit_makes_the_file_and_then_changes_it(cwd: Path, home: Path) -> None:
+    file = cwd / "demo.txt"
+    with Program(cwd, "--session-id", "s1", "--transcripts", str(home)) as program:
+        program.prompt("edit")
+        assert _answer(program)["request"]["tool_name"] == "Write"
+        program.result()
+        made = file.read_text()
+        program.prompt("edit")
+        assert _answer(program)["request"]["tool_name"] == "Edit"
+        program.result()
+
+    assert made.startswith("This file is from the demo")
+    assert file.read_text() == made.replace("jelmored.\n", "jelmored. It was edited.\n", 1)
+    natives = [message["tool_use_result"] for message in program.told if "tool_use_result" in message]
+    assert natives[0]["originalFile"] is None
+    assert natives[1]["newString"] == natives[1]["oldString"] + " It was edited."
+
+
+def test_an_edit_that_is_denied_changes_nothing(cwd: Path, home: Path) -> None:
+    with Program(cwd, "--session-id", "s1", "--transcripts", str(home)) as program:
+        program.prompt("edit")
+        program.answer(program.asked(), behavior="deny", message="no")
+        program.result()
+
+    assert not (cwd / "demo.txt").exists()
+    assert "demo.txt is as it was" in program.said()
+
+
+def test_an_edit_that_can_not_be_done_says_so(cwd: Path, home: Path) -> None:
+    with Program(cwd, "--session-id", "s1", "--transcripts", str(home)) as program:
+        program.prompt("edit")
+        _answer(program, file_path=str(cwd / "nowhere" / "demo.txt"))
+        program.result()
+
+    assert program.results_of_tools()[0]["is_error"]
+
+
+def test_what_is_said_while_a_tool_runs_goes_into_the_same_turn(cwd: Path, home: Path) -> None:
+    with Program(cwd, "--session-id", "s1", "--transcripts", str(home), pace=0.01) as program:
+        program.prompt("steps", uuid="u1")
+        program.until(lambda message: message["type"] == "assistant" and _uses_tool(message))
+        program.prompt("todos too", uuid="u2")
+        program.result()
+        program.end()
+
+    told = [_kind(message) for message in program.told]
+    assert told.count("result") == 1
+    assert told.index("tool_result") < told.index("replay u2") < told.index("text 2")
+    assert [block["name"] for block in program.blocks("assistant") if block["type"] == "tool_use"] == (
+        ["Bash"] * 3 + ["TodoWrite"] * 4
+    )
+    assert "You said meanwhile: “todos too”. Step 2 of 3." in program.said()
+
+
+def test_what_is_said_while_it_waits_for_an_answer_goes_into_the_same_turn(cwd: Path, home: Path) -> None:
+    with Program(cwd, "--session-id", "s1", "--transcripts", str(home)) as program:
+        program.prompt("one", uuid="u1")
+        asked = program.asked()
+        program.prompt("two", uuid="u2")
+        program.answer(asked, behavior="deny", message="no")
+        program.result()
+        program.end()
+
+    told = [_kind(message) for message in program.told]
+    assert (told.count("result"), told.count("replay u2")) == (1, 1)
+    assert "You said meanwhile: “two”." in program.said()
+
+
+def test_it_stops_when_it_is_told_to(cwd: Path, home: Path) -> None:
+    with Program(cwd, "--session-id", "s1", "--transcripts", str(home), pace=0.01) as program:
+        program.prompt("steps")
+        program.until(lambda message: message["type"] == "assistant" and _uses_tool(message))
+        program.prompt("stop")
+        program.result()
+
+    assert "Step 2" not in program.said()
+
+
+def test_what_is_said_while_the_last_text_streams_waits_and_is_then_one_turn(cwd: Path, home: Path) -> None:
+    with Program(cwd, "--session-id", "s1", "--transcripts", str(home), pace=0.01) as program:
+        program.prompt("one", uuid="u1")
+        program.answer(program.asked(), behavior="deny", message="no")
+        program.until(lambda message: _kind(message) == "tool_result")
+        program.until(lambda message: message["type"] == "stream_event" and "delta" in message["event"])
+        program.prompt("two", uuid="u2")
+        program.prompt("three", uuid="u3")
+        program.result()
+        first = len(program.told)
+        program.answer(program.asked(), behavior="deny", message="no")
+        program.end()
+
+    told = [_kind(message) for message in program.told[first:]]
+    assert told.count("result") == 1
+    assert told.index("replay u2") < told.index("init") < told.index("replay u3")
+    [merged] = [message for message in program.told if _kind(message) == "replay u3"]
+    assert merged["message"]["content"] == "two\nthree"
+
+
+def test_a_list_of_things_to_do_shrinks(cwd: Path, home: Path) -> None:
+    with Program(cwd, "--session-id", "s1", "--transcripts", str(home)) as program:
+        program.prompt("your todos")
+        program.result()
+
+    uses = [block["input"]["todos"] for block in program.blocks("assistant") if block["type"] == "tool_use"]
+    open_ones = [sum(todo["status"] != "completed" for todo in todos) for todos in uses]
+    assert open_ones == [3, 2, 1, 0]
+
+
+def test_scenes_are_played_in_the_order_of_the_prompt(cwd: Path, home: Path) -> None:
+    with Program(cwd, "--session-id", "s1", "--transcripts", str(home)) as program:
+        program.prompt("todos, then an edit")
+        _answer(program)
+        program.result()
+
+    names = [block["name"] for block in program.blocks("assistant") if block["type"] == "tool_use"]
+    assert names == ["TodoWrite"] * 4 + ["Write"]
+
+
+def _uses_tool(message: Message) -> bool:
+    return any(block["type"] == "tool_use" for block in message["message"]["content"])
+
+
+def _kind(message: Message) -> str:
+    """What it is, in a word or two; a text with its step."""
+    match message:
+        case {"type": "user", "isReplay": True}:
+            return f"replay {message.get('uuid')}"
+        case {"type": "user", "message": {"content": [{"type": "tool_result"}]}}:
+            return "tool_result"
+        case {"type": "assistant", "message": {"content": [{"type": "text", "text": str(text)}]}}:
+            return f"text {text.partition('Step ')[2][:1]}"
+        case {"type": "system", "subtype": "init"}:
+            return "init"
+        case _:
+            return str(message["type"])

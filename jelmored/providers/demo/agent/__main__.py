@@ -71,7 +71,7 @@ def main() -> int:
         replay=options.replay_user_messages,
         pace=options.pace,
     )
-    threading.Thread(target=listen, args=[conversation.inbox], daemon=True).start()
+    threading.Thread(target=listen, args=[conversation.inbox.lines], daemon=True).start()
     conversation.serve()
     return 0
 

@@ -10,11 +10,15 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from .script import TOOL_INPUT
-
 Message = dict[str, Any]
 
 MODEL = "demo"
+
+
+def send(kind: str, **fields: Any) -> None:
+    """A message that belongs to no session."""
+    sys.stdout.write(json.dumps({"type": kind, **fields}) + "\n")
+    sys.stdout.flush()
 
 
 class Spent:
@@ -47,28 +51,24 @@ class Voice:
         self._states = os.environ.get("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS") == "1"
         self.spent = Spent()
 
-    def send(self, kind: str, **fields: Any) -> None:
-        sys.stdout.write(json.dumps({"type": kind, **fields}) + "\n")
-        sys.stdout.flush()
-
     def tell(self, kind: str, **fields: Any) -> None:
-        self.send(kind, **{"uuid": str(uuid.uuid4()), **fields, "session_id": self._session_id})
+        send(kind, **{"uuid": str(uuid.uuid4()), **fields, "session_id": self._session_id})
 
     def state(self, state: str) -> None:
         if self._states:
             self.tell("system", subtype="session_state_changed", state=state)
 
-    def say(self, blocks: list[tuple[str, str]], *, tool_use_id: str | None = None) -> str:
-        """One message: its blocks (kind and text), then perhaps the use of the tool. Returns the last text."""
+    def say(self, blocks: list[tuple[str, str]], *, tool_use: Message | None = None) -> str:
+        """One message: its blocks (kind and text), then perhaps the use of a tool. Returns the last text."""
         message_id = f"msg_{uuid.uuid4().hex}"
         self._stream({"type": "message_start", "message": self._envelope(message_id, [])})
         for index, (kind, text) in enumerate(blocks):
             self._stream({"type": "content_block_start", "index": index, "content_block": {"type": kind, kind: ""}})
             self._type(message_id, index, kind, text)
             self._stream({"type": "content_block_stop", "index": index})
-        if tool_use_id is not None:
-            self._block(message_id, {"type": "tool_use", "id": tool_use_id, "name": "Bash", "input": TOOL_INPUT})
-        reason = "end_turn" if tool_use_id is None else "tool_use"
+        if tool_use is not None:
+            self._block(message_id, tool_use)
+        reason = "end_turn" if tool_use is None else "tool_use"
         self._stream({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": self.spent.usage()})
         self._stream({"type": "message_stop"})
         return blocks[-1][1]
