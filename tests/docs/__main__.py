@@ -1,4 +1,4 @@
-"""Rewrite the generated blocks of the pages; with `record` also the conversation of the protocol page."""
+"""Rewrite the generated blocks of the pages; with `record` also the conversations of the protocol page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import trio
 
-from . import of_protocol, of_reference, talk
+from . import conversations, of_protocol, of_reference
 from .pages import Block, pages, rewritten
 
 
@@ -16,7 +16,7 @@ def blocks() -> dict[str, Block]:
 
 def main() -> None:
     if sys.argv[1:] == ["record"]:
-        trio.run(talk.record)
+        trio.run(conversations.record)
     for page in pages():
         text = page.read_text("utf-8")
         if (fresh := rewritten(text, blocks())) != text:

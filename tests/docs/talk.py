@@ -1,11 +1,11 @@
-"""Having a conversation with a real daemon: to record it, or to see that the recorded one is still true."""
+"""Having a conversation with a real daemon, frame by frame, and remembering it."""
 
 from __future__ import annotations
 
+import itertools
 import json
-import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,102 +13,94 @@ import attrs
 import trio
 from trio_websocket import WebSocketConnection, wrap_client_stream
 
-from . import daemon
-from .transcript import PAGE, PROJECT, Json, Line, compare, members, page_with, translated
+from .transcript import Json, Line
 
-SETTINGS = {"default_provider": "demo"}
 SECONDS = 20.0
 
 
 @attrs.define
 class Talk:
-    """A connection that remembers what was said."""
+    """What is said on one connection after another.
 
-    ws: WebSocketConnection
+    Args:
+        socket: the daemon's.
+        work: a directory for sessions.
+    """
+
+    socket: Path
+    work: Path
+    frames: list[Line] = attrs.field(factory=list)
+    """All that was said."""
     lines: list[Line] = attrs.field(factory=list)
+    """What the page shows of it."""
+    _keys: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
+    _shown: bool = True
+    _connection: WebSocketConnection | None = None
 
-    async def send(self, message: Json) -> None:
-        self.lines.append(Line(True, message))
-        await self.ws.send_message(json.dumps(message))
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """While the body runs; then the connection is dropped without a farewell."""
+        stream = await trio.open_unix_socket(str(self.socket))
+        async with trio.open_nursery() as nursery:
+            self._connection = await wrap_client_stream(
+                nursery, stream, "localhost", "/v1", subprotocols=["jelmored.v1"]
+            )
+            with trio.fail_after(SECONDS):
+                yield
+            nursery.cancel_scope.cancel()
+        await trio.aclose_forcefully(stream)
 
-    async def receive(self) -> Line:
-        line = Line(False, json.loads(await self.ws.get_message()))
-        self.lines.append(line)
-        return line
+    @contextmanager
+    def unseen(self) -> Iterator[None]:
+        """What is said meanwhile the page does not show."""
+        self._shown = False
+        yield
+        self._shown = True
 
+    def remark(self, text: str) -> None:
+        """A line of the page that nobody says."""
+        self.lines.append(Line("#", {"#": text}))
 
-@asynccontextmanager
-async def talking(socket: Path) -> AsyncIterator[Talk]:
-    async with await trio.open_unix_socket(str(socket)) as stream, trio.open_nursery() as nursery:
-        ws = await wrap_client_stream(nursery, stream, "localhost", "/v1", subprotocols=["jelmored.v1"])
-        with trio.fail_after(SECONDS):
-            yield Talk(ws)
-            await ws.aclose()
+    async def ask(self, method: str, **params: Any) -> Any:
+        """The result of a request."""
+        return (await self._reply(method, params))["result"]
 
+    async def refused(self, method: str, **params: Any) -> Json:
+        """The error that a request is answered with."""
+        error: Json = (await self._reply(method, params))["error"]
+        return error
 
-async def record() -> None:
-    """Write a fresh one into the page."""
-    async with daemon.running(SETTINGS) as place, talking(place.socket) as talk:
-        await _first_conversation(talk, str(place.work))
-        text = json.dumps([attrs.asdict(line) for line in talk.lines]).replace(str(place.work), PROJECT)
-    lines = [Line(**line) for line in json.loads(text.replace(f'"uid": {os.getuid()}', '"uid": 1000'))]
-    PAGE.write_text(page_with(PAGE.read_text("utf-8"), lines), "utf-8")
-
-
-async def _first_conversation(talk: Talk, cwd: str) -> None:
-    hello = {"protocolVersion": 1, "clientInfo": {"name": "my-editor", "version": "1.0"}}
-    await _ask(talk, 1, "initialize", hello)
-    session = (await _ask(talk, 2, "session/create", {"cwd": cwd, "provider": "demo"}))["sessionId"]
-    await _ask(talk, 3, "session/subscribe", {"sessionId": session, "after": "start"})
-    await _until(talk, "session/caughtUp")
-    await _ask(talk, 4, "session/prompt", {"sessionId": session, "prompt": "What is in this directory?"})
-    approval = (await _until(talk, "session/event", eventType="approval_requested"))["metadata"]["approvalId"]
-    await _until(talk, "session/event", content="active → waiting_input")
-    await _ask(talk, 5, "approval/resolve", {"approvalId": approval, "optionId": "allow"})
-    await _until(talk, "session/event", eventType="status_change", turn=None)
-
-
-async def _ask(talk: Talk, key: int, method: str, params: Json) -> Json:
-    await talk.send({"jsonrpc": "2.0", "id": key, "method": method, "params": params})
-    while (line := await talk.receive()).message.get("id") != key:
-        pass
-    result: Json = line.message["result"]
-    return result
-
-
-async def _until(talk: Talk, method: str, **values: Any) -> Json:
-    """The params of the next notification with these values; one that came with the last reply counts too."""
-    seen = max(index for index, line in enumerate(talk.lines) if line.sent)
-    while True:
-        for line in talk.lines[seen:]:
-            params: Json = line.message.get("params", {})
-            fits = all(params.get(name, "") == value for name, value in values.items())
-            if not line.sent and line.message.get("method") == method and fits:
+    async def until(self, method: str, **values: Any) -> Json:
+        """The params of the next notification with these values; one that came with the last reply counts too."""
+        since = max(index for index, line in enumerate(self.frames) if line.mark == "→")
+        for index in itertools.count(since):
+            while index >= len(self.frames):
+                await self._receive()
+            message = self.frames[index].message
+            params: Json = message.get("params", {})
+            if message.get("method") == method and all(
+                params.get(name, "") == wanted for name, wanted in values.items()
+            ):
                 return params
-        seen = len(talk.lines)
-        await talk.receive()
+        raise AssertionError
 
+    async def _reply(self, method: str, params: Json) -> Json:
+        key = next(self._keys)
+        message = {"jsonrpc": "2.0", "id": key, "method": method, "params": params}
+        self._remember(Line("→", message))
+        assert self._connection is not None
+        await self._connection.send_message(json.dumps(message))
+        while (reply := await self._receive()).get("id") != key:
+            pass
+        return reply
 
-async def have_again(talk: Talk, documented: Sequence[Line], cwd: str) -> None:
-    """Send what the page sends, as soon as all came that stands before it; fails where something else comes."""
-    known = {PROJECT: cwd}
-    came: list[Line] = []
-    for line in documented:
-        if line.sent:
-            await talk.send(translated(line.message, known))
-        elif not line.loose:
-            compare(line.message, await _counterpart(talk, line, came), known)
-    assert not came, f"the page does not have {came}"
-    for line in documented:
-        if line.loose:
-            assert any(members(line.message) == members(other.message) for other in talk.lines), line.message
+    async def _receive(self) -> Json:
+        assert self._connection is not None
+        message: Json = json.loads(await self._connection.get_message())
+        self._remember(Line("←", message))
+        return message
 
-
-async def _counterpart(talk: Talk, wanted: Line, came: list[Line]) -> Json:
-    """Replies and notifications are each in order; between them there is no order. `came`: what nobody wanted yet."""
-    is_reply = "id" in wanted.message
-    while not (fitting := [line for line in came if ("id" in line.message) is is_reply]):
-        if not (line := await talk.receive()).loose:
-            came.append(line)
-    came.remove(fitting[0])
-    return fitting[0].message
+    def _remember(self, line: Line) -> None:
+        self.frames.append(line)
+        if self._shown:
+            self.lines.append(line)
