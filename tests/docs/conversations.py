@@ -55,6 +55,31 @@ async def same_prompt_twice(talk: Talk) -> None:
     await talk.refused("session/prompt", **{**prompt, "prompt": "steps"})
 
 
+async def steer(talk: Talk) -> None:
+    session = await _prompted(talk, "steps")
+    await talk.until("session/event", eventType="tool_use")
+    talk.remark("the tool is at work; the user has another idea")
+    said = await talk.ask("session/prompt", sessionId=session, prompt="Now stop, please", whenBusy="steer")
+    assert said["disposition"] == "steered"
+    await talk.until("session/event", eventType="tool_result")
+    assert "“Now stop, please”" in (await talk.until("session/event", eventType="assistant"))["content"]
+    ended = await talk.until("session/event", eventType="turn_ended")
+    assert (ended["turn"], ended["metadata"]["reason"]) == (1, "completed")
+
+
+async def question(talk: Talk) -> None:
+    await _prompted(talk, "A question, please")
+    asked = await _asked(talk)
+    colour, fruits = asked["questions"]
+    assert fruits["multiSelect"]
+    answers = {colour["id"]: ["Green"], fruits["id"]: ["Apples", "Plums"]}
+    talk.remark("to the first one with words of the user's own, to the second one with two options")
+    await talk.ask("approval/resolve", approvalId=asked["approvalId"], answers=answers)
+    assert '"Apples, Plums"' in (await talk.until("session/event", eventType="tool_result"))["content"]
+    with talk.unseen():
+        await _idle(talk)
+
+
 async def edited_command(talk: Talk) -> None:
     await _prompted(talk, "What is in this directory?")
     approval = await _asked(talk)
@@ -147,6 +172,8 @@ CONVERSATIONS: Mapping[str, Callable[[Talk], Awaitable[None]]] = {
     "first conversation": first_conversation,
     "attach": attach,
     "same prompt twice": same_prompt_twice,
+    "steer": steer,
+    "question": question,
     "edited command": edited_command,
     "edit": edit,
     "always": always,

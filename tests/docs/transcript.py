@@ -104,9 +104,9 @@ def _folded(line: str) -> Iterator[str]:
 # What is left out
 
 _DULL_EVENTS = frozenset({"status_change", "thinking", "usage"})
-_DULL_MEMBERS = frozenset({"jsonrpc", "timestamp", "nativeId", "provider", "model", "by", "durationMs", "description"})
+_DULL_MEMBERS = frozenset({"jsonrpc", "timestamp", "nativeId", "provider", "model", "by", "durationMs"})
 _TOLD_OF_SESSION = frozenset({"sessionId", "name", "status", "permissionMode", "logId", "seq", "turn"})
-_TOLD_OF_APPROVAL = frozenset({"approvalId", "status", "resolvedBy"})
+_TOLD_OF_APPROVAL = frozenset({"approvalId", "status", "answers", "resolvedBy"})
 
 
 def abridged(lines: Iterable[Line]) -> list[Line]:

@@ -20,6 +20,7 @@ STREAMING = (
     "--verbose",  # compulsory with stream-json
     *("--permission-prompt-tool", "stdio"),
     "--include-partial-messages",
+    "--replay-user-messages",  # tells when a message is taken up
 )
 """What makes the CLI speak the protocol that `ClaudeSession` speaks."""
 
@@ -83,7 +84,6 @@ def own_environment(settings: ClaudeSettings) -> dict[str, str]:
 def _arguments(settings: ClaudeSettings, config: SessionConfig, native_id: str) -> tuple[str, ...]:
     max_turns = config.max_turns or settings.max_turns
     return (
-        "--replay-user-messages",  # tells when a message is taken up
         *("--resume" if config.native_id else "--session-id", native_id),
         *(
             "--model",

@@ -54,7 +54,7 @@ class DemoProvider(BaseProvider):
 
     @property
     def capabilities(self) -> ProviderCapabilities:
-        return ProviderCapabilities(thinking=True, resume=True)
+        return ProviderCapabilities(thinking=True, resume=True, steer=True, questions=True)
 
     async def probe(self) -> Probe:
         """Always well: it needs nothing that could be missing."""

@@ -71,13 +71,9 @@ def _edit(file: Path, old: str, new: str) -> Outcome:
 
 def _answered(given: Message) -> Outcome:
     answers = given.get("answers", {})
-    told = ", ".join(f'"{question}"="{_words(answer)}"' for question, answer in answers.items())
+    told = ", ".join(f'"{question}"="{answer}"' for question, answer in answers.items())
     native = {"questions": given.get("questions"), "answers": answers}
     return Outcome(f"Your questions have been answered: {told}.", native=native)
-
-
-def _words(answer: str | list[str]) -> str:
-    return answer if isinstance(answer, str) else ", ".join(answer)
 
 
 def run_command(command: str, wait: Wait) -> tuple[str, bool]:

@@ -49,13 +49,16 @@ class Voice:
         self._pace = pace
         self._pause = pause
         self._states = os.environ.get("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS") == "1"
+        self._state = "idle"
         self.spent = Spent()
 
     def tell(self, kind: str, **fields: Any) -> None:
         send(kind, **{"uuid": str(uuid.uuid4()), **fields, "session_id": self._session_id})
 
     def state(self, state: str) -> None:
-        if self._states:
+        """As claude: said when it changes."""
+        if self._states and state != self._state:
+            self._state = state
             self.tell("system", subtype="session_state_changed", state=state)
 
     def say(self, blocks: list[tuple[str, str]], *, tool_use: Message | None = None) -> str:

@@ -67,7 +67,7 @@ def test_what_can_not_be_done_is_an_outcome(
 
 
 def test_answers_are_told_by_their_questions() -> None:
-    answers = {"Which?": "Blue", "What else?": ["Apples", "Plums"]}
+    answers = {"Which?": "Blue", "What else?": "Apples, Plums"}
 
     told = use("AskUserQuestion", {"answers": answers}, _no_wait).text
     assert told == 'Your questions have been answered: "Which?"="Blue", "What else?"="Apples, Plums".'
