@@ -59,13 +59,18 @@ class Attachment:
 class Batch:
     """What becomes durable together, or not at all. All of one session.
 
+    A session is there once a batch has brought its facts: what came before, as the pages of a fork do, is nobody's yet,
+    and gone after a restart.
+
     Args:
         events: consecutive, the first one's seq is the log's head + 1.
         facts: replaces the session's facts.
         queue: replaces the whole queue.
         open_items: replaces the checkpoint of what streams.
         keys: added.
-        attachments: added, those that are there already are left.
+        attachments: added, those that are there already are left. Each stays as long as a session has brought it.
+        refers_to: sha256 of attachments that another session has brought, and this one now too.
+        removed: the session goes, with all that was kept of it; nothing is kept under its id any more.
     """
 
     session_id: SessionId
@@ -75,6 +80,8 @@ class Batch:
     open_items: bytes | None = None
     keys: tuple[StoredKey, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    refers_to: tuple[str, ...] = ()
+    removed: bool = False
 
 
 @attrs.frozen

@@ -14,6 +14,7 @@ import attrs
 from jelmored.domain.ids import SessionId
 from jelmored.journal.base import KEY_AGE, Batch, StoredKey, StoredPrompt
 from jelmored.journal.heads import Log
+from jelmored.journal.removal import remove
 
 DAEMON_WIDE = ""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,6 +50,8 @@ class Changes:
     events: list[Row] = attrs.field(factory=list)
     keys: list[Row] = attrs.field(factory=list)
     attachments: list[Row] = attrs.field(factory=list)
+    attachment_uses: list[Row] = attrs.field(factory=list)
+    removed: dict[int, Log] = attrs.field(factory=dict)
 
     def add(self, log: Log, batch: Batch) -> None:
         """A batch that may follow what is there; `log` has its head already."""
@@ -62,6 +65,10 @@ class Changes:
             self.queues[log.row] = batch.queue
         self.keys.extend(_key_row(batch.session_id, key) for key in batch.keys)
         self.attachments.extend((attachment.sha256, attachment.data) for attachment in batch.attachments)
+        used = (*(attachment.sha256 for attachment in batch.attachments), *batch.refers_to)
+        self.attachment_uses.extend((sha256, log.row) for sha256 in used)
+        if batch.removed:
+            self.removed[log.row] = log
 
 
 def _key_row(session_id: SessionId, key: StoredKey) -> Row:
@@ -77,12 +84,15 @@ def store(connection: sqlite3.Connection, changes: Changes, now: Callable[[], da
     EVENTS.run(connection, changes.events)
     OPEN_ITEMS.run(connection, list(changes.open_items.items()))
     ATTACHMENTS.run(connection, changes.attachments)
+    ATTACHMENT_USES.run(connection, changes.attachment_uses)
     for row, queue in changes.queues.items():
         connection.execute("DELETE FROM prompts WHERE session = ?", (row,))
         PROMPTS.run(connection, [(row, place, prompt.prompt_id, prompt.body) for place, prompt in enumerate(queue)])
     if changes.keys:
         connection.execute("DELETE FROM keys WHERE created_at <= ?", (to_microseconds(now() - KEY_AGE),))
         KEYS.run(connection, changes.keys)
+    for row, log in changes.removed.items():  # last: nothing of them follows
+        remove(connection, row, log.session_id)
 
 
 @attrs.frozen
@@ -123,3 +133,4 @@ KEYS = Insert(
     " digest = excluded.digest, answer = excluded.answer, created_at = excluded.created_at",
 )
 ATTACHMENTS = Insert("attachments (sha256, data)", 2, "ON CONFLICT (sha256) DO NOTHING")
+ATTACHMENT_USES = Insert("attachment_uses (sha256, session)", 2, "ON CONFLICT (sha256, session) DO NOTHING")

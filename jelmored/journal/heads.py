@@ -8,14 +8,18 @@ import attrs
 
 from jelmored.domain.ids import SessionId
 
+NO_ROW = 0
+"""Rows are counted from 1."""
+
 
 @attrs.define
 class Log:
-    """A session's row in the file, and the head of its log."""
+    """A session's row in the file, and the head of its log. `removed`: there is nothing more to come."""
 
     row: int
     session_id: SessionId
     head: int = 0
+    removed: bool = False
 
 
 class Logs:
@@ -30,7 +34,7 @@ class Logs:
         """A session's log; an empty one, with a row of its own, if there is none yet."""
         log = self._known.get(session_id)
         if log is None:
-            log = self._known[session_id] = self._find(session_id) or Log(self._new_row(), session_id)
+            log = self._known[session_id] = self._find(session_id)
         return log
 
     def forget(self) -> None:
@@ -38,9 +42,13 @@ class Logs:
         self._known.clear()
         self._last_row = None
 
-    def _find(self, session_id: SessionId) -> Log | None:
+    def _find(self, session_id: SessionId) -> Log:
         found = self._connection.execute("SELECT id, head FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
-        return Log(found[0], session_id, found[1]) if found else None
+        if found:
+            return Log(found[0], session_id, found[1])
+        if self._connection.execute("SELECT 1 FROM removed WHERE session_id = ?", (session_id,)).fetchone():
+            return Log(NO_ROW, session_id, removed=True)
+        return Log(self._new_row(), session_id)
 
     def _new_row(self) -> int:
         if self._last_row is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -23,17 +24,20 @@ from jelmored.journal.base import (
     StoredSession,
 )
 from jelmored.journal.door import Door
-from jelmored.journal.sequence import cut, follow
+from jelmored.journal.sequence import cut, follow, removed
 
 
 @attrs.define
 class _Log:
     entries: list[Entry] = attrs.field(factory=list)
-    facts: bytes = b"{}"
+    facts: bytes | None = None
     queue: tuple[StoredPrompt, ...] = ()
     open_items: bytes = b"[]"
 
-    def stored(self, session_id: SessionId) -> StoredSession:
+    def stored(self, session_id: SessionId) -> StoredSession | None:
+        """None until its facts have come."""
+        if self.facts is None:
+            return None
         return StoredSession(
             session_id=session_id,
             seq=len(self.entries),
@@ -56,10 +60,14 @@ class MemoryJournal:
         self._logs: dict[SessionId, _Log] = {}
         self._keys: dict[tuple[SessionId | None, str], StoredKey] = {}
         self._attachments: dict[str, bytes] = {}
+        self._uses: defaultdict[str, set[SessionId]] = defaultdict(set)
+        self._removed: set[SessionId] = set()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Let appends and reads in until cancelled."""
         with self._door.closed_after():
+            for session_id in [session_id for session_id, log in self._logs.items() if log.facts is None]:
+                self._remove(session_id)
             self._door.open()
             task_status.started()
             await trio.sleep_forever()
@@ -75,6 +83,8 @@ class MemoryJournal:
             self._apply(batch)
 
     def _apply(self, batch: Batch) -> None:
+        if batch.session_id in self._removed and not batch.removed:
+            raise removed(batch.session_id)
         log = self._logs.get(batch.session_id) or _Log()
         follow(batch, len(log.entries))
         self._logs[batch.session_id] = log
@@ -88,6 +98,20 @@ class MemoryJournal:
             self._keys[None if key.daemon_wide else batch.session_id, key.key] = key
         for attachment in batch.attachments:
             self._attachments.setdefault(attachment.sha256, attachment.data)
+        for sha256 in (*(attachment.sha256 for attachment in batch.attachments), *batch.refers_to):
+            self._uses[sha256].add(batch.session_id)
+        if batch.removed:
+            self._remove(batch.session_id)
+
+    def _remove(self, session_id: SessionId) -> None:
+        self._removed.add(session_id)
+        del self._logs[session_id]
+        self._keys = {name: key for name, key in self._keys.items() if name[0] != session_id}
+        for sha256, users in list(self._uses.items()):
+            users.discard(session_id)
+            if not users:
+                del self._uses[sha256]
+                self._attachments.pop(sha256, None)
 
     def _expire_keys(self) -> None:
         oldest = self._now() - KEY_AGE
@@ -114,7 +138,8 @@ class MemoryJournal:
     async def sessions(self) -> Sequence[StoredSession]:
         """See `Journal.sessions`."""
         await self._enter()
-        return [log.stored(session_id) for session_id, log in self._logs.items()]
+        every = (log.stored(session_id) for session_id, log in self._logs.items())
+        return [stored for stored in every if stored is not None]
 
     async def session(self, session_id: SessionId) -> StoredSession | None:
         """See `Journal.session`."""

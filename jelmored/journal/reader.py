@@ -31,13 +31,17 @@ EVENTS = """
 FIRST_EVENTS = EVENTS + "ORDER BY seq LIMIT ?"
 LAST_EVENTS = EVENTS + "ORDER BY seq DESC LIMIT ?"
 
-SESSIONS = (
-    "SELECT id, session_id, head, facts, body FROM sessions LEFT JOIN open_items ON session = id {where} ORDER BY id"
-)
+SESSIONS = """
+    SELECT id, session_id, head, facts, body
+    FROM sessions LEFT JOIN open_items ON session = id
+    WHERE facts IS NOT NULL {which} ORDER BY id
+"""
 QUEUES = """
     SELECT session, prompt_id, body
-    FROM prompts JOIN sessions ON id = session {where} ORDER BY session, place
+    FROM prompts JOIN sessions ON id = session
+    WHERE facts IS NOT NULL {which} ORDER BY session, place
 """
+ONE = "AND session_id = ?"
 
 
 class Reader:
@@ -99,18 +103,16 @@ def sessions(connection: sqlite3.Connection) -> list[StoredSession]:
 def session(connection: sqlite3.Connection, session_id: SessionId) -> StoredSession | None:
     """See `Journal.session`."""
     with transaction(connection, "BEGIN"):
-        return next(iter(_stored(connection, "WHERE session_id = ?", (session_id,))), None)
+        return next(iter(_stored(connection, ONE, (session_id,))), None)
 
 
-def _stored(connection: sqlite3.Connection, where: str, values: tuple[str, ...]) -> list[StoredSession]:
+def _stored(connection: sqlite3.Connection, which: str, values: tuple[str, ...]) -> list[StoredSession]:
     queues: dict[int, list[StoredPrompt]] = defaultdict(list)
-    for row, prompt_id, body in connection.execute(QUEUES.format(where=where), values):
+    for row, prompt_id, body in connection.execute(QUEUES.format(which=which), values):
         queues[row].append(StoredPrompt(prompt_id, body))
     return [
-        StoredSession(
-            session_id=session_id, seq=head, facts=facts or b"{}", queue=tuple(queues[row]), open_items=items or b"[]"
-        )
-        for row, session_id, head, facts, items in connection.execute(SESSIONS.format(where=where), values).fetchall()
+        StoredSession(session_id=session_id, seq=head, facts=facts, queue=tuple(queues[row]), open_items=items or b"[]")
+        for row, session_id, head, facts, items in connection.execute(SESSIONS.format(which=which), values).fetchall()
     ]
 
 

@@ -69,7 +69,26 @@ FIRST: Migration = (
     "CREATE TABLE attachments (sha256 TEXT NOT NULL UNIQUE, data BLOB NOT NULL) STRICT",
 )
 
-MIGRATIONS: Sequence[Migration] = (FIRST,)
+SECOND: Migration = (
+    # An attachment goes with the last session that has brought it.
+    """
+    CREATE TABLE attachment_uses (
+        sha256 TEXT NOT NULL,
+        session INTEGER NOT NULL REFERENCES sessions (id),
+        PRIMARY KEY (sha256, session)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX attachment_uses_by_session ON attachment_uses (session)",
+    """
+    INSERT OR IGNORE INTO attachment_uses
+    SELECT json_extract(block.value, '$.sha256'), session
+    FROM events, json_each(CAST(events.body AS TEXT), '$.metadata.blocks') AS block
+    WHERE events.type = 'user' AND json_extract(block.value, '$.sha256') IS NOT NULL
+    """,
+    "CREATE TABLE removed (session_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
+)
+
+MIGRATIONS: Sequence[Migration] = (FIRST, SECOND)
 
 
 def opened(

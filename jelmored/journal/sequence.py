@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from jelmored.domain.ids import SessionId
 from jelmored.errors import ErrorKind, JournalError
 from jelmored.journal.base import Batch, Entry, Page
 
@@ -19,6 +20,11 @@ def follow(batch: Batch, head: int) -> int:
             message = f"session {batch.session_id}: event {entry.seq} can't be kept, the next one is {expected}"
             raise JournalError(ErrorKind.JOURNAL_FAILED, message)
     return head + len(batch.events)
+
+
+def removed(session_id: SessionId) -> JournalError:
+    """What whoever writes to a session is told that was removed: its id never comes back."""
+    return JournalError(ErrorKind.JOURNAL_FAILED, f"session {session_id} was deleted")
 
 
 def cut(entries: Iterable[Entry], limit: int, max_bytes: int) -> Page:

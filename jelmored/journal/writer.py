@@ -17,8 +17,9 @@ from jelmored.journal.changes import Changes, store
 from jelmored.journal.engine import size_of, told, transaction, wal_of
 from jelmored.journal.heads import Logs
 from jelmored.journal.lock import locked
+from jelmored.journal.removal import remove_unfinished
 from jelmored.journal.schema import Synchronous, opened
-from jelmored.journal.sequence import follow
+from jelmored.journal.sequence import follow, removed
 
 WAL_BYTES = 64 * 1024 * 1024
 """SQLite empties its write-ahead log by itself but never shrinks it; a long reader elsewhere makes it grow."""
@@ -51,7 +52,7 @@ class Writer:
 
     @classmethod
     def open(cls, path: Path, synchronous: Synchronous, now: Callable[[], datetime]) -> Writer:
-        """Lock the state directory (made if it is not there), check and migrate the file.
+        """Lock the state directory (made if it is not there), check and migrate the file, clear unfinished sessions.
 
         Raises:
             JournalError: it can't be had; nothing has been changed.
@@ -60,6 +61,8 @@ class Writer:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             stack.enter_context(locked(path.parent))
             connection = stack.enter_context(contextlib.closing(opened(path, synchronous)))
+            with transaction(connection):
+                remove_unfinished(connection)
             return cls(path, connection, stack.pop_all(), now)
 
     def serve(self, inbox: Inbox, settled: Callable[[Sequence[Write]], None]) -> None:
@@ -101,7 +104,10 @@ class Writer:
     def _admit(self, write: Write, changes: Changes) -> None:
         for batch in write.batches:
             log = self._logs.of(batch.session_id)
+            if log.removed and not batch.removed:
+                raise removed(batch.session_id)
             log.head = follow(batch, log.head)
+            log.removed = batch.removed
             changes.add(log, batch)
 
     def _wal_is_too_long(self) -> bool:

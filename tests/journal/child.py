@@ -49,6 +49,23 @@ async def write_for_ever(journal: Journal) -> None:
             nursery.start_soon(write, SessionId(f"ses_{number}"))
 
 
+async def remove_for_ever(journal: Journal) -> None:
+    """Each session is made in one append and removed in the next; `ses_N removed` says when."""
+    first = int.from_bytes(os.urandom(6))
+
+    async def come_and_go(number: int) -> None:
+        while True:
+            session_id = SessionId(f"ses_{number}")
+            await append(journal, session_id, 0, 200)
+            await journal.append([Batch(session_id=session_id, removed=True)])
+            say(f"{session_id} removed")
+            number += WRITERS
+
+    async with trio.open_nursery() as nursery:
+        for number in range(WRITERS):
+            nursery.start_soon(come_and_go, first + number)
+
+
 async def fill_the_disk(journal: Journal) -> None:
     """Append until there is no room, get some, go on. A limit on the size of files stands in for the disk."""
     session_id = SessionId("ses_full")
@@ -108,7 +125,7 @@ def refuse_syncs() -> None:
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-MODES = {"write": write_for_ever, "full": fill_the_disk, "sync": fail_syncs}
+MODES = {"write": write_for_ever, "remove": remove_for_ever, "full": fill_the_disk, "sync": fail_syncs}
 
 
 async def main(mode: str, path: str) -> None:

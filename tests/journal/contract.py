@@ -48,7 +48,7 @@ def entries(first: int, last: int, size: int = 10) -> tuple[Entry, ...]:
 
 
 def batch(first: int, last: int, session_id: SessionId = ONE) -> Batch:
-    return Batch(session_id=session_id, events=entries(first, last))
+    return Batch(session_id=session_id, events=entries(first, last), facts=b"{}")
 
 
 def seqs(found: tuple[Entry, ...]) -> list[int]:
@@ -174,7 +174,7 @@ class JournalContract:
         everything = Batch(session_id=ONE, events=entries(1, 2), facts=b"facts", queue=queue, open_items=b"[1]")
         async with running(make()) as journal:
             await journal.append([everything])
-            await journal.append([batch(3, 3)])
+            await journal.append([Batch(session_id=ONE, events=entries(3, 3))])
             assert list(await journal.sessions()) == [
                 StoredSession(session_id=ONE, seq=3, facts=b"facts", queue=queue, open_items=b"[1]")
             ]
@@ -248,6 +248,69 @@ class JournalContract:
             await journal.append([Batch(session_id=ONE, attachments=(image, image))])
             await journal.append([Batch(session_id=TWO, attachments=(image,))])
             assert await journal.attachment(image.sha256) == image.data
+
+    async def test_a_session_is_removed_with_all_that_was_kept_of_it(self, make: Make, clock: Clock) -> None:
+        def whole(session_id: SessionId) -> Batch:
+            return Batch(
+                session_id=session_id,
+                events=entries(1, 3),
+                facts=b"facts",
+                queue=(StoredPrompt(PromptId("prm"), b"waits"),),
+                open_items=b"[1]",
+                keys=(StoredKey("k", "digest", b"answer", clock.time),),
+            )
+
+        async with running(make()) as journal:
+            await journal.append([whole(ONE), whole(TWO)])
+            kept = await journal.session(TWO)
+            await journal.append([Batch(session_id=ONE, removed=True)])
+            assert await journal.session(ONE) is None
+            assert (await journal.read(ONE)).entries == ()
+            assert await journal.key(ONE, "k") is None
+            assert list(await journal.sessions()) == [kept]
+            assert (await journal.read(TWO)).entries == entries(1, 3)
+            assert await journal.key(TWO, "k") is not None
+
+    async def test_the_id_of_a_removed_session_never_comes_back(self, make: Make) -> None:
+        async with running(make()) as journal:
+            await journal.append([batch(1, 3), Batch(session_id=ONE, removed=True)])
+            with pytest.raises(JournalError, match="deleted"):
+                await journal.append([batch(1, 1)])
+        async with running(make()) as journal:
+            for revenant in (batch(4, 4), Batch(session_id=ONE, facts=b"{}")):
+                with pytest.raises(JournalError, match="deleted"):
+                    await journal.append([revenant])
+            await journal.append([Batch(session_id=ONE, removed=True), batch(1, 1, TWO)])
+            assert [session.session_id for session in await journal.sessions()] == [TWO]
+
+    async def test_an_attachment_goes_with_the_last_session_that_has_it(self, make: Make) -> None:
+        own, shared = Attachment("a" * 64, b"own"), Attachment("b" * 64, b"shared")
+        async with running(make()) as journal:
+            await journal.append([Batch(session_id=ONE, facts=b"{}", attachments=(own, shared))])
+            await journal.append([Batch(session_id=TWO, facts=b"{}", refers_to=(shared.sha256,))])
+            await journal.append([Batch(session_id=TWO, attachments=(shared,))])
+            await journal.append([Batch(session_id=ONE, removed=True)])
+            assert await journal.attachment(own.sha256) is None
+            assert await journal.attachment(shared.sha256) == b"shared"
+        async with running(make()) as journal:
+            three = Batch(session_id=SessionId("ses_three"), facts=b"{}", attachments=(own,))
+            await journal.append([Batch(session_id=TWO, removed=True), three])
+            assert await journal.attachment(shared.sha256) is None
+            assert await journal.attachment(own.sha256) == b"own"
+
+    async def test_a_session_whose_facts_never_came_is_nobodys_and_gone_after_a_restart(self, make: Make) -> None:
+        page = Attachment("c" * 64, b"of a page")
+        async with running(make()) as journal:
+            await journal.append([Batch(session_id=ONE, events=entries(1, 3), attachments=(page,))])
+            await journal.append([Batch(session_id=TWO, events=entries(1, 3))])
+            assert list(await journal.sessions()) == []
+            assert await journal.session(ONE) is None
+            await journal.append([Batch(session_id=TWO, events=entries(4, 4), facts=b"at last")])
+            assert [session.seq for session in await journal.sessions()] == [4]
+        async with running(make()) as journal:
+            assert (await journal.read(ONE)).entries == ()
+            assert await journal.attachment(page.sha256) is None
+            assert (await journal.read(TWO)).entries == entries(1, 4)
 
     async def test_many_appenders_at_once_keep_each_log_in_order(self, make: Make) -> None:
         names = [SessionId(f"ses_{number}") for number in range(40)]

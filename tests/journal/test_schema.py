@@ -8,9 +8,10 @@ import pytest
 
 from jelmored.errors import ErrorKind, JournalError
 from jelmored.journal.engine import wal_of
-from jelmored.journal.schema import MIGRATIONS, Synchronous, opened
+from jelmored.journal.schema import FIRST, MIGRATIONS, Synchronous, opened
 
-SECOND = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN colour TEXT", "UPDATE sessions SET colour = 'blue'"))
+NEWER = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN colour TEXT", "UPDATE sessions SET colour = 'blue'"))
+NEWEST = len(MIGRATIONS)
 BROKEN = (*MIGRATIONS, ("ALTER TABLE sessions ADD COLUMN colour TEXT", "UPDATE nothing SET colour = 'blue'"))
 
 
@@ -40,13 +41,13 @@ def test_a_connection_is_set_up_as_promised(path: Path, synchronous: Synchronous
 
 def test_a_new_schema_comes_with_a_backup_of_the_old_one(path: Path) -> None:
     _keep_a_session(path)
-    with closing(opened(path, migrations=SECOND)) as connection:
+    with closing(opened(path, migrations=NEWER)) as connection:
         assert connection.execute("SELECT session_id, head, colour FROM sessions").fetchall() == [
             ("ses_one", 7, "blue")
         ]
-    assert _version(path) == 2
-    backup = path.with_name("journal.db.schema-1.backup")
-    assert _version(backup) == 1
+    assert _version(path) == NEWEST + 1
+    backup = path.with_name(f"journal.db.schema-{NEWEST}.backup")
+    assert _version(backup) == NEWEST
     assert backup.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(backup)) as connection:
         assert connection.execute("SELECT session_id, head FROM sessions").fetchall() == [("ses_one", 7)]
@@ -56,13 +57,27 @@ def test_a_migration_that_fails_leaves_the_old_schema(path: Path) -> None:
     _keep_a_session(path)
     with pytest.raises(sqlite3.OperationalError):
         opened(path, migrations=BROKEN)
-    assert _version(path) == 1
+    assert _version(path) == NEWEST
     with closing(opened(path)) as connection:
         assert connection.execute("SELECT * FROM sessions").fetchall() == [(1, "ses_one", 7, None)]
 
 
+def _user(seq: int, *blocks: str) -> tuple[int, int, str, bytes]:
+    return 1, seq, "user", b'{"seq":%d,"metadata":{"blocks":[%s]}}' % (seq, ",".join(blocks).encode())
+
+
+def test_an_older_journal_learns_whose_its_attachments_are(path: Path) -> None:
+    with closing(opened(path, migrations=(FIRST,))) as connection:
+        connection.execute("INSERT INTO sessions VALUES (1, 'ses_one', 3, x'7b7d')")
+        image = '{"type":"image","sha256":"aa","bytes":3}'
+        said = [_user(1, '{"type":"text"}', image, image), _user(2, image), (1, 3, "assistant", b'{"metadata":{}}')]
+        connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", said)
+    with closing(opened(path)) as connection:
+        assert connection.execute("SELECT sha256, session FROM attachment_uses").fetchall() == [("aa", 1)]
+
+
 def test_a_first_start_makes_no_backup(path: Path) -> None:
-    opened(path, migrations=SECOND).close()
+    opened(path, migrations=NEWER).close()
     assert [file.name for file in path.parent.iterdir()] == ["journal.db"]
 
 
@@ -72,12 +87,12 @@ def _files(path: Path) -> dict[str, bytes]:
 
 def test_a_newer_schema_is_refused_and_not_touched(path: Path) -> None:
     # Its process was killed: the newer version stands in the write-ahead log only.
-    live = opened(path, migrations=SECOND)
+    live = opened(path, migrations=NEWER)
     before = _files(path)
     live.close()
     for name, content in before.items():
         path.with_name(name).write_bytes(content)
-    with pytest.raises(JournalError, match="has schema 2, this jelmored knows 1") as caught:
+    with pytest.raises(JournalError, match=f"has schema {NEWEST + 1}, this jelmored knows {NEWEST}") as caught:
         opened(path)
     assert caught.value.kind is ErrorKind.JOURNAL_FAILED
     assert _files(path) == before

@@ -57,19 +57,23 @@ def spawn(mode: str, path: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-m", "tests.journal.child", mode, str(path)], stdout=subprocess.PIPE)
 
 
-async def written_until_killed(path: Path, seconds: float) -> dict[str, int]:
+async def lines_until_killed(mode: str, path: Path, seconds: float) -> list[str]:
     """Let a process write, kill it so long after its first append, and tell what it was told."""
-    with spawn("write", path) as child:
+    with spawn(mode, path) as child:
         assert child.stdout is not None
         output = await trio.to_thread.run_sync(child.stdout.readline)
         await trio.sleep(seconds)
         child.send_signal(signal.SIGKILL)
         output += await trio.to_thread.run_sync(child.stdout.read)
+    return output.decode().splitlines() if output.endswith(b"\n") else output.decode().splitlines()[:-1]
+
+
+async def written_until_killed(path: Path, seconds: float) -> dict[str, int]:
+    """The head of each log, as the process was told."""
     acknowledged: dict[str, int] = {}
-    for line in output.decode().splitlines(keepends=True):
-        if line.endswith("\n"):
-            session_id, head = line.split()
-            acknowledged[session_id] = max(int(head), acknowledged.get(session_id, 0))
+    for line in await lines_until_killed("write", path, seconds):
+        session_id, head = line.split()
+        acknowledged[session_id] = max(int(head), acknowledged.get(session_id, 0))
     return acknowledged
 
 
@@ -81,6 +85,20 @@ async def test_what_was_acknowledged_survives_kill_9_at_any_moment(path: Path) -
         assert all(recovered[SessionId(session_id)] >= head for session_id, head in acknowledged.items())
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+async def test_a_removal_that_is_killed_leaves_the_session_whole_or_gone(path: Path) -> None:
+    gone: set[str] = set()
+    for _ in range(KILLS):
+        for line in await lines_until_killed("remove", path, random.uniform(0, 0.15)):
+            session_id, what = line.split()
+            gone |= {session_id} if what == "removed" else set()
+        assert gone.isdisjoint(await history(path))
+    assert gone
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT DISTINCT head FROM sessions").fetchall() in ([], [(200,)])
+        orphans = "SELECT count(*) FROM events WHERE session NOT IN (SELECT id FROM sessions)"
+        assert connection.execute(orphans).fetchone() == (0,)
 
 
 async def lines_of(mode: str, path: Path) -> list[list[str]]:

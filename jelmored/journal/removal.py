@@ -1,0 +1,34 @@
+"""What goes with a session: everything but its id, which is remembered so that nothing is kept under it again."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from jelmored.domain.ids import SessionId
+
+PARTS = ("events", "open_items", "prompts", "attachment_uses")
+"""The tables whose rows belong to one session, by its row."""
+
+UNSHARED_ATTACHMENTS = """
+    DELETE FROM attachments
+    WHERE sha256 IN (SELECT sha256 FROM attachment_uses WHERE session = ?1)
+    AND NOT EXISTS (
+        SELECT 1 FROM attachment_uses AS other WHERE other.sha256 = attachments.sha256 AND other.session <> ?1
+    )
+"""
+
+
+def remove(connection: sqlite3.Connection, row: int, session_id: SessionId) -> None:
+    """Delete a session in a transaction that has begun. One that is gone already stays so."""
+    connection.execute(UNSHARED_ATTACHMENTS, (row,))
+    for part in PARTS:
+        connection.execute(f"DELETE FROM {part} WHERE session = ?", (row,))
+    connection.execute("DELETE FROM keys WHERE session_id = ?", (session_id,))
+    connection.execute("DELETE FROM sessions WHERE id = ?", (row,))
+    connection.execute("INSERT INTO removed VALUES (?) ON CONFLICT DO NOTHING", (session_id,))
+
+
+def remove_unfinished(connection: sqlite3.Connection) -> None:
+    """Delete the sessions whose facts never came: who was making them has died. In a transaction that has begun."""
+    for row, session_id in connection.execute("SELECT id, session_id FROM sessions WHERE facts IS NULL").fetchall():
+        remove(connection, row, session_id)
