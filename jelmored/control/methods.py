@@ -252,6 +252,11 @@ async def session_close(caller: Caller, params: m.OneSession) -> SessionView:
     return await caller.services.directory.close(params.session_id, caller.principal.author)
 
 
+async def session_delete(caller: Caller, params: m.OneSession) -> m.Nothing:
+    await caller.services.directory.delete(params.session_id, caller.principal.author)
+    return m.Nothing()
+
+
 def session_subscribe(caller: Caller, params: m.Subscribe) -> m.Subscribed | m.SubscribedAll:
     """Follow a session from behind `after` on; section 4 of the protocol page. The second result is that of
     `sessionId: "*"`, all of them."""
@@ -367,6 +372,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("session/tasks", WATCH, m.OneSession, session_tasks, m.TaskList),
     Method("session/stopTask", WORK, m.OneTask, session_stop_task, m.TaskStopped),
     Method("session/close", WORK, m.OneSession, session_close, SessionView),
+    Method("session/delete", GOVERN, m.OneSession, session_delete, m.Nothing),
     Method("session/subscribe", WATCH, m.Subscribe, session_subscribe, (m.Subscribed, m.SubscribedAll)),
     Method("session/unsubscribe", WATCH, m.OneSession, session_unsubscribe, m.Nothing),
     Method("session/history", WATCH, m.ReadHistory, session_history, m.History, lane=_one_page_at_a_time),

@@ -42,10 +42,14 @@ class _Notice:
     payload: bytes
     subscription: Subscription | None = None
     seq: int | None = None
+    lasting: bool = False
+    """Nothing tells it again: it must not be dropped. There is one of a session at most."""
 
 
 class Outbound:
-    """The sync side (`reply`, `push`, `notify`, `opened`) never waits; `take` is the writer's, `run` reads the journal.
+    """The sync side (`reply`, `push`, `notify`, `opened`, `closed`) never waits; `take` is the writer's.
+
+    `run` reads the journal.
 
     Args:
         deltas: whether the client wants them.
@@ -117,6 +121,11 @@ class Outbound:
     def opened(self, feed: Feed) -> None:
         self.subscribe(feed, 0)
 
+    def closed(self, feed: Feed, payload: bytes) -> None:
+        self.unsubscribe(feed.session_id)
+        self._queue(_Notice(payload, lasting=True))
+        self._changed.unpark_all()
+
     def _queue(self, notice: _Notice) -> None:
         self._notices.append(notice)
         self._notice_bytes += len(notice.payload)
@@ -126,6 +135,7 @@ class Outbound:
     def _overflow(self) -> None:
         """The client is slow: what waits is dropped, and what belongs to a log is read from there again."""
         lost = dict.fromkeys(notice.subscription for notice in self._notices)
+        self._page.extend(notice for notice in self._notices if notice.lasting)
         self._notices.clear()
         self._notice_bytes = 0
         for subscription in filter(None, lost):
@@ -174,15 +184,18 @@ class Outbound:
             JournalError: the journal failed, or has not what it should have.
         """
         while True:
-            while self._page or not self._lagging:
+            while self._page or (subscription := self._next_lagging()) is None:
                 await self._changed.park()
-            subscription = next(iter(self._lagging))
             feed, cursor = subscription.feed, subscription.cursor
             entries: tuple[Entry, ...] = ()
             if cursor < feed.head:
                 page = await journal.read(feed.session_id, after=cursor, limit=PAGE_EVENTS, max_bytes=PAGE_BYTES)
                 entries = page.entries
             self._serve(subscription, entries)
+
+    def _next_lagging(self) -> Subscription | None:
+        """One whose session is being removed waits for the end of that, whatever it is."""
+        return next((one for one in self._lagging if not one.feed.leaving), None)
 
     def _serve(self, subscription: Subscription, entries: Sequence[Entry]) -> None:
         """One synchronous step: nothing is published between the look at the head and turning live."""
@@ -197,7 +210,7 @@ class Outbound:
         if subscription.cursor == feed.head:
             self._put(subscription, "session/caughtUp", codec.encode(_caught_up(feed)))
             subscription.live = True
-        elif entries:
+        elif entries or feed.leaving:
             self._lagging[subscription] = None  # behind the others
         else:
             raise JournalError(ErrorKind.JOURNAL_FAILED, f"no event after {subscription.cursor} of {feed.session_id}")

@@ -6,9 +6,6 @@ import sqlite3
 
 from jelmored.domain.ids import SessionId
 
-PARTS = ("events", "open_items", "prompts", "attachment_uses")
-"""The tables whose rows belong to one session, by its row."""
-
 UNSHARED_ATTACHMENTS = """
     DELETE FROM attachments
     WHERE sha256 IN (SELECT sha256 FROM attachment_uses WHERE session = ?1)
@@ -16,15 +13,22 @@ UNSHARED_ATTACHMENTS = """
         SELECT 1 FROM attachment_uses AS other WHERE other.sha256 = attachments.sha256 AND other.session <> ?1
     )
 """
+PARTS = (
+    UNSHARED_ATTACHMENTS,
+    "DELETE FROM attachment_uses WHERE session = ?1",
+    "DELETE FROM events WHERE session = ?1",
+    "DELETE FROM open_items WHERE session = ?1",
+    "DELETE FROM prompts WHERE session = ?1",
+    "DELETE FROM sessions WHERE id = ?1",
+)
+"""By the session's row, in this order."""
 
 
 def remove(connection: sqlite3.Connection, row: int, session_id: SessionId) -> None:
     """Delete a session in a transaction that has begun. One that is gone already stays so."""
-    connection.execute(UNSHARED_ATTACHMENTS, (row,))
     for part in PARTS:
-        connection.execute(f"DELETE FROM {part} WHERE session = ?", (row,))
+        connection.execute(part, (row,))
     connection.execute("DELETE FROM keys WHERE session_id = ?", (session_id,))
-    connection.execute("DELETE FROM sessions WHERE id = ?", (row,))
     connection.execute("INSERT INTO removed VALUES (?) ON CONFLICT DO NOTHING", (session_id,))
 
 

@@ -221,6 +221,15 @@ class Directory:
         log.info("closed", session=session_id, client=by.client)
         return closed
 
+    async def delete(self, session_id: SessionId, by: Author) -> None:
+        """Take a closed session off the disk, with its log. Its id never comes back.
+
+        Raises:
+            Refused: `not-found`, `wrong-status`.
+        """
+        await self._roster.remove(session_id)
+        log.info("deleted", session=session_id, client=by.client)
+
     async def resolve(self, command: ResolveApproval, by: Author) -> Approval:
         """The first answer wins.
 
@@ -266,7 +275,11 @@ class Directory:
         if claim is None or kept is None:
             return None
         claim.check(kept)
-        return SessionId(kept.answer.decode())
+        session_id = SessionId(kept.answer.decode())
+        if self.hub.feed(session_id) is None:
+            told = f"session {session_id} was made under this requestKey and has been deleted"
+            raise Refused(ErrorKind.NOT_FOUND, told, field="requestKey")
+        return session_id
 
     async def _create(self, command: CreateSession) -> SessionId:
         self._refuse_name(command.name)

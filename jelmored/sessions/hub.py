@@ -13,7 +13,7 @@ from jelmored.domain.ids import ApprovalId, ItemId, LogId, SessionId, ToolUseId
 from jelmored.domain.permissions import Approval, ApprovalStatus
 from jelmored.domain.sessions import SessionView
 from jelmored.wire import codec, jsonrpc
-from jelmored.wire.messages import SessionChanged
+from jelmored.wire.messages import SessionChanged, SessionRemoved
 
 CHANGES_PER_SECOND = 4  # protocol 1, section 4: `session/changed`
 
@@ -67,6 +67,9 @@ class Subscriber(Observer, Protocol):
 
     def opened(self, feed: Feed) -> None:
         """Only for subscribers of all sessions: there is a new one, nothing of it is published yet."""
+
+    def closed(self, feed: Feed, payload: bytes) -> None:
+        """A session is gone: nothing of it follows this notification, and no newer one tells it again."""
 
 
 @attrs.define
@@ -127,6 +130,8 @@ class Feed:
     subscribers: set[Subscriber] = attrs.field(factory=set)
     observers: set[Observer] = attrs.field(factory=set)
     """Those of the hub."""
+    leaving: bool = False
+    """The session is being removed: the journal may have nothing of it any more."""
 
     def publish(self, frames: Sequence[Frame]) -> None:
         """Durable frames, in order, to every subscriber and observer."""
@@ -173,6 +178,14 @@ class Hub:
         feed.observers = self._observers
         for subscriber in tuple(self._watchers):
             subscriber.opened(feed)
+
+    def close(self, feed: Feed) -> None:
+        """A session is gone; its subscribers learn of it, and those of all sessions."""
+        del self._feeds[feed.session_id]
+        removed = codec.encode(SessionRemoved(session_id=feed.session_id))
+        payload = jsonrpc.notification("session/removed", removed)
+        for subscriber in feed.subscribers | self._watchers:
+            subscriber.closed(feed, payload)
 
     def feed(self, session_id: SessionId) -> Feed | None:
         return self._feeds.get(session_id)

@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from jelmored.actors.children import Child, GaveUp, Restart, RestartLimitReached, SupervisorEvent
-from jelmored.actors.mailbox import Ask
+from jelmored.actors.mailbox import Ask, Reply
 from jelmored.actors.restarts import Backoff, Limit, Policy
 from jelmored.actors.running import open_plain_nursery, running
 from jelmored.actors.supervisor import Supervisor
@@ -21,8 +21,9 @@ from jelmored.domain.ids import SessionId
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Prompt
 from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
-from jelmored.errors import ErrorKind, Refused, Stopped
-from jelmored.journal.base import StoredSession
+from jelmored.domain.status import Status
+from jelmored.errors import ErrorKind, JournalError, Refused, Stopped
+from jelmored.journal.base import Batch, StoredSession
 from jelmored.wire import codec, jsonrpc
 
 from .attachments import inflate
@@ -108,7 +109,7 @@ class Roster:
     def _holder(self, session_id: SessionId) -> Session | Resting:
         holder = self._awake.get(session_id) or self._resting.get(session_id)
         if holder is None:
-            raise Refused(ErrorKind.NOT_FOUND, f"there is no session {session_id}", field="sessionId")
+            raise _not_found(session_id)
         return holder
 
     async def ask(self, session_id: SessionId, make: Callable[[], Ask[T]]) -> T:
@@ -120,6 +121,45 @@ class Roster:
             except Stopped:
                 await session.gone.wait()
         raise Refused(ErrorKind.OVERLOADED, f"session {session_id} can't be reached now; try again")
+
+    async def remove(self, session_id: SessionId) -> None:
+        """Take a session off the journal and the roster. What has begun is finished, whoever leaves meanwhile.
+
+        Raises:
+            Refused: `not-found`, or `wrong-status`: it is not terminated.
+            JournalError: it could not be removed, and is still there.
+        """
+        _check_terminated(self._holder(session_id).facts)
+        feed = self._hub.feeds[session_id]
+        if feed.leaving:
+            raise _not_found(session_id)
+        if self._nursery is None:
+            raise _stopping()
+        feed.leaving = True
+        removed: Reply[None] = Reply()
+        self._nursery.start_soon(self._remove, feed, removed)
+        await removed.wait()
+
+    async def _remove(self, feed: Feed, removed: Reply[None]) -> None:
+        try:
+            await self._erase(feed.session_id)
+            self._hub.close(feed)
+            removed.set(None)
+        except (JournalError, Refused) as error:
+            feed.leaving = False
+            feed.publish(())  # those that waited for the end of this go on reading
+            removed.fail(error)
+        finally:
+            removed.fail(Stopped("the daemon stops; the session may be gone or not"))
+
+    async def _erase(self, session_id: SessionId) -> None:
+        """End its task; once its log is gone, forget it."""
+        if (session := self._awake.get(session_id)) is not None:
+            session.mailbox.close()
+            await session.gone.wait()
+        _check_terminated(self._resting[session_id].facts)  # with a disk that fails, its close may have been in vain
+        await self._journal.append([Batch(session_id=session_id, removed=True)])
+        del self._resting[session_id]
 
     def _view_of(self, resting: Resting) -> SessionView:
         feed = self._hub.feed(resting.facts.session_id)
@@ -173,10 +213,10 @@ class Roster:
             return session
         resting = self._resting.get(session_id)
         feed = self._hub.feed(session_id)
-        if resting is None or feed is None:
-            raise Refused(ErrorKind.NOT_FOUND, f"there is no session {session_id}", field="sessionId")
+        if resting is None or feed is None or feed.leaving:
+            raise _not_found(session_id)
         if self._nursery is None:
-            raise Refused(ErrorKind.OVERLOADED, "the daemon is stopping")
+            raise _stopping()
         session = Session(resting.facts, resting.queue, feed, self._world, self._closed, cut_items=cut_items)
         session.fallen = resting.stale
         del self._resting[session_id]
@@ -214,7 +254,8 @@ class Roster:
         await trio.sleep(REST)
         resting = self._resting.get(session_id)
         if resting is not None and resting.stale:
-            self._wake(session_id)
+            with contextlib.suppress(Refused):  # it is just being removed
+                self._wake(session_id)
 
     async def _live(self, session: Session, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         if session.fallen:
@@ -248,3 +289,17 @@ class Roster:
                 if session.resting:
                     with contextlib.suppress(Stopped):  # it is at it
                         session.mailbox.tell_nowait(Rest())
+
+
+def _not_found(session_id: SessionId) -> Refused:
+    return Refused(ErrorKind.NOT_FOUND, f"there is no session {session_id}", field="sessionId")
+
+
+def _stopping() -> Refused:
+    return Refused(ErrorKind.OVERLOADED, "the daemon is stopping")
+
+
+def _check_terminated(facts: Facts) -> None:
+    if facts.status is not Status.TERMINATED:
+        told = f"session {facts.session_id} is {facts.status}: only a closed one can be deleted"
+        raise Refused(ErrorKind.WRONG_STATUS, told, remedy=f"close it first: jelmore archive {facts.session_id}")

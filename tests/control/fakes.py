@@ -212,6 +212,15 @@ class FakeDirectory:
         )
         return self.get(session_id)
 
+    async def delete(self, session_id: SessionId, by: Author) -> None:
+        conversation = self._find(session_id)
+        if conversation.facts.status is not Status.TERMINATED:
+            raise Refused(ErrorKind.WRONG_STATUS, "close it first")
+        conversation.feed.leaving = True
+        await self.journal.append([Batch(session_id=session_id, removed=True)])
+        del self.sessions[session_id]
+        self.hub.close(conversation.feed)
+
     async def history(
         self, session_id: SessionId, *, after: int = 0, before: int | None = None, limit: int = 500
     ) -> Page:

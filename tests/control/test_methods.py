@@ -35,6 +35,7 @@ SPOKEN = {
     "session/tasks": "observer",
     "session/stopTask": "operator",
     "session/close": "operator",
+    "session/delete": "admin",
     "session/subscribe": "observer",
     "session/unsubscribe": "observer",
     "session/history": "observer",
@@ -179,6 +180,15 @@ async def test_interrupt_and_close() -> None:
         assert await client.request("session/interrupt", sessionId=session) == {"interrupted": True}
         assert (await client.request("session/close", sessionId=session))["status"] == "terminated"
         await refused(client.request("session/close", sessionId="ses_none"), -32002, "not-found", "sessionId")
+
+
+async def test_delete() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open().id
+        await refused(client.request("session/delete", sessionId=session), 1101, "wrong-status")
+        await client.request("session/close", sessionId=session)
+        assert await client.request("session/delete", sessionId=session) == {}
+        await refused(client.request("session/delete", sessionId=session), -32002, "not-found", "sessionId")
 
 
 async def test_history_is_the_journal_s_bytes() -> None:

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from jelmored.control import outbound as module
 from jelmored.control.outbound import MAX_NOTICE_BYTES, MAX_NOTICES, Outbound
 from jelmored.domain.events import Draft, EventType, Said
-from jelmored.domain.ids import ItemId, LogId, SessionId
+from jelmored.domain.ids import ConnectionId, ItemId, LogId, SessionId
+from jelmored.domain.prompts import Author
+from jelmored.domain.status import Status
 from jelmored.errors import JournalError
-from jelmored.journal.base import Entry, Page
+from jelmored.journal.base import Batch, Entry, Page
 from jelmored.journal.memory import MemoryJournal
 from jelmored.sessions.hub import EventFrame, Feed
 
@@ -50,6 +52,7 @@ class Told:
     live: set[str] = attrs.field(factory=set)
     replies: list[Any] = attrs.field(factory=list)
     events: list[tuple[str, int]] = attrs.field(factory=list)
+    removed: list[str] = attrs.field(factory=list)
 
     def take(self, batch: Sequence[bytes]) -> None:
         for payload in batch:
@@ -72,7 +75,11 @@ class Told:
 
     def _take(self, method: str, params: Any) -> None:
         session = params.get("sessionId")
+        assert session is None or session not in self.removed
         match method:
+            case "session/removed":
+                self.removed.append(session)
+                self.cursors.pop(session, None)
             case "session/event":
                 assert params["seq"] == self.cursors[session] + 1, "a gap, a repeat, or nobody asked"
                 self.cursors[session] += 1
@@ -132,6 +139,7 @@ steps = st.one_of(
     st.tuples(st.just("settle")),
     st.tuples(st.just("subscribe"), st.integers(0, 1), st.integers(0, 1000)),
     st.tuples(st.just("unsubscribe"), st.integers(0, 1)),
+    st.tuples(st.just("remove"), st.integers(0, 1)),
     st.tuples(st.just("notify"), st.integers(1, 300)),
 )
 
@@ -146,12 +154,18 @@ async def _play(script: list[tuple[Any, ...]], deltas: bool) -> None:
     directory = FakeDirectory(MemoryJournal())
     sessions = [directory.open(), directory.open()]
     outbound, told = Outbound(deltas=deltas), Told()
-    streamed = ["", ""]
+    streamed, gone, ended = ["", ""], set[int](), set[str]()
     async with feeding(outbound, directory.journal):
         for session in sessions:
             subscribe(outbound, session, session.feed.head)
         for step in script:
             match step:
+                case (str(), int(number), *_) if number in gone and step[0] not in ("take", "notify"):
+                    pass
+                case ("remove", number):
+                    gone.add(number)
+                    ended.update(one.id for one in [sessions[number]] if outbound in one.feed.subscribers)
+                    await _remove(directory, sessions[number])
                 case ("say", number, count, unpublished):
                     await sessions[number].say(*["a"] * count)
                     frames = await sessions[number].keep(*[_draft("b")] * unpublished)
@@ -179,12 +193,19 @@ async def _play(script: list[tuple[Any, ...]], deltas: bool) -> None:
                         outbound.notify(b'{"jsonrpc":"2.0","method":"daemon/event","params":{}}')
             _check_bounds(outbound)
         await drain(outbound, told)
+    assert set(told.removed) == ended
     for number, session in enumerate(sessions):
         if session.id in told.cursors:
+            assert number not in gone
             assert told.cursors[session.id] == session.feed.head
             assert session.id in told.live
             if deltas:
                 assert told.texts[session.id].get("open", "") == streamed[number]
+
+
+async def _remove(directory: FakeDirectory, session: Conversation) -> None:
+    session.facts = attrs.evolve(session.facts, status=Status.TERMINATED)
+    await directory.delete(session.id, Author(connection_id=ConnectionId("con"), client="test"))
 
 
 def _check_bounds(outbound: Outbound) -> None:
@@ -227,6 +248,58 @@ async def test_a_subscription_replaced_while_its_page_is_read() -> None:
         journal.let_through.set()
         await drain(outbound, told)
     assert told.events == [(session.id, 3)]
+
+
+async def test_a_session_that_is_removed_while_its_page_is_read() -> None:
+    journal = HeldJournal()
+    directory = FakeDirectory(journal)
+    session, other = directory.open(), directory.open()
+    outbound, told = Outbound(), Told()
+    async with feeding(outbound, journal):
+        await session.say("a")
+        await other.say("b")
+        session.feed.leaving = True
+        await journal.append([Batch(session_id=session.id, removed=True)])
+        journal.let_through.set()
+        for one in (session, other):
+            subscribe(outbound, one, 0)
+        await drain(outbound, told)
+        assert told.events == [(other.id, 1)]
+        directory.hub.close(session.feed)
+        await drain(outbound, told)
+    assert told.removed == [session.id]
+
+
+async def test_a_session_that_could_not_be_removed_is_read_on() -> None:
+    directory = FakeDirectory(MemoryJournal())
+    session = directory.open()
+    outbound, told = Outbound(), Told()
+    async with feeding(outbound, directory.journal):
+        await session.say("a")
+        session.feed.leaving = True
+        subscribe(outbound, session, 0)
+        await drain(outbound, told)
+        assert told.events == []
+        session.feed.leaving = False
+        session.feed.publish(())
+        await drain(outbound, told)
+    assert (told.events, told.live) == ([(session.id, 1)], {session.id})
+
+
+async def test_the_end_of_a_session_reaches_a_client_that_is_slow() -> None:
+    directory = FakeDirectory(MemoryJournal())
+    session, other = directory.open(), directory.open()
+    outbound, told = Outbound(), Told()
+    async with feeding(outbound, directory.journal):
+        for one in (session, other):
+            subscribe(outbound, one, 0)
+        await drain(outbound, told)
+        await _remove(directory, session)
+        for _ in range(MAX_NOTICES + 1):
+            other.stream("x", ItemId("open"))
+        await drain(outbound, told)
+    assert told.removed == [session.id]
+    assert told.texts[other.id]["open"] == "x" * (MAX_NOTICES + 1)
 
 
 async def test_a_client_that_lags_again_goes_on_after_what_it_got() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jelmored.domain.ids import ItemId
-from tests.client_raw import connect
+from tests.client_raw import RawClient, connect
 from tests.eventually import eventually
 
 from .asking import refused, seqs, told
@@ -117,6 +117,25 @@ async def test_unsubscribe() -> None:
         await stage.directory.open().say("unheard")
         await client.request("ping")
         assert told(client) == [(other.id, 1)]
+
+
+async def test_the_end_of_a_session_ends_its_subscriptions() -> None:
+    async with staged() as stage, connect(stage.socket) as client, connect(stage.socket) as watcher:
+        session, other = stage.directory.open(), stage.directory.open()
+        await session.say("a")
+        await (await client.subscribe(session.id, "start")).caught_up()
+        await watcher.request("session/subscribe", sessionId="*")
+        await client.request("session/close", sessionId=session.id)
+        await client.request("session/delete", sessionId=session.id)
+        await eventually(lambda: removed(client) == removed(watcher) == [session.id], 5)
+        await refused(client.request("session/subscribe", sessionId=session.id), -32002, "not-found", "sessionId")
+        assert await client.request("session/unsubscribe", sessionId=session.id) == {}
+        await other.say("goes on")
+        await eventually(lambda: told(watcher)[-1:] == [(other.id, 1)], 5)
+
+
+def removed(client: RawClient) -> list[str]:
+    return [note.params["sessionId"] for note in client.notes if note.method == "session/removed"]
 
 
 async def test_subscribing_again_replaces() -> None:

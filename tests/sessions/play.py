@@ -73,6 +73,9 @@ class Audience:
     def notify(self, payload: bytes) -> None:
         pass
 
+    def closed(self, feed: Feed, payload: bytes) -> None:
+        pass
+
     def _note(self, feed: Feed, method: str, params: dict[str, object]) -> None:
         self.watches[feed.session_id].add(Note(method, params, "", 0))
 

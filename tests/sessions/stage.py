@@ -49,6 +49,9 @@ class Watcher:
     def opened(self, feed: Feed) -> None:
         feed.subscribers.add(self)
 
+    def closed(self, feed: Feed, payload: bytes) -> None:
+        self.notify(payload)
+
     @property
     def events(self) -> list[dict[str, Any]]:
         return [message["params"] for message in self.messages if message["method"] == "session/event"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from jelmored.domain.commands import CreateSession, FindSessions, Interrupt, Res
 from jelmored.domain.ids import ApprovalId, PromptId, ProviderName, SessionId
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.status import Status
-from jelmored.errors import ErrorKind, Refused
+from jelmored.errors import ErrorKind, JournalError, Refused
+from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
 
 from .stage import ME, Stage, stage
@@ -177,3 +179,114 @@ async def test_while_it_stops_nobody_is_woken() -> None:
         session_id = await s.create()
     with pytest.raises(Refused, match="stopping"):
         await s.prompt(session_id, "go")
+
+
+# The end of a session's log
+
+
+async def closed(s: Stage, **more: Any) -> SessionId:
+    session_id = await s.create(**more)
+    await s.directory.close(session_id, ME)
+    return session_id
+
+
+async def test_a_closed_session_is_deleted_with_its_log_and_stays_so(autojump_clock: Clock) -> None:
+    journal = MemoryJournal()
+    async with stage(journal=journal) as s:
+        kept, session_id = await s.create(), await closed(s, name="n", request_key="k")
+        await s.directory.delete(session_id, ME)
+        assert s.watcher.messages[-1] == {
+            "jsonrpc": "2.0",
+            "method": "session/removed",
+            "params": {"sessionId": session_id},
+        }
+        assert [one.session_id for one in s.directory.find(FindSessions(include_terminated=True))[0]] == [kept]
+        for ask in (s.directory.delete, s.directory.close):
+            with pytest.raises(Refused) as gone:
+                await ask(session_id, ME)
+            assert (gone.value.kind, gone.value.field) == (ErrorKind.NOT_FOUND, "sessionId")
+        assert (await refusal(s, name="n", request_key="k")).field == "requestKey"
+        assert (await journal.read(session_id)).entries == ()
+    async with stage(journal=journal) as s:
+        assert [one.session_id for one in s.directory.find(FindSessions(include_terminated=True))[0]] == [kept]
+
+
+async def test_only_a_closed_session_is_deleted(autojump_clock: Clock) -> None:
+    async with stage() as s:
+        resting, busy = await s.create(), await s.create("go")
+        for session_id in (resting, busy):
+            with pytest.raises(Refused) as no:
+                await s.directory.delete(session_id, ME)
+            assert (no.value.kind, no.value.remedy) == (
+                ErrorKind.WRONG_STATUS,
+                f"close it first: jelmore archive {session_id}",
+            )
+            assert s.directory.get(session_id).session_id == session_id
+
+
+@pytest.mark.parametrize("pause", [0, 60])
+async def test_a_session_is_deleted_awake_or_at_rest(autojump_clock: Clock, pause: float) -> None:
+    async with stage() as s:
+        session_id = await s.create("go")
+        await (await s.provider.opened()).heard()
+        await s.directory.close(session_id, ME)
+        await trio.sleep(pause)
+        assert s.directory.awake == (pause == 0)
+        await s.directory.delete(session_id, ME)
+        assert (s.directory.awake, await s.journal.session(session_id)) == (0, None)
+
+
+async def test_who_asks_a_session_that_is_being_deleted_has_an_answer(autojump_clock: Clock) -> None:
+    told: list[ErrorKind] = []
+
+    async def ask(session_id: SessionId) -> None:
+        with pytest.raises(Refused) as no:
+            await s.prompt(session_id, "late")
+        told.append(no.value.kind)
+
+    async with stage() as s, trio.open_nursery() as nursery:
+        session_id = await closed(s)
+        nursery.start_soon(s.directory.delete, session_id, ME)
+        for _ in range(5):
+            nursery.start_soon(ask, session_id)
+            await trio.lowlevel.checkpoint()
+    assert set(told) <= {ErrorKind.WRONG_STATUS, ErrorKind.NOT_FOUND}
+    assert len(told) == 5
+
+
+async def test_a_deletion_goes_on_when_its_client_leaves(autojump_clock: Clock) -> None:
+    async with stage() as s:
+        session_id = await closed(s)
+        with trio.CancelScope() as leaves:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(s.directory.delete, session_id, ME)
+                await trio.lowlevel.checkpoint()
+                leaves.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        assert await s.journal.session(session_id) is None
+        assert s.directory.counts() == {}
+
+
+class Full(MemoryJournal):
+    """There is no room for now."""
+
+    full = False
+
+    async def append(self, batches: Sequence[Batch]) -> None:
+        if self.full:
+            raise JournalError(ErrorKind.JOURNAL_FULL, "no space left")
+        await super().append(batches)
+
+
+async def test_a_session_that_could_not_be_deleted_is_still_there(autojump_clock: Clock) -> None:
+    journal = Full()
+    async with stage(journal=journal) as s:
+        session_id = await closed(s)
+        await trio.sleep(60)
+        journal.full = True
+        with pytest.raises(JournalError):
+            await s.directory.delete(session_id, ME)
+        assert s.directory.get(session_id).status is Status.TERMINATED
+        journal.full = False
+        await s.directory.delete(session_id, ME)
+        assert await journal.session(session_id) is None

@@ -151,6 +151,18 @@ def test_who_leaves_gets_nothing_any_more() -> None:
     assert watcher not in feed_of(hub, name="ses_2").subscribers
 
 
+def test_the_end_of_a_session_is_told_once_to_its_subscribers_and_to_who_watches_all() -> None:
+    hub, subscriber, watcher, other = Hub(), Watcher(), Watcher(), Watcher()
+    feed = feed_of(hub, subscriber)
+    hub.watch(watcher)
+    watcher.opened(feed)
+    feed_of(hub, other, name="ses_2")
+    hub.close(feed)
+    removed = {"jsonrpc": "2.0", "method": "session/removed", "params": {"sessionId": "ses_1"}}
+    assert (subscriber.messages, watcher.messages, other.messages) == ([removed], [removed], [])
+    assert hub.feed(SessionId("ses_1")) is None
+
+
 def seen() -> SessionView:
     return SEEN
 
