@@ -15,6 +15,7 @@ from jelmored.domain.commands import (
     ConfigureSession,
     CreateSession,
     FindSessions,
+    ForkSession,
     Interrupt,
     PromptReceipt,
     ResolveApproval,
@@ -252,6 +253,10 @@ async def session_close(caller: Caller, params: m.OneSession) -> SessionView:
     return await caller.services.directory.close(params.session_id, caller.principal.author)
 
 
+async def session_fork(caller: Caller, params: ForkSession) -> SessionView:
+    return await caller.services.directory.fork(params, caller.principal.author)
+
+
 async def session_delete(caller: Caller, params: m.OneSession) -> m.Nothing:
     await caller.services.directory.delete(params.session_id, caller.principal.author)
     return m.Nothing()
@@ -371,6 +376,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("session/compact", WORK, CompactSession, session_compact, m.Compacting),
     Method("session/tasks", WATCH, m.OneSession, session_tasks, m.TaskList),
     Method("session/stopTask", WORK, m.OneTask, session_stop_task, m.TaskStopped),
+    Method("session/fork", WORK, ForkSession, session_fork, SessionView, absent=("provider",)),
     Method("session/close", WORK, m.OneSession, session_close, SessionView),
     Method("session/delete", GOVERN, m.OneSession, session_delete, m.Nothing),
     Method("session/subscribe", WATCH, m.Subscribe, session_subscribe, (m.Subscribed, m.SubscribedAll)),

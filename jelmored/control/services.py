@@ -13,6 +13,7 @@ from jelmored.domain.commands import (
     ConfigureSession,
     CreateSession,
     FindSessions,
+    ForkSession,
     Interrupt,
     PromptReceipt,
     ResolveApproval,
@@ -49,6 +50,8 @@ class Directory(Protocol):
     async def interrupt(self, command: Interrupt, by: Author) -> bool: ...
 
     async def close(self, session_id: SessionId, by: Author) -> SessionView: ...
+
+    async def fork(self, command: ForkSession, by: Author) -> SessionView: ...
 
     async def delete(self, session_id: SessionId, by: Author) -> None: ...
 

@@ -108,7 +108,6 @@ class ForkSession:
     at_seq: int | None = None
     title: Line | None = None
     name: Line | None = None
-    provider: ProviderName | None = None
     model: Line | None = None
     permission_mode: PermissionMode | None = None
 

@@ -15,6 +15,7 @@ from jelmored.domain.commands import (
     ConfigureSession,
     CreateSession,
     FindSessions,
+    ForkSession,
     Interrupt,
     PromptReceipt,
     ResolveApproval,
@@ -33,11 +34,12 @@ from jelmored.domain.prompts import Author, Block, Prompt, TextBlock
 from jelmored.domain.sessions import BackgroundTask, Facts, SessionView
 from jelmored.domain.status import IN_TURN, Status
 from jelmored.errors import ErrorKind, JournalError, Refused
-from jelmored.journal.base import Page
+from jelmored.journal.base import Batch, Page
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
 
 from .attachments import Examined, examine
+from .forking import Forks
 from .founding import FIRST_PROMPT, birth, claim_of, first_facts, located
 from .messages import Admit, Close, Configure, Cut, EndTask, KeyClaim, Resolve, Unqueue
 from .roster import Roster
@@ -81,6 +83,7 @@ class Directory:
         self._settled: OrderedDict[ApprovalId, Approval] = OrderedDict()
         self._roster = Roster(world, self._note_settled)
         self._creating = trio.Lock()
+        self._forks = Forks(world.journal)
         self._locate = locate
 
     # What is asked without a message
@@ -230,6 +233,19 @@ class Directory:
         await self._roster.remove(session_id)
         log.info("deleted", session=session_id, client=by.client)
 
+    async def fork(self, command: ForkSession, by: Author) -> SessionView:
+        """A new session that knows what was said in another one, up to an event.
+
+        Raises:
+            Refused: `not-found`, `invalid-params`, `no-provider`.
+        """
+        self.get(command.session_id)
+        self._refuse_name(command.name)
+        async with self._roster.copying:  # one at a time
+            session_id = await self._fork(command)
+        log.info("forked", session=command.session_id, into=session_id, client=by.client)
+        return self.get(session_id)
+
     async def resolve(self, command: ResolveApproval, by: Author) -> Approval:
         """The first answer wins.
 
@@ -292,11 +308,24 @@ class Directory:
             raise Refused(ErrorKind.INVALID_PARAMS, f"{provider} takes no MCP servers", field="mcpServers")
         mode = command.permission_mode or self._defaults.permission_modes[provider]
         facts = first_facts(command, provider, mode, sharing)
+        await self._settle(facts, birth(facts, claim_of(command.request_key, command)))
+        return facts.session_id
+
+    async def _settle(self, facts: Facts, batch: Batch) -> None:
         with trio.move_on_after(BIRTH, shield=True):  # a client that leaves now must not leave half a session behind
-            await self._journal.append([birth(facts, claim_of(command.request_key, command))])
+            await self._journal.append([batch])
             self._roster.add(facts)
-            return facts.session_id
+            return
         raise JournalError(ErrorKind.JOURNAL_FAILED, f"the session was not durable within {BIRTH:.0f} s")
+
+    async def _fork(self, command: ForkSession) -> SessionId:
+        fork = await self._forks.copied(command, self._providers.views())
+        async with self._creating:
+            self._refuse_name(command.name)  # it may have been given meanwhile
+            facts, batch = fork.finished(command, self._working_in(fork.cwd))
+            await self._settle(facts, batch)
+        self._forks.settled(fork)
+        return facts.session_id
 
     def _refuse_name(self, name: str | None, own: SessionId | None = None) -> None:
         """`own`: the session that is to have it, where there is one already."""

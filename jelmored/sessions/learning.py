@@ -64,7 +64,9 @@ def joined(events: Sequence[RunEvent]) -> list[RunEvent]:
 
 def _native_after(facts: Facts, told: RunFacts) -> NativeSession:
     known = facts.native.get(facts.provider) or NativeSession(native_id="")
+    used = known.used if told.used is None else told.used
     return NativeSession(
         native_id=known.native_id if told.native_id is None else told.native_id,
-        used=known.used if told.used is None else told.used,
+        used=used,
+        origin=None if used else known.origin,  # a fork that was not taken up is begun anew
     )

@@ -73,6 +73,8 @@ class Roster:
         self._resting: dict[SessionId, Resting] = {}
         self._supervisor = Supervisor("sessions", [], POLICY, on_event=self._note_event)
         self._nursery: trio.Nursery | None = None
+        self.copying = trio.Lock()
+        """While a log is copied none is removed."""
 
     @property
     def awake(self) -> int:
@@ -158,7 +160,8 @@ class Roster:
             session.mailbox.close()
             await session.gone.wait()
         _check_terminated(self._resting[session_id].facts)  # with a disk that fails, its close may have been in vain
-        await self._journal.append([Batch(session_id=session_id, removed=True)])
+        async with self.copying:
+            await self._journal.append([Batch(session_id=session_id, removed=True)])
         del self._resting[session_id]
 
     def _view_of(self, resting: Resting) -> SessionView:

@@ -42,6 +42,21 @@ def choose(wanted: ProviderName | None, default: str, views: Sequence[ProviderVi
     raise Refused(ErrorKind.NO_PROVIDER, _none_usable(views), remedy='install an agent, or ask for provider "demo"')
 
 
+def check_fork(provider: ProviderName, views: Sequence[ProviderView]) -> None:
+    """A provider that is to go on with a fork can do so.
+
+    Raises:
+        Refused: `no-provider`: it is not there, or its agents can't begin in the middle.
+    """
+    choose(provider, provider, views)
+    if not any(view.capabilities.fork for view in views if view.name == provider):
+        raise Refused(
+            ErrorKind.NO_PROVIDER,
+            f"the agents of provider {provider} can't be forked",
+            remedy="create a session, and tell its agent what it has to know",
+        )
+
+
 def _why_not(wanted: ProviderName, views: Sequence[ProviderView]) -> str:
     view = next((view for view in views if view.name == wanted), None)
     if view is None:

@@ -15,6 +15,7 @@ from jelmored.domain.commands import (
     ConfigureSession,
     CreateSession,
     FindSessions,
+    ForkSession,
     Interrupt,
     PromptReceipt,
     ResolveApproval,
@@ -211,6 +212,11 @@ class FakeDirectory:
             Draft(EventType.STATUS_CHANGE, "idle → terminated", Change(from_="idle", to="terminated"))
         )
         return self.get(session_id)
+
+    async def fork(self, command: ForkSession, by: Author) -> SessionView:
+        source = self._find(command.session_id)
+        self.did.append(f"fork at {command.at_seq}")
+        return self.get(self.open(source.facts.cwd, command.title).id)
 
     async def delete(self, session_id: SessionId, by: Author) -> None:
         conversation = self._find(session_id)

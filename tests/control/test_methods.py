@@ -36,6 +36,7 @@ SPOKEN = {
     "session/stopTask": "operator",
     "session/close": "operator",
     "session/delete": "admin",
+    "session/fork": "operator",
     "session/subscribe": "observer",
     "session/unsubscribe": "observer",
     "session/history": "observer",
@@ -180,6 +181,17 @@ async def test_interrupt_and_close() -> None:
         assert await client.request("session/interrupt", sessionId=session) == {"interrupted": True}
         assert (await client.request("session/close", sessionId=session))["status"] == "terminated"
         await refused(client.request("session/close", sessionId="ses_none"), -32002, "not-found", "sessionId")
+
+
+async def test_fork() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open(title="old").id
+        made = await client.request("session/fork", sessionId=session, atSeq=3, title="new")
+        assert (made["title"], made["sessionId"] != session) == ("new", True)
+        assert stage.directory.did == ["fork at 3"]
+        elsewhere = client.request("session/fork", sessionId=session, provider="claude")
+        await refused(elsewhere, -32602, "invalid-params", "provider")
+        await refused(client.request("session/fork", sessionId="ses_none"), -32002, "not-found", "sessionId")
 
 
 async def test_delete() -> None:

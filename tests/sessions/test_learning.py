@@ -8,7 +8,7 @@ import trio
 from jelmored.domain.events import DeltaKind, Draft, EventType, Said
 from jelmored.domain.failures import Failure
 from jelmored.domain.ids import ItemId, ProviderName
-from jelmored.domain.sessions import NativeSession
+from jelmored.domain.sessions import NativeOrigin, NativeSession
 from jelmored.errors import ErrorKind
 from jelmored.providers.base import Delta, RunEvent, RunFacts
 from jelmored.sessions.learning import forget_native, is_native_lost, joined, learn, note_end
@@ -67,6 +67,16 @@ async def test_an_agents_own_session_comes_in_pieces_and_others_stay(autojump_cl
         assert book.chronicle.facts.native[PROVIDER] == NativeSession(native_id="n1", used=True)
         learn(book.chronicle, RunFacts(native_id="n2"))
         assert book.chronicle.facts.native[PROVIDER] == NativeSession(native_id="n2", used=True)
+
+
+async def test_the_origin_of_a_fork_is_kept_until_its_agent_is_used(autojump_clock: trio.testing.MockClock) -> None:
+    origin = NativeOrigin(native_id="o1", at="m1")
+    async with open_book(native={PROVIDER: NativeSession(native_id="", origin=origin)}) as book:
+        for told in (RunFacts(model="m-1"), RunFacts(native_id="n1"), RunFacts(native_id="n2", used=False)):
+            learn(book.chronicle, told)
+            assert book.chronicle.facts.native[PROVIDER].origin == origin
+        learn(book.chronicle, RunFacts(used=True))
+        assert book.chronicle.facts.native == {PROVIDER: NativeSession(native_id="n2", used=True)}
 
 
 async def test_how_a_run_ended_is_noted_with_what_was_seen(autojump_clock: trio.testing.MockClock) -> None:

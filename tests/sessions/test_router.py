@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from jelmored.domain.failures import REQUESTED, Failure, RunClass, RunEnd
 from jelmored.domain.ids import ProviderName
-from jelmored.domain.models import Health, ProviderView, RunCount
+from jelmored.domain.models import Health, ProviderCapabilities, ProviderView, RunCount
 from jelmored.errors import ErrorKind, Refused
-from jelmored.sessions.router import Next, after, choose
+from jelmored.sessions.router import Next, after, check_fork, choose
 
 
 def view(name: str, health: Health = Health.HEALTHY, kind: str = "claude") -> ProviderView:
@@ -53,6 +54,16 @@ def test_none_will_do(wanted: ProviderName | None, views: list[ProviderView], sa
         choose(wanted, "main", views)
     assert refused.value.kind is ErrorKind.NO_PROVIDER
     assert said in refused.value.message
+
+
+def test_a_fork_goes_where_agents_can_be_forked() -> None:
+    able = attrs.evolve(view("able"), capabilities=ProviderCapabilities(fork=True))
+    views = [able, view("unable"), attrs.evolve(able, name=ProviderName("off"), health=OFF)]
+    check_fork(ProviderName("able"), views)
+    for name in ("unable", "off", "gone"):
+        with pytest.raises(Refused) as refused:
+            check_fork(ProviderName(name), views)
+        assert refused.value.kind is ErrorKind.NO_PROVIDER
 
 
 def test_a_demo_runs_by_default_only_if_the_configuration_says_so() -> None:

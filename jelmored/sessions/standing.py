@@ -1,0 +1,85 @@
+"""How a session stands at a point of its log, from the events up to there. What is open there, a fork must close."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from jelmored.domain.events import (
+    Change,
+    Draft,
+    Event,
+    EventType,
+    Said,
+    System,
+    ToolUse,
+    TurnEnded,
+    TurnReason,
+    TurnStarted,
+    UserNote,
+)
+from jelmored.domain.ids import PromptId
+from jelmored.domain.sessions import OpenTurn
+from jelmored.domain.status import Status
+from jelmored.domain.times import utc_now
+
+BREAKS = frozenset({"cleared", "native_lost"})
+"""The agent's own session before such an event is another than after it."""
+
+
+@attrs.define
+class Standing:
+    """How a session stands after the events that it was shown."""
+
+    turn: int = 0
+    open_turn: OpenTurn | None = None
+    status: str = Status.IDLE
+    directory: str | None = None
+    """None: it never changed."""
+    waiting: dict[PromptId, None] = attrs.field(factory=dict)
+    """Prompts whose turn has not begun."""
+    said: str | None = None
+    """The agent's id of what it said last, in the agent's session of then."""
+
+    def show(self, event: Event) -> None:
+        """The next one."""
+        match event.event_type, event.metadata:
+            case EventType.TURN_STARTED, TurnStarted(prompt_id=prompt_id):
+                self.turn = event.turn or self.turn
+                self.open_turn = OpenTurn(number=self.turn, prompt_id=prompt_id, started_at=event.timestamp)
+                self._begun(prompt_id)
+            case EventType.TURN_ENDED, _:
+                self.open_turn = None
+            case EventType.STATUS_CHANGE, Change(to=status):
+                self.status = status
+            case EventType.DIRECTORY_CHANGE, Change(to=directory):
+                self.directory = directory
+            case _, UserNote(prompt_id=prompt_id, disposition="started" | "queued"):
+                self.waiting[prompt_id] = None
+            case _, System(subtype="prompt_dropped", data={"promptId": prompt_id}):
+                self._begun(prompt_id)
+            case _, System(subtype=subtype) if subtype in BREAKS:
+                self.said = None
+            case _, Said(native_id=str(said), parent_tool_use_id=None):
+                self.said = said
+            case _, ToolUse(native_id=str(said), parent_tool_use_id=None):
+                self.said = said
+
+    def _begun(self, prompt_id: PromptId | None) -> None:
+        if prompt_id is not None:
+            self.waiting.pop(prompt_id, None)
+
+    def closing(self) -> Iterator[tuple[int | None, Draft]]:
+        """What ends all that is under way, with the turn that it belongs to."""
+        turn = self.open_turn
+        if turn is not None:
+            lasted = (utc_now() - turn.started_at).total_seconds()
+            ended = TurnEnded(reason=TurnReason.INTERRUPTED, duration_ms=max(int(lasted * 1000), 0))
+            yield turn.number, Draft(EventType.TURN_ENDED, ended.reason, ended)
+        if turn is not None or self.status != Status.IDLE:  # one follows the end of a turn, whatever was before
+            change = Change(from_=self.status, to=Status.IDLE)
+            yield None, Draft(EventType.STATUS_CHANGE, f"{change.from_} → {change.to}", change)
+        for prompt_id in self.waiting:
+            dropped = System(subtype="prompt_dropped", data={"promptId": prompt_id})
+            yield None, Draft(EventType.SYSTEM, "a prompt was left behind by a fork", dropped)
