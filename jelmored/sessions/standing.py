@@ -13,13 +13,14 @@ from jelmored.domain.events import (
     EventType,
     Said,
     System,
+    ToolResult,
     ToolUse,
     TurnEnded,
     TurnReason,
     TurnStarted,
     UserNote,
 )
-from jelmored.domain.ids import PromptId
+from jelmored.domain.ids import PromptId, ToolUseId
 from jelmored.domain.sessions import OpenTurn
 from jelmored.domain.status import Status
 from jelmored.domain.times import utc_now
@@ -40,7 +41,10 @@ class Standing:
     waiting: dict[PromptId, None] = attrs.field(factory=dict)
     """Prompts whose turn has not begun."""
     said: str | None = None
-    """The agent's id of what it said last, in the agent's session of then."""
+    """The agent's id of the last message that it is sure to find again: a text, or the result of a tool. Thoughts, and
+    tools that have no result, are dropped from a conversation that was cut there."""
+    uses: dict[ToolUseId, str] = attrs.field(factory=dict)
+    """The agent's ids of tool uses that have no result yet, of the turn in hand."""
 
     def show(self, event: Event) -> None:
         """The next one."""
@@ -51,6 +55,7 @@ class Standing:
                 self._begun(prompt_id)
             case EventType.TURN_ENDED, _:
                 self.open_turn = None
+                self.uses.clear()
             case EventType.STATUS_CHANGE, Change(to=status):
                 self.status = status
             case EventType.DIRECTORY_CHANGE, Change(to=directory):
@@ -61,10 +66,12 @@ class Standing:
                 self._begun(prompt_id)
             case _, System(subtype=subtype) if subtype in BREAKS:
                 self.said = None
-            case _, Said(native_id=str(said), parent_tool_use_id=None):
+            case EventType.ASSISTANT, Said(native_id=str(said), parent_tool_use_id=None):
                 self.said = said
-            case _, ToolUse(native_id=str(said), parent_tool_use_id=None):
-                self.said = said
+            case _, ToolUse(native_id=str(said), parent_tool_use_id=None, tool_use_id=tool):
+                self.uses[tool] = said
+            case _, ToolResult(tool_use_id=tool, native_id=result) if (use := self.uses.pop(tool, None)) is not None:
+                self.said = result or use
 
     def _begun(self, prompt_id: PromptId | None) -> None:
         if prompt_id is not None:

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from jelmored.domain.commands import CreateSession, FindSessions, ForkSession, ResolveApproval
-from jelmored.domain.events import Change, Draft, EventType, Said, System, ToolUse
+from jelmored.domain.events import Change, Draft, EventType, Said, System, ToolResult, ToolUse
 from jelmored.domain.ids import ItemId, SessionId, ToolUseId
 from jelmored.domain.permissions import PermissionMode, ToolKind
 from jelmored.domain.prompts import ImageBlock
@@ -221,19 +221,20 @@ async def test_an_empty_and_a_closed_session_can_be_forked(autojump_clock: Clock
 # What its agent begins with
 
 
-async def test_an_agent_begins_behind_what_was_said_last(autojump_clock: Clock) -> None:
+async def test_an_agent_begins_behind_what_it_will_find(autojump_clock: Clock) -> None:
     async with stage() as s:
         source = await s.create("one")
         run = await s.provider.opened()
-        await turn(s, run, said("m1"), said("t1", kind=EventType.THINKING), said("sub", parent="u1"), said(None))
+        await turn(s, run, said("t1", kind=EventType.THINKING), said("m1"), said("sub", parent="u1"), said(None))
         await s.prompt(source, "two")
-        await turn(s, run, used("u2"), used("subtool", parent="u2"))
+        done = ToolResult(tool_use_id=ToolUseId("tool-u2"), is_error=False, native_id="r2")
+        await turn(s, run, used("u2"), used("subtool", parent="u2"), Draft(EventType.TOOL_RESULT, "", done))
         events = await log_of(s, source)
         seqs = {one["metadata"]["nativeId"]: one["seq"] for one in events if "nativeId" in one["metadata"]}
-        assert await origin(s, source) == ("native-1", "u2")
-        assert await origin(s, source, seqs["u2"] - 1) == ("native-1", "t1")
-        assert await origin(s, source, seqs["t1"] - 1) == ("native-1", "m1")
-        assert await origin(s, source, seqs["m1"] - 1) is None
+        assert await origin(s, source) == ("native-1", "r2")
+        for last in ("m1", "sub", "u2", "subtool"):
+            assert await origin(s, source, seqs[last]) == ("native-1", "m1")
+        assert await origin(s, source, seqs["t1"]) is None
 
 
 async def test_an_agent_begins_in_the_session_that_was_its_sources_then(autojump_clock: Clock) -> None:

@@ -14,6 +14,7 @@ from jelmored.domain.events import (
     EventType,
     Said,
     System,
+    ToolResult,
     ToolUse,
     TurnEnded,
     TurnReason,
@@ -60,6 +61,23 @@ def status(old: str, new: str) -> Event:
 def said(native_id: str | None, parent: str | None = None, kind: EventType = EventType.ASSISTANT) -> Event:
     tool = ToolUseId(parent) if parent else None
     return event(Said(item_id=ItemId("i"), native_id=native_id, parent_tool_use_id=tool), kind=kind)
+
+
+def use(tool: str, parent: str | None = None) -> Event:
+    return event(
+        ToolUse(
+            tool_use_id=ToolUseId(tool),
+            name="Bash",
+            kind=ToolKind.READ,
+            input={},
+            parent_tool_use_id=ToolUseId(parent) if parent else None,
+            native_id=f"use of {tool}",
+        )
+    )
+
+
+def result(tool: str, native_id: str | None = None) -> Event:
+    return event(ToolResult(tool_use_id=ToolUseId(tool), is_error=False, native_id=native_id))
 
 
 ENDED = event(TurnEnded(reason=TurnReason.COMPLETED, duration_ms=1))
@@ -112,19 +130,20 @@ def test_prompts_that_wait_are_left_behind() -> None:
         ([], None),
         ([said("m1"), said(None)], "m1"),
         ([said("m1"), said("m2", parent="t")], "m1"),
-        ([said("m1"), said("m2", kind=EventType.THINKING)], "m2"),
+        ([said("m1"), said("m2", kind=EventType.THINKING)], "m1"),
+        ([said("m1"), use("a")], "m1"),
+        ([said("m1"), use("a"), result("a", "r1")], "r1"),
+        ([said("m1"), use("a"), result("a")], "use of a"),
+        ([said("m1"), use("a", parent="t"), result("a", "r1")], "m1"),
+        ([said("m1"), use("a"), use("b"), result("b", "r1")], "r1"),
+        ([said("m1"), use("a"), ENDED, result("a", "r1")], "m1"),
         ([said("m1"), event(System(subtype="cleared", data={"from": "a", "to": "b"}))], None),
         ([said("m1"), event(System(subtype="native_lost")), said("m2")], "m2"),
         ([said("m1"), event(System(subtype="compacted"))], "m1"),
     ],
 )
-def test_what_was_said_last(events: list[Event], last: str | None) -> None:
+def test_the_last_message_that_an_agent_will_find(events: list[Event], last: str | None) -> None:
     assert after(*events).said == last
-
-
-def test_a_tool_that_is_used_is_said_too() -> None:
-    tool = ToolUse(tool_use_id=ToolUseId("t"), name="Bash", kind=ToolKind.READ, input={}, native_id="u1")
-    assert after(event(tool)).said == "u1"
 
 
 def test_where_the_agent_is() -> None:
