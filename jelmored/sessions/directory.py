@@ -237,7 +237,7 @@ class Directory:
         """A new session that knows what was said in another one, up to an event.
 
         Raises:
-            Refused: `not-found`, `invalid-params`, `no-provider`.
+            Refused: `not-found`, `invalid-params`, `invalid-request`, `no-provider`.
         """
         self.get(command.session_id)
         self._refuse_name(command.name)

@@ -46,13 +46,13 @@ def check_fork(provider: ProviderName, views: Sequence[ProviderView]) -> None:
     """A provider that is to go on with a fork can do so.
 
     Raises:
-        Refused: `no-provider`: it is not there, or its agents can't begin in the middle.
+        Refused: `no-provider`: it is not there; `invalid-request`: its agents can't begin in the middle.
     """
     choose(provider, provider, views)
     if not any(view.capabilities.fork for view in views if view.name == provider):
         raise Refused(
-            ErrorKind.NO_PROVIDER,
-            f"the agents of provider {provider} can't be forked",
+            ErrorKind.INVALID_REQUEST,
+            f"{provider} can't fork a conversation",
             remedy="create a session, and tell its agent what it has to know",
         )
 

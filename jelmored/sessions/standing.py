@@ -39,7 +39,7 @@ class Standing:
     directory: str | None = None
     """None: it never changed."""
     waiting: dict[PromptId, None] = attrs.field(factory=dict)
-    """Prompts whose turn has not begun."""
+    """Prompts that the agent has not been given, or is not known to have read."""
     said: str | None = None
     """The agent's id of the last message that it is sure to find again: a text, or the result of a tool. Thoughts, and
     tools that have no result, are dropped from a conversation that was cut there."""
@@ -60,9 +60,9 @@ class Standing:
                 self.status = status
             case EventType.DIRECTORY_CHANGE, Change(to=directory):
                 self.directory = directory
-            case _, UserNote(prompt_id=prompt_id, disposition="started" | "queued"):
+            case _, UserNote(prompt_id=prompt_id):
                 self.waiting[prompt_id] = None
-            case _, System(subtype="prompt_dropped", data={"promptId": prompt_id}):
+            case _, System(subtype="prompt_dropped" | "steered", data={"promptId": prompt_id}):
                 self._begun(prompt_id)
             case _, System(subtype=subtype) if subtype in BREAKS:
                 self.said = None

@@ -16,6 +16,7 @@ from jelmored.domain.status import Status
 from jelmored.journal.base import StoredPrompt, StoredSession
 from jelmored.journal.memory import MemoryJournal
 from jelmored.sessions.chronicle import Chronicle
+from jelmored.sessions.founding import birth
 from jelmored.sessions.hub import Feed
 from jelmored.sessions.log import SessionLog
 
@@ -69,4 +70,5 @@ async def open_book(**more: Any) -> AsyncIterator[Book]:
     log = SessionLog(Feed(SESSION, known.log_id, 0, subscribers={watcher}), journal, 0)
     chronicle = Chronicle(known, log, lambda: changes.append(None))
     async with running(journal.run), running(log.run):
+        await journal.append([birth(known, None)])
         yield Book(chronicle, journal, watcher, changes)

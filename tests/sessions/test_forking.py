@@ -296,9 +296,9 @@ async def test_an_agent_that_can_not_be_forked_is_named(autojump_clock: Clock, m
         source = await s.create()
         capabilities = attrs.evolve(s.provider.capabilities, fork=False)
         monkeypatch.setattr(type(s.provider), "capabilities", capabilities)
-        with pytest.raises(Refused, match="puppet can't be forked") as no:
+        with pytest.raises(Refused, match="puppet can't fork") as no:
             await fork(s, source)
-        assert no.value.kind is ErrorKind.NO_PROVIDER
+        assert no.value.kind is ErrorKind.INVALID_REQUEST
         assert no.value.remedy is not None
 
 

@@ -60,10 +60,14 @@ def test_a_fork_goes_where_agents_can_be_forked() -> None:
     able = attrs.evolve(view("able"), capabilities=ProviderCapabilities(fork=True))
     views = [able, view("unable"), attrs.evolve(able, name=ProviderName("off"), health=OFF)]
     check_fork(ProviderName("able"), views)
-    for name in ("unable", "off", "gone"):
+    for name, kind in (
+        ("unable", ErrorKind.INVALID_REQUEST),
+        ("off", ErrorKind.NO_PROVIDER),
+        ("gone", ErrorKind.NO_PROVIDER),
+    ):
         with pytest.raises(Refused) as refused:
             check_fork(ProviderName(name), views)
-        assert refused.value.kind is ErrorKind.NO_PROVIDER
+        assert refused.value.kind is kind
 
 
 def test_a_demo_runs_by_default_only_if_the_configuration_says_so() -> None:

@@ -115,11 +115,11 @@ def test_what_is_under_way_is_closed(events: list[Event], closed_by: list[str]) 
 
 def test_prompts_that_wait_are_left_behind() -> None:
     dropped = event(System(subtype="prompt_dropped", data={"promptId": "b"}))
-    standing = after(
-        asked("a", "started"), asked("b"), asked("c"), asked("d", "steered"), began(1, "a"), dropped, ENDED
-    )
+    read = event(System(subtype="steered", data={"promptId": "d"}))
+    prompts = (asked("a", "started"), asked("b"), asked("c"), asked("d", "steered"), asked("e", "steered"))
+    standing = after(*prompts, began(1, "a"), dropped, read, ENDED)
     assert [draft.metadata for _, draft in standing.closing()] == [
-        System(subtype="prompt_dropped", data={"promptId": "c"})
+        System(subtype="prompt_dropped", data={"promptId": prompt}) for prompt in ("c", "e")
     ]
     assert standing.turn == 1
 
