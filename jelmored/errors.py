@@ -67,7 +67,11 @@ class ErrorKind(enum.StrEnum):
     KEY_REUSED = "key-reused", 1003, "The `requestKey` was used for something else in the last 24 h."
 
     BUSY = "busy", 1100, "A turn runs, and `whenBusy` said to refuse."
-    WRONG_STATUS = "wrong-status", 1101, "The session is closed; its log stays."
+    WRONG_STATUS = (
+        "wrong-status",
+        1101,
+        "The session is closed and takes no prompts; or it is to be deleted and is not closed.",
+    )
     TURN_STALLED = (
         "turn-stalled",
         1102,
@@ -102,7 +106,8 @@ class ErrorKind(enum.StrEnum):
     INVALID_REQUEST = (
         "invalid-request",
         1309,
-        "The model's server refused the request as it is (400), or the session's directory is gone.",
+        "The model's server refused the request as it is (400); the session's directory is gone; or the provider's "
+        "agents can't do it: compact, fork.",
     )
     MODEL_NOT_SUPPORTED = "model-not-supported", 1310, "The provider does not have the model."
     MODEL_RETIRED = "model-retired", 1311, "The model was retired; the remedy names its successor."

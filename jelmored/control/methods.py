@@ -254,10 +254,13 @@ async def session_close(caller: Caller, params: m.OneSession) -> SessionView:
 
 
 async def session_fork(caller: Caller, params: ForkSession) -> SessionView:
+    """A new session that knows what was said in another one, up to the event `atSeq`, or else up to now."""
     return await caller.services.directory.fork(params, caller.principal.author)
 
 
 async def session_delete(caller: Caller, params: m.OneSession) -> m.Nothing:
+    """Take a closed session off the disk: its log, and its attachments that no other session has. Only a terminated
+    one (`wrong-status`). Once begun, it is finished also if you leave."""
     await caller.services.directory.delete(params.session_id, caller.principal.author)
     return m.Nothing()
 
