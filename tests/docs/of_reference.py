@@ -159,7 +159,7 @@ def _inherited() -> list[str]:
 
 def _flags() -> Iterator[str]:
     config = SessionConfig(session_id=SessionId(""), cwd="/", directories=("DIRECTORY",), max_turns=1)
-    launch = launch_of("claude", ClaudeSettings(), config, env={})
+    launch = launch_of("claude", ClaudeSettings(), config, env={"HOME": "/home/you"})
     line = " ".join(launch.argv).replace(launch.native_id, "UUID").replace("--max-turns 1", "--max-turns N")
     head, *flags = re.split(r" (?=-)", line)
     yield head

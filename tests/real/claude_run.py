@@ -25,6 +25,7 @@ from jelmored.domain.prompts import Author, Prompt, TextBlock
 from jelmored.providers.base import Asked, RunEvent, RunFacts, SessionConfig, TurnOver
 from jelmored.providers.claude.provider import ClaudeProvider
 from jelmored.providers.claude.session import ClaudeSession
+from jelmored.providers.claude.unwrapping import provider_errors_bare
 
 from . import agents
 from .model_server import ModelServer, serving
@@ -121,11 +122,12 @@ async def running(
     chosen = SessionConfig(**{"session_id": SessionId("ses_test"), "cwd": str(home / "work"), **config})
     session = source.open(chosen)
     send, receive = trio.open_memory_channel[Sequence[RunEvent]](1000)
-    async with trio.open_nursery() as nursery:
-        with trio.fail_after(SECONDS):
-            facts = await nursery.start(session.run, send)
-        yield ClaudeRun(source, session, model, facts, receive)
-        await session.close()
+    with provider_errors_bare():
+        async with trio.open_nursery() as nursery:
+            with trio.fail_after(SECONDS):
+                facts = await nursery.start(session.run, send)
+            yield ClaudeRun(source, session, model, facts, receive)
+            await session.close()
 
 
 @asynccontextmanager

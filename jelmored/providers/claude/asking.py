@@ -7,13 +7,15 @@ from typing import Any
 
 import attrs
 
-from jelmored.domain.ids import RequestId
+from jelmored.domain.ids import RequestId, ToolUseId
 from jelmored.domain.permissions import Location, PermissionRequest, ToolKind
 from jelmored.providers.base import Asked, Withdrawn
 
 from . import questions, tools
 from .bounds import bounded_input, one_line
-from .messages import CanUseTool, ToolRequest
+from .control import CanUseTool, ToolRequest
+
+EXIT_PLANNING = "ExitPlanMode"
 
 
 @attrs.define
@@ -48,33 +50,43 @@ def permission_request(message: CanUseTool, directory: str) -> PermissionRequest
         directory: where the agent works, absolute.
     """
     request = message.request
-    places = _places(request, directory)
-    command = request.input.get("command")
-    asked = questions.questions_of(request.input) if request.tool_name == questions.TOOL else ()
+    found = tool_request(message.request_id, request.tool_name, request.input, request.tool_use_id, directory)
+    places = _places(request, found.locations, directory)
+    return attrs.evolve(found, kind=_kind(request, places, found.kind), locations=places)
+
+
+def tool_request(
+    request_id: RequestId,
+    name: str,
+    tool_input: Mapping[str, Any],
+    tool_use_id: ToolUseId | None,
+    directory: str,
+) -> PermissionRequest:
+    """What a tool is about to do, as far as its input tells."""
+    command = tool_input.get("command")
+    asked = questions.questions_of(tool_input) if name == questions.TOOL else ()
     return PermissionRequest(
-        request_id=message.request_id,
-        tool_name=request.tool_name,
-        kind=_kind(request, places),
-        title=one_line(questions.title(asked)) if asked else tools.title(request.tool_name, request.input),
-        input=bounded_input(request.input),
-        tool_use_id=request.tool_use_id,
+        request_id=request_id,
+        tool_name=name,
+        kind=tools.kind_of(name),
+        title=one_line(questions.title(asked)) if asked else tools.title(name, tool_input),
+        input=bounded_input(tool_input),
+        tool_use_id=tool_use_id,
         command=command if isinstance(command, str) else None,
-        locations=places,
+        locations=tools.locations(tool_input, directory),
         located=False,
-        diffs=tools.diffs_wanted(request.input, directory),
+        diffs=tools.diffs_wanted(tool_input, directory),
         questions=asked,
+        leaves_planning=name == EXIT_PLANNING,
     )
 
 
-def _kind(request: ToolRequest, places: tuple[Location, ...]) -> ToolKind:
+def _kind(request: ToolRequest, places: tuple[Location, ...], kind: ToolKind) -> ToolKind:
     """What leads outside of the working directories without saying where is no harmless read: a person decides."""
-    if request.decision_reason_type == "workingDir" and not places:
-        return ToolKind.OTHER
-    return tools.kind_of(request.tool_name)
+    return ToolKind.OTHER if request.decision_reason_type == "workingDir" and not places else kind
 
 
-def _places(request: ToolRequest, directory: str) -> tuple[Location, ...]:
-    named = tools.locations(request.input, directory)
+def _places(request: ToolRequest, named: tuple[Location, ...], directory: str) -> tuple[Location, ...]:
     if not request.blocked_path:
         return named
     return (*named, Location(path=tools.absolute(request.blocked_path, directory)))

@@ -88,6 +88,8 @@ def of_exit(code: int | None, signal: int | None, stderr: str, result: Result | 
     evidence = _known(exitCode=code, signal=signal, stderrTail=stderr.strip()[-2000:] or None)
     if "No conversation found" in words:
         return native_lost("claude has no conversation with this id in this directory", evidence)
+    if "No message found with message.uuid" in words:
+        return native_lost("claude has no such message in its conversation", evidence)
     if "is already in use" in words:
         return SessionError(
             ErrorKind.FOREIGN_WRITER, "claude says that its session is in use already", evidence=evidence

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from uuid import uuid4
 
 import attrs
 
 from jelmored.config.providers import ClaudeSettings
-from jelmored.domain.permissions import PermissionMode
+from jelmored.domain.mcp import McpServer
+from jelmored.domain.permissions import PermissionMode, Rule
 from jelmored.providers.base import SessionConfig
 
-from .transcripts import Transcript
+from .transcripts import Transcript, own_directory
 
 STREAMING = (
     "-p",
@@ -23,6 +25,9 @@ STREAMING = (
     "--replay-user-messages",  # tells when a message is taken up
 )
 """What makes the CLI speak the protocol that `ClaudeSession` speaks."""
+
+
+DEFAULT_MODEL = "default"
 
 
 @attrs.frozen(kw_only=True)
@@ -37,6 +42,10 @@ class Launch:
         native_id: the id that its conversation has or will have.
         transcript: must be there when the process starts; None where there is nothing to resume.
         system_prompt: appended to the agent's own.
+        default_model: what it runs when nobody asks for another.
+        permission_mode: our policy at the start, and the rules that go with it.
+        plans: where it keeps its plans, absolute.
+        mcp_servers: by name; it is told of them when it has started.
     """
 
     name: str
@@ -46,6 +55,11 @@ class Launch:
     native_id: str
     transcript: Transcript | None = None
     system_prompt: str | None = attrs.field(default=None, repr=False)
+    default_model: str = DEFAULT_MODEL
+    permission_mode: PermissionMode = PermissionMode.ASK
+    rules: tuple[Rule, ...] = ()
+    plans: str = ""
+    mcp_servers: Mapping[str, McpServer] = attrs.field(factory=dict)
 
 
 def launch_of(name: str, settings: ClaudeSettings, config: SessionConfig, *, env: Mapping[str, str]) -> Launch:
@@ -58,14 +72,20 @@ def launch_of(name: str, settings: ClaudeSettings, config: SessionConfig, *, env
         env: its whole environment; the program is looked for in its PATH.
     """
     native_id = config.native_id or str(uuid4())
+    former = config.native_id or (config.origin.native_id if config.origin else None)
     return Launch(
         name=name,
         argv=(settings.claude_bin, *STREAMING, *_arguments(settings, config, native_id)),
         env=env,
         cwd=config.cwd,
         native_id=native_id,
-        transcript=Transcript.of(env, config.cwd, native_id) if config.native_id else None,
+        transcript=Transcript.of(env, config.cwd, former) if former else None,
         system_prompt=config.system_prompt,
+        default_model=settings.default_model or DEFAULT_MODEL,
+        permission_mode=config.permission_mode,
+        rules=config.rules,
+        plans=os.path.join(own_directory(env), "plans"),
+        mcp_servers=config.mcp_servers,
     )
 
 
@@ -81,16 +101,31 @@ def own_environment(settings: ClaudeSettings) -> dict[str, str]:
     }
 
 
+def native_mode(mode: PermissionMode) -> str:
+    """The CLI's mode for ours: in any but `plan` it asks what it would not do by itself, and we answer."""
+    return "plan" if mode is PermissionMode.PLAN else "default"
+
+
 def _arguments(settings: ClaudeSettings, config: SessionConfig, native_id: str) -> tuple[str, ...]:
     max_turns = config.max_turns or settings.max_turns
+    model = config.model or settings.default_model or DEFAULT_MODEL
     return (
-        *("--resume" if config.native_id else "--session-id", native_id),
-        *(
-            "--model",
-            config.model or settings.default_model or "default",
-        ),  # a resumed session would take that of its last answer
-        *("--permission-mode", "plan" if config.permission_mode is PermissionMode.PLAN else "default"),
+        *_conversation(config, native_id),
+        *("--model", model),  # a resumed session would take that of its last answer
+        *("--permission-mode", native_mode(config.permission_mode)),
         *("--setting-sources", ",".join(settings.setting_sources)),
         *(word for directory in config.directories for word in ("--add-dir", directory)),
         *(("--max-turns", str(max_turns)) if max_turns else ()),
     )
+
+
+def _conversation(config: SessionConfig, native_id: str) -> tuple[str, ...]:
+    """The one that it takes up, begins, or begins as a fork of another. A fork that was never prompted is not there:
+    it is made again, with the same id."""
+    if config.native_id is not None:
+        return ("--resume", native_id)
+    new = ("--session-id", native_id)
+    if config.origin is None:
+        return new
+    at = ("--resume-session-at", config.origin.at) if config.origin.at else ()
+    return ("--resume", config.origin.native_id, "--fork-session", *new, *at)

@@ -28,6 +28,15 @@ class Locator:
         real = await self._look(paths) if paths else {}
         return [Asked(_led(event.request, real)) if isinstance(event, Asked) else event for event in events]
 
+    async def follow(self, request: PermissionRequest) -> PermissionRequest:
+        """This request, with real paths."""
+        paths = {place.path for place in request.locations}
+        return _led(request, await self._look(paths) if paths else {})
+
+    async def real(self, path: str) -> str:
+        """Where this path leads; the path itself where that is not known."""
+        return (await self._look([path])).get(path, path)
+
     async def _look(self, paths: Iterable[str]) -> Mapping[str, str]:
         found: dict[str, str] = {}
         with trio.move_on_after(PATIENCE):

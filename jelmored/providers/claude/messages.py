@@ -11,12 +11,17 @@ from typing import Any
 
 import attrs
 
-from jelmored.domain.ids import RequestId, ToolUseId
+from jelmored.domain.ids import ToolUseId
+
+from .control import CancelRequest, CanUseTool, Command, HookCall, OtherRequest, Reply, named
 
 
-def _named(key: str, default: Any = attrs.NOTHING) -> Any:
-    """A field whose name on the wire is another."""
-    return attrs.field(default=default, metadata={"key": key})
+@attrs.frozen(kw_only=True)
+class ServerState:
+    """Of an MCP server: `connected`, `failed`, `pending`, `needs-auth`."""
+
+    name: str
+    status: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -27,7 +32,8 @@ class Init:
     cwd: str
     model: str
     slash_commands: tuple[str, ...] = ()
-    api_key_source: str | None = _named("apiKeySource", None)
+    api_key_source: str | None = named("apiKeySource", None)
+    mcp_servers: tuple[ServerState, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -53,8 +59,8 @@ class RateLimit:
     """Of a subscription: how full a window is. `resets_at` in Unix seconds, `utilization` from 0 to 1."""
 
     status: str
-    resets_at: float | None = _named("resetsAt", None)
-    window: str | None = _named("rateLimitType", None)
+    resets_at: float | None = named("resetsAt", None)
+    window: str | None = named("rateLimitType", None)
     utilization: float | None = None
 
 
@@ -110,11 +116,6 @@ class ModelFallback:
 
 
 @attrs.frozen(kw_only=True)
-class Command:
-    name: str
-
-
-@attrs.frozen(kw_only=True)
 class CommandsChanged:
     commands: tuple[Command, ...]
 
@@ -157,10 +158,25 @@ Part = TextPart | ThinkingPart | ToolUsePart | ToolResultPart | HiddenPart | Oth
 
 
 @attrs.frozen(kw_only=True)
+class CallUsage:
+    """Tokens of one call of the model; `output_tokens` is known at its end."""
+
+    input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    output_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.input_tokens + self.cache_read_input_tokens + self.cache_creation_input_tokens + self.output_tokens
+
+
+@attrs.frozen(kw_only=True)
 class AssistantMessage:
     id: str
     content: tuple[Part, ...]
     model: str | None = None
+    usage: CallUsage = CallUsage()
 
 
 @attrs.frozen(kw_only=True)
@@ -202,10 +218,11 @@ class Replayed:
 class ModelUsage:
     """Tokens and USD since the process started."""
 
-    input_tokens: int = _named("inputTokens", 0)
-    output_tokens: int = _named("outputTokens", 0)
-    cache_read_tokens: int = _named("cacheReadInputTokens", 0)
-    cache_write_tokens: int = _named("cacheCreationInputTokens", 0)
+    input_tokens: int = named("inputTokens", 0)
+    output_tokens: int = named("outputTokens", 0)
+    cache_read_tokens: int = named("cacheReadInputTokens", 0)
+    cache_write_tokens: int = named("cacheCreationInputTokens", 0)
+    context_window: int | None = named("contextWindow", None)
 
 
 @attrs.frozen(kw_only=True)
@@ -228,92 +245,13 @@ class Result:
     result: str = ""
     errors: tuple[str, ...] = ()
     total_cost_usd: float = 0.0
-    model_usage: Mapping[str, ModelUsage] = _named("modelUsage", attrs.Factory(dict))
+    model_usage: Mapping[str, ModelUsage] = named("modelUsage", attrs.Factory(dict))
     origin: Origin | None = None
+    uuid: str | None = None
 
     @property
     def words(self) -> str:
         return self.result or "; ".join(self.errors) or self.subtype
-
-
-@attrs.frozen(kw_only=True)
-class ToolRequest:
-    """May this tool run? `blocked_path` and `decision_reason_type` say what the CLI itself minds."""
-
-    tool_name: str
-    input: Mapping[str, Any]
-    tool_use_id: ToolUseId | None = None
-    blocked_path: str | None = None
-    decision_reason_type: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class CanUseTool:
-    request_id: RequestId
-    request: ToolRequest
-
-
-@attrs.frozen(kw_only=True)
-class OtherRequest:
-    """A request that we don't serve; it must be answered all the same."""
-
-    request_id: RequestId
-
-
-@attrs.frozen(kw_only=True)
-class CancelRequest:
-    request_id: RequestId
-
-
-@attrs.frozen(kw_only=True)
-class ModelChoice:
-    value: str
-    resolved_model: str | None = _named("resolvedModel", None)
-
-
-@attrs.frozen(kw_only=True)
-class Account:
-    """Who pays: a key or a token by its source, a subscription by its name alone. Without a login there is neither."""
-
-    token_source: str | None = _named("tokenSource", None)
-    api_key_source: str | None = _named("apiKeySource", None)
-    api_provider: str | None = _named("apiProvider", None)
-    subscription: str | None = _named("subscriptionType", None)
-    email: str | None = None
-
-    @property
-    def logged_in(self) -> bool:
-        payers = {self.token_source, self.api_key_source, self.subscription} - {None, "none"}
-        return bool(payers) or self.api_provider not in (None, "firstParty")
-
-    @property
-    def words(self) -> str | None:
-        return self.email or self.subscription or self.api_key_source or self.token_source
-
-
-@attrs.frozen(kw_only=True)
-class ReplyBody:
-    """What our requests are answered with: of `initialize` the first three, of `cancel_async_message` the last."""
-
-    models: tuple[ModelChoice, ...] = ()
-    account: Account | None = None
-    commands: tuple[Command, ...] = ()
-    cancelled: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class ReplyEnvelope:
-    request_id: str
-    subtype: str = "success"
-    response: ReplyBody = ReplyBody()
-    error: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Reply:
-    """An answer to a control request of ours."""
-
-    response: ReplyEnvelope
 
 
 @attrs.frozen(kw_only=True)
@@ -350,6 +288,7 @@ Message = (
     | Replayed
     | Result
     | CanUseTool
+    | HookCall
     | OtherRequest
     | CancelRequest
     | Reply

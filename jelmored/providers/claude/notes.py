@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jelmored.domain.events import Draft, ErrorNote, EventType, System
+from jelmored.domain.models import QuotaWindow
 from jelmored.domain.times import to_rfc3339
 from jelmored.wire.lines import MAX_LINE
 
 from . import failures
-from .bounds import bounded_raw
+from .bounds import bounded_raw, cut, one_line
 from .messages import Compacted, ModelFallback, RateLimit, Retry
 
 MAX_DELAY = 86_400.0  # s
+MAX_ERROR = 4096  # bytes
 
 
 def retried(retry: Retry, now: datetime) -> Draft:
@@ -35,11 +37,36 @@ def gave_up(words: str, error: str, status: int | None) -> Draft:
 
 def quota(limit: RateLimit) -> Draft:
     """A subscription's window is nearly used up."""
-    resets = failures.reset_time(limit)
-    used = None if limit.utilization is None else round(100 * limit.utilization, 1)
+    window = quota_window(limit)
+    used, resets = window.used_percent, window.resets_at
     data = {"window": limit.window, "usedPercent": used, "resetsAt": to_rfc3339(resets) if resets else None}
     words = f"{'Much' if used is None else f'{used:g} %'} of the quota is used ({limit.window or 'window unknown'})"
     return _system("quota", words, **data)
+
+
+def quota_window(limit: RateLimit) -> QuotaWindow:
+    """How full it is; one that rejects is full."""
+    used = 1.0 if limit.utilization is None and limit.status == "rejected" else limit.utilization
+    return QuotaWindow(
+        window=limit.window or "unknown",
+        used_percent=None if used is None else round(100 * used, 1),
+        resets_at=failures.reset_time(limit),
+    )
+
+
+def cleared(former: str, now: str) -> Draft:
+    """The agent has begun a new conversation of its own: what was before is in the former one."""
+    return _system("cleared", "The agent has forgotten the conversation so far", **{"from": former, "to": now})
+
+
+def server_failed(name: str, error: str) -> Draft:
+    words = f"The MCP server {name} can't be used: {one_line(error)}"
+    return _system("mcp_server_failed", words, name=name, error=cut(error, MAX_ERROR)[0])
+
+
+def not_known(what: str, error: str) -> Draft:
+    """Another version of the agent, which can do less."""
+    return _system("not_supported", f"This agent can't be told {what}: {one_line(error)}", what=what, error=error)
 
 
 def compacted(message: Compacted) -> Draft:

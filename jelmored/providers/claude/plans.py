@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -14,31 +13,30 @@ MAX_ENTRIES = 200
 
 @attrs.define
 class PlanBoard:
-    """Told of each use and each outcome of a tool; answers with the plan when it changed."""
+    """Told of each outcome of a tool; answers with the plan when it changed."""
 
     _entries: dict[str, PlanEntry] = attrs.field(factory=dict)
 
-    def used(self, name: str, tool_input: Mapping[str, Any]) -> list[Draft]:
-        """`TodoWrite` says the whole list at once."""
-        match name, tool_input:
-            case "TodoWrite", {"todos": [*todos]}:
+    def done(self, name: str | None, outcome: Any) -> list[Draft]:
+        """The outcome of a tool that has worked: `TodoWrite` changes the whole list, the others one entry."""
+        match name, outcome:
+            case "TodoWrite", {"newTodos": [*todos]}:
                 self._entries = {str(place): _todo(todo) for place, todo in enumerate(todos[:MAX_ENTRIES])}
                 return self._draft()
-        return []
-
-    def done(self, name: str | None, outcome: Any) -> list[Draft]:
-        """`TaskCreate` and `TaskUpdate` change one entry, when they have worked."""
-        match name, outcome:
             case "TaskCreate", {"task": {"id": str(task_id), "subject": str(subject)}}:
                 return self._put(task_id, PlanEntry(content=subject, status="pending"))
-            case "TaskUpdate", {"taskId": str(task_id), "statusChange": {"to": "deleted"}} if task_id in self._entries:
-                del self._entries[task_id]
-                return self._draft()
-            case "TaskUpdate", {"taskId": str(task_id), "statusChange": {"to": str(status)}} if (
-                task_id in self._entries
-            ):
-                return self._put(task_id, attrs.evolve(self._entries[task_id], status=status))
+            case "TaskUpdate", {"taskId": str(task_id), "statusChange": {"to": str(status)}}:
+                return self._change(task_id, status)
         return []
+
+    def _change(self, task_id: str, status: str) -> list[Draft]:
+        entry = self._entries.get(task_id)
+        if entry is None:
+            return []
+        if status == "deleted":
+            del self._entries[task_id]
+            return self._draft()
+        return self._put(task_id, attrs.evolve(entry, status=status))
 
     def _put(self, task_id: str, entry: PlanEntry) -> list[Draft]:
         if task_id not in self._entries and len(self._entries) >= MAX_ENTRIES:

@@ -7,23 +7,57 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
 import orjson
 
 from jelmored.domain.ids import RequestId
+from jelmored.domain.mcp import McpServer
 from jelmored.domain.permissions import Answer, Verdict
 from jelmored.domain.prompts import Block, DocumentBlock, FileBlock, ImageBlock, Prompt, TextBlock
 
 from .questions import answered
+
+COMPACT = "/compact"
 
 
 def line(message: Mapping[str, Any]) -> bytes:
     return orjson.dumps(message) + b"\n"
 
 
+BEFORE_TOOL, AFTER_TOOL = "before", "after"
+"""What our hooks are called by."""
+HOOKS = {
+    event: [{"matcher": None, "hookCallbackIds": [name]}]
+    for event, name in (("PreToolUse", BEFORE_TOOL), ("PostToolUse", AFTER_TOOL))
+}
+"""The CLI waits for an answer to each. `SessionEnd` is never among them: it fails when the input is closed."""
+
+
 def initialize(request_id: str, system_prompt: str | None) -> bytes:
     """Asks for readiness, models and login. `system_prompt` is appended to claude's own; here, for argv is public."""
     extra = {"appendSystemPrompt": system_prompt} if system_prompt else {}
-    return _request(request_id, {"subtype": "initialize", **extra})
+    return _request(request_id, {"subtype": "initialize", "hooks": HOOKS, **extra})
+
+
+def set_model(request_id: str, model: str) -> bytes:
+    """From the next turn on. The CLI takes any word: it is checked before."""
+    return _request(request_id, {"subtype": "set_model", "model": model})
+
+
+def set_permission_mode(request_id: str, mode: str) -> bytes:
+    """At once. The CLI takes any word: only its own may be given."""
+    return _request(request_id, {"subtype": "set_permission_mode", "mode": mode})
+
+
+def set_mcp_servers(request_id: str, servers: Mapping[str, McpServer]) -> bytes:
+    """Here and not in argv, for they have secrets. Nothing else is heard until each is connected, or is not."""
+    told = {name: attrs.asdict(server) for name, server in servers.items()}
+    return _request(request_id, {"subtype": "mcp_set_servers", "servers": told})
+
+
+def stop_task(request_id: str, task_id: str) -> bytes:
+    """Of one that is not there the CLI says nothing."""
+    return _request(request_id, {"subtype": "stop_task", "task_id": task_id})
 
 
 def interrupt(request_id: str) -> bytes:
@@ -37,9 +71,10 @@ def cancel_message(request_id: str, uuid: str) -> bytes:
 
 def user(prompt: Prompt, uuid: str) -> bytes:
     """A message of the user. `uuid` is what `cancel_message` takes back."""
+    content = COMPACT if prompt.compacts else [_content(block) for block in prompt.blocks]
     return line({
         "type": "user",
-        "message": {"role": "user", "content": [_content(block) for block in prompt.blocks]},
+        "message": {"role": "user", "content": content},
         "uuid": uuid,
         "parent_tool_use_id": None,
         "session_id": "",
@@ -62,6 +97,16 @@ def allow(request_id: RequestId, tool_input: Mapping[str, Any]) -> bytes:
 def deny(request_id: RequestId, message: str, *, interrupt: bool) -> bytes:
     """Keeps a tool from running. The model reads the message; `interrupt` ends the turn as well."""
     return _answer(request_id, {"behavior": "deny", "message": message, "interrupt": interrupt})
+
+
+def pass_hook(request_id: RequestId, objection: str | None) -> bytes:
+    """Lets go on what a hook has stopped, or keeps a tool from running; the model reads the objection."""
+    decision = {
+        "hookEventName": "PreToolUse",
+        "permissionDecision": "deny",
+        "permissionDecisionReason": objection,
+    }
+    return _answer(request_id, {} if objection is None else {"hookSpecificOutput": decision})
 
 
 def refuse(request_id: RequestId, why: str) -> bytes:

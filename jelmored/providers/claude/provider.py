@@ -19,9 +19,9 @@ from jelmored.process.child import Child, Command
 from jelmored.process.environment import child_environment
 from jelmored.providers.base import BaseProvider, Probe, RunEvent, SessionConfig
 
+from .control import ModelChoice, ReplyBody
 from .failures import INSTALL, LOG_IN
 from .launch import launch_of, own_environment
-from .messages import ModelChoice, ReplyBody
 from .session import ClaudeSession
 from .unwrapping import provider_errors_bare
 

@@ -12,10 +12,9 @@ import orjson
 
 from jelmored.domain.ids import RequestId
 
+from .control import CancelRequest, CanUseTool, HookCall, OtherRequest, Reply
 from .messages import (
     Assistant,
-    CancelRequest,
-    CanUseTool,
     CommandsChanged,
     Compacted,
     HiddenPart,
@@ -24,11 +23,9 @@ from .messages import (
     ModelFallback,
     Noise,
     OtherPart,
-    OtherRequest,
     Part,
     RateLimited,
     Replayed,
-    Reply,
     Result,
     Retry,
     StateChanged,
@@ -137,6 +134,8 @@ def _class_of(raw: Mapping[str, Any]) -> type[Message]:
             return Noise
         case {"type": "control_request", "request": {"subtype": "can_use_tool"}}:
             return CanUseTool
+        case {"type": "control_request", "request": {"subtype": "hook_callback"}}:
+            return HookCall
         case {"type": "control_request"}:
             return OtherRequest
         case {"type": str(kind)}:

@@ -9,16 +9,18 @@ from uuid import uuid4
 import trio
 
 from jelmored.domain.ids import RequestId
-from jelmored.domain.permissions import Answer
+from jelmored.domain.permissions import Answer, PermissionMode
 from jelmored.domain.prompts import Prompt
 from jelmored.errors import SessionError
 from jelmored.process.child import Child, Command, Exit
-from jelmored.providers.base import BaseSession, RunEvent, RunFacts
+from jelmored.providers.base import BaseSession, RunEvent, RunFacts, SessionChange
 
 from . import failures, notes, protocol
-from .launch import Launch
+from .asking import tool_request
+from .control import HookCall, OtherRequest, Reply, ReplyBody
+from .gate import Gate
+from .launch import Launch, native_mode
 from .locating import Locator
-from .messages import OtherRequest, Reply, ReplyBody
 from .normaliser import Control, Normaliser
 from .unwrapping import provider_errors_bare
 
@@ -27,8 +29,14 @@ TERMINATING = 3.0  # s after SIGTERM
 LINGERING = 2.0  # s from the end of its output to its own
 
 INITIALIZE = "initialize"
-CANCEL = "cancel:"  # and the id of the message
 INTERRUPT = "interrupt"
+CANCEL = "cancel:"  # and the id of the message
+SET_MODEL = "the model"
+SET_MODE = "the permission mode"
+SET_SERVERS = "MCP servers"
+STOP_TASK = "to stop a task"
+CHANGES = (SET_MODEL, SET_MODE, SET_SERVERS, STOP_TASK)
+"""The ids of what another version of claude may not know; they say in words what it could not be told."""
 
 EventChannel = trio.MemorySendChannel[Sequence[RunEvent]]
 
@@ -45,6 +53,8 @@ class ClaudeSession(BaseSession):
         self._child = Child(Command(argv=launch.argv, cwd=launch.cwd, env=launch.env), name=launch.name)
         self._normaliser = Normaliser(launch.cwd)
         self._locator = Locator()
+        self._gate = Gate(launch.permission_mode, launch.rules, launch.plans)
+        self._connected = not launch.mcp_servers
         self._closing = trio.Event()
         self._dropped = 0
         self.about: ReplyBody | None = None
@@ -54,6 +64,7 @@ class ClaudeSession(BaseSession):
         self, events: EventChannel, *, task_status: trio.TaskStatus[RunFacts] = trio.TASK_STATUS_IGNORED
     ) -> None:
         await self._check_transcript()
+        self._gate.plans = await self._locator.real(self.launch.plans)
         with provider_errors_bare():
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._child.run)
@@ -83,12 +94,33 @@ class ClaudeSession(BaseSession):
             first = self._take_back() if answer.interrupt else b""
             await self._child.write(first + protocol.answer(request_id, asked, answer))
 
+    async def change(self, change: SessionChange) -> None:
+        told = b""
+        if change.model is not None:
+            told += protocol.set_model(SET_MODEL, change.model or self.launch.default_model)
+        if change.rules is not None:
+            self._gate.rules = change.rules
+        if change.permission_mode is not None:
+            told += self._change_mode(change.permission_mode)
+        if told:
+            await self._child.write(told)
+
+    async def stop_task(self, task_id: str) -> None:
+        await self._child.write(protocol.stop_task(STOP_TASK, task_id))
+
     async def close(self) -> None:
         """An interrupt before the end of input, or the CLI would finish its turn first."""
         with contextlib.suppress(SessionError):  # it is gone already: so much the better
             await self.interrupt()
         self._closing.set()
         await self._child.close_stdin()
+
+    def _change_mode(self, mode: PermissionMode) -> bytes:
+        """The CLI hears of it where its own mode is another; it may have begun to plan by itself, and is left to it."""
+        former, self._gate.mode = self._gate.mode, mode
+        if native_mode(former) == native_mode(mode):
+            return b""
+        return protocol.set_permission_mode(SET_MODE, native_mode(mode))
 
     def _take_back(self) -> bytes:
         return b"".join(protocol.cancel_message(CANCEL + uuid, uuid) for uuid in self._normaliser.untaken)
@@ -117,12 +149,14 @@ class ClaudeSession(BaseSession):
         return RunFacts(native_id=self.launch.native_id, commands=tuple(command.name for command in commands))
 
     async def _get_ready(self) -> list[RunEvent]:
-        """Until `initialize` is answered, after 0.5 to 0.9 s; what else was heard meanwhile. Whoever waits has a
-        deadline."""
+        """Until `initialize` is answered, after 0.5 to 0.9 s, and the MCP servers are connected or are not, which the
+        CLI gives 30 s; what else was heard meanwhile. Whoever waits has a deadline."""
         heard: list[RunEvent] = []
         with contextlib.suppress(SessionError):  # it has ended at once: its output tells why
             await self._child.write(protocol.initialize(INITIALIZE, self.launch.system_prompt))
-        while self.about is None:
+            if not self._connected:
+                await self._child.write(protocol.set_mcp_servers(SET_SERVERS, self.launch.mcp_servers))
+        while self.about is None or not self._connected:
             lines = await self._child.read_lines()
             if not lines:
                 raise self._ended_by_itself(await self._end())
@@ -141,9 +175,18 @@ class ClaudeSession(BaseSession):
         match message:
             case Reply():
                 return self._replied(message)
+            case HookCall():
+                await self._child.write(protocol.pass_hook(message.request_id, await self._objection(message)))
             case OtherRequest():
                 await self._child.write(protocol.refuse(message.request_id, "not supported"))
-                return []
+        return []
+
+    async def _objection(self, call: HookCall) -> str | None:
+        if call.request.callback_id != protocol.BEFORE_TOOL:
+            return None
+        tool = call.request.input
+        request = tool_request(call.request_id, tool.tool_name, tool.tool_input, call.request.tool_use_id, tool.cwd)
+        return self._gate.objection(await self._locator.follow(request))
 
     def _note_dropped(self) -> list[RunEvent]:
         """The lines that were too long since the last look."""
@@ -151,12 +194,16 @@ class ClaudeSession(BaseSession):
         return [notes.line_dropped(new)] if new else []
 
     def _replied(self, reply: Reply) -> list[RunEvent]:
-        request_id, body = reply.response.request_id, reply.response.response
+        request_id, body, error = reply.response.request_id, reply.response.response, reply.response.error
         if request_id == INITIALIZE:
             self.about = body
+        if request_id == SET_SERVERS:
+            self._connected = True
+        if request_id in CHANGES and error is not None:
+            return [notes.not_known(request_id, error)]
         if request_id.startswith(CANCEL) and body.cancelled:
             return self._normaliser.taken_back(request_id.removeprefix(CANCEL))
-        return []
+        return self._normaliser.servers_failed(body.errors)
 
     async def _end(self) -> Exit:
         if self._closing.is_set():

@@ -34,6 +34,7 @@ KINDS: Mapping[str, ToolKind] = {
     "TaskUpdate": ToolKind.THINK,
     "TodoWrite": ToolKind.THINK,
     "AskUserQuestion": ToolKind.THINK,
+    "EnterPlanMode": ToolKind.THINK,
     "WebFetch": ToolKind.FETCH,
     "WebSearch": ToolKind.FETCH,
 }

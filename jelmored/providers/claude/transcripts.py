@@ -33,8 +33,7 @@ class Transcript:
 
     @classmethod
     def of(cls, env: Mapping[str, str], cwd: str, native_id: str) -> Transcript:
-        config = env.get("CLAUDE_CONFIG_DIR") or os.path.join(env["HOME"], ".claude")
-        return cls(projects=os.path.join(config, "projects"), cwd=cwd, native_id=native_id)
+        return cls(projects=os.path.join(own_directory(env), "projects"), cwd=cwd, native_id=native_id)
 
     async def exists(self) -> bool:
         """In a thread: the disk may be slow."""
@@ -44,6 +43,11 @@ class Transcript:
         name = folder_name(os.path.realpath(self.cwd))
         pattern = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}-*"
         return any(Path(self.projects).glob(f"{pattern}/{self.native_id}.jsonl"))
+
+
+def own_directory(env: Mapping[str, str]) -> str:
+    """Where claude keeps what is its own."""
+    return env.get("CLAUDE_CONFIG_DIR") or os.path.join(env["HOME"], ".claude")
 
 
 def folder_name(cwd: str) -> str:

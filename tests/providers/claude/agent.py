@@ -64,6 +64,11 @@ def ask() -> None:
     )
 
 
+def hook(name: str, request_id: str, **tool: Any) -> None:
+    request = {"subtype": "hook_callback", "callback_id": name, "input": {"cwd": os.path.abspath("sub"), **tool}}
+    say(type="control_request", request_id=request_id, request=request)
+
+
 def on_control(message: dict[str, Any]) -> None:
     match message["request"]["subtype"]:
         case "initialize":
@@ -76,6 +81,22 @@ def on_control(message: dict[str, Any]) -> None:
                 interrupted()
         case "cancel_async_message":
             reply(message, cancelled=HOW == "swallows-prompts" or message["request"]["message_uuid"] in queued)
+        case _:
+            on_other(message)
+
+
+def on_other(message: dict[str, Any]) -> None:
+    """What it is told on the way it says again, for a test to see."""
+    request = message["request"]
+    if HOW == "is-older":
+        error = f"Unsupported control request subtype: {request['subtype']}"
+        say(
+            type="control_response",
+            response={"subtype": "error", "request_id": message["request_id"], "error": error},
+        )
+    else:
+        reply(message, errors={"broken": "ENOENT"} if "servers" in request else {})
+        text(json.dumps(request))
 
 
 def on_user(message: dict[str, Any]) -> None:
@@ -94,6 +115,8 @@ def on_user(message: dict[str, Any]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         case "asks":
             ask()
+        case "hooks":
+            hook("before", "h1", tool_name="Read", tool_input={"file_path": "/etc/hosts"})
         case "shouts" | "shouts-last":
             print("x" * (33 << 20), end="" if HOW == "shouts-last" else "\n", flush=True)
             if HOW == "shouts-last":
@@ -107,10 +130,13 @@ def on_user(message: dict[str, Any]) -> None:
 
 def on_answer(message: dict[str, Any]) -> None:
     body = message["response"]
-    told = body.get("response") or {"error": body.get("error")}
+    if body["request_id"] == "h1":
+        hook("after", "h2", tool_name="Read")
+    told = body["response"] if "response" in body else {"error": body["error"]}
     content = told.get("updatedInput", {}).get("content", "")
     text(json.dumps({**told, "updatedInput": len(content)} if content else told))
-    result()
+    if body["request_id"] != "h1":
+        result()
 
 
 if HOW == "--version":

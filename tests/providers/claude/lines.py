@@ -39,7 +39,7 @@ def thinking(words: str) -> dict[str, Any]:
     return {"type": "thinking", "thinking": words, "signature": "c2ln"}
 
 
-def tool_use(tool_use_id: str, name: str, **tool_input: Any) -> dict[str, Any]:
+def tool_use(tool_use_id: str, name: str, /, **tool_input: Any) -> dict[str, Any]:
     return {"type": "tool_use", "id": tool_use_id, "name": name, "input": tool_input}
 
 

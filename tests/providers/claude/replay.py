@@ -18,7 +18,7 @@ import attrs
 
 from jelmored.domain.ids import PromptId
 from jelmored.providers.base import RunEvent
-from jelmored.providers.claude.messages import Reply, ReplyBody, ReplyEnvelope
+from jelmored.providers.claude.control import Reply, ReplyBody, ReplyEnvelope
 from jelmored.providers.claude.normaliser import Normaliser
 from jelmored.providers.claude.reading import load
 
@@ -29,12 +29,15 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 GOLDEN = (
     "background_task_states",
     "basic",
+    "clear_then_more",
+    "compact_nothing",
     "budget_then_more",
     "compact_clear",
     "cwd_in_turn",
     "edits",
     "eof_permission_pending",
     "eof_with_background_task",
+    "hooks",
     "interrupt_during_hang",
     "interrupt_during_retry",
     "interrupt_thinking",
@@ -42,9 +45,12 @@ GOLDEN = (
     "max_budget",
     "max_turns",
     "message_while_permission_pending",
+    "mcp_set_servers",
     "multimodal",
     "not_logged_in",
     "permissions",
+    "plan_file",
+    "plan_started",
     "prompt_into_own_turn",
     "questions",
     "rate_limit_oauth",
@@ -57,6 +63,7 @@ GOLDEN = (
     "steer_text_then_tool",
     "stop_refusal",
     "subagent",
+    "todos",
     "turns_steer_interrupt",
     "two_queued",
     "worktree_cwd",

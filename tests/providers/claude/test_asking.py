@@ -7,7 +7,7 @@ from jelmored.domain.ids import RequestId
 from jelmored.domain.permissions import Location, PermissionRequest, ToolKind
 from jelmored.providers.base import Withdrawn
 from jelmored.providers.claude.asking import Asking, permission_request
-from jelmored.providers.claude.messages import CanUseTool
+from jelmored.providers.claude.control import CanUseTool
 from jelmored.providers.claude.reading import read
 
 from . import lines

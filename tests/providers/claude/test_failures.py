@@ -94,3 +94,8 @@ def test_a_failed_resume_is_told_by_a_result_too() -> None:
         subtype="error_during_execution", is_error=True, errors=("No conversation found with session ID: 1",)
     )
     assert failures.of_exit(1, None, "", stray).evidence["native_lost"] is True
+
+
+def test_a_message_that_is_not_there_is_lost_memory() -> None:
+    error = failures.of_exit(1, None, "No message found with message.uuid of: 4711", None)
+    assert (error.kind, error.evidence["native_lost"]) == (ErrorKind.STATE_INVALID, True)

@@ -7,7 +7,9 @@ import attrs
 
 from jelmored.config.providers import ClaudeSettings
 from jelmored.domain.ids import SessionId
-from jelmored.domain.permissions import PermissionMode
+from jelmored.domain.mcp import StdioServer
+from jelmored.domain.permissions import PermissionMode, Rule, Verdict
+from jelmored.domain.sessions import NativeOrigin
 from jelmored.providers.base import SessionConfig
 from jelmored.providers.claude.launch import STREAMING, Launch, launch_of, own_environment
 
@@ -37,6 +39,28 @@ def test_a_resumed_one_keeps_its_id_and_has_to_be_there() -> None:
     assert not option(launch, "--session-id")
     assert launch.transcript is not None
     assert launch.transcript.projects == "/home/u/.claude/projects"
+
+
+def test_a_fork_has_a_new_id_and_its_origin_has_to_be_there() -> None:
+    launch = launched(origin=NativeOrigin(native_id="native-1", at="uuid-7"))
+    assert option(launch, "--resume") == ["native-1"]
+    assert "--fork-session" in launch.argv
+    assert option(launch, "--session-id") == [launch.native_id] != ["native-1"]
+    assert option(launch, "--resume-session-at") == ["uuid-7"]
+    assert launch.transcript is not None
+    assert launch.transcript.native_id == "native-1"
+    assert not option(launched(origin=NativeOrigin(native_id="native-1")), "--resume-session-at")
+
+
+def test_what_is_told_later_is_kept() -> None:
+    rule = Rule(tool_name="Bash", verdict=Verdict.DENY)
+    servers = {"a": StdioServer(command="srv", env={"TOKEN": "secret"})}
+    launch = launched(permission_mode=PermissionMode.DENY, rules=(rule,), mcp_servers=servers)
+    assert (launch.permission_mode, launch.rules, launch.mcp_servers) == (PermissionMode.DENY, (rule,), servers)
+    assert launch.plans == "/home/u/.claude/plans"
+    assert "srv" not in launch.argv
+    assert "secret" not in repr(launch)
+    assert launched(ClaudeSettings(default_model="haiku")).default_model == "haiku"
 
 
 def test_the_model_is_always_given() -> None:

@@ -120,3 +120,11 @@ async def test_a_dead_disk_is_a_matter_of_one_run(project: Path, dead: str) -> N
         assert not event.request.located
     (event,) = await located(asked(f"{project}/here"))
     assert event.request.located
+
+
+async def test_one_request_and_one_path_are_followed_alike(project: Path) -> None:
+    link = str(project / "out" / "f")
+    request = await Locator().follow(asked(link).request)
+    assert ([place.path for place in request.locations], request.located) == (["/etc/f"], True)
+    assert await Locator().real(link) == "/etc/f"
+    assert await Locator().real("a\0b") == "a\0b"

@@ -13,7 +13,7 @@ from jelmored.domain.ids import RequestId
 from jelmored.errors import ErrorKind
 from jelmored.providers.base import Asked, RunEvent, RunFacts, TurnOver, Withdrawn
 from jelmored.providers.claude.bounds import MAX_INPUT, MAX_RAW, MAX_RESULT
-from jelmored.providers.claude.messages import OtherRequest, Reply
+from jelmored.providers.claude.control import OtherRequest, Reply
 from jelmored.providers.claude.normaliser import Normaliser
 from jelmored.wire.codec import encode
 
@@ -36,9 +36,9 @@ def test_facts_are_told_when_they_are_new() -> None:
     first = RunFacts(native_id="native-1", used=True, model="claude-opus-4-8[1m]", directory="/work")
     assert normaliser.feed([lines.init()]) == [first]
     assert normaliser.feed([lines.init()]) == []
-    (moved,) = normaliser.feed([lines.init("native-2", "/work/tree")])
+    (moved,) = normaliser.feed([lines.init(cwd="/work/tree")])
     assert isinstance(moved, RunFacts)
-    assert (moved.native_id, moved.directory) == ("native-2", "/work/tree")
+    assert moved.directory == normaliser.place == "/work/tree"
 
 
 def test_relative_paths_are_meant_from_where_the_agent_is_now() -> None:
@@ -121,7 +121,7 @@ def test_a_quota_of_an_earlier_turn_does_not_date_a_later_failure() -> None:
     normaliser = working()
     rejected = {"status": "rejected", "resetsAt": 1999999999}
     failed = lines.result(is_error=True, api_error_status=429)
-    (first,) = normaliser.feed([lines.line(type="rate_limit_event", rate_limit_info=rejected), failed])
+    *_, first = normaliser.feed([lines.line(type="rate_limit_event", rate_limit_info=rejected), failed])
     normaliser.prompted("uuid-1")
     (second,) = normaliser.feed([failed])
     assert isinstance(first, TurnOver)

@@ -30,7 +30,7 @@ def test_tasks_come_and_change_and_go() -> None:
 
 def test_a_list_may_come_at_once() -> None:
     todos = [{"content": "a", "status": "completed"}, {"content": "b", "status": "pending"}, "c"]
-    assert entries(PlanBoard().used("TodoWrite", {"todos": todos})) == [
+    assert entries(PlanBoard().done("TodoWrite", {"oldTodos": [], "newTodos": todos})) == [
         ("a", "completed"),
         ("b", "pending"),
         ("c", "pending"),
@@ -39,7 +39,7 @@ def test_a_list_may_come_at_once() -> None:
 
 def test_other_tools_and_unknown_tasks_change_nothing() -> None:
     board = PlanBoard()
-    assert board.used("Bash", {"todos": []}) == []
+    assert board.done("Bash", {"newTodos": []}) == []
     assert board.done("TaskGet", created("1", "a")) == []
     assert board.done("TaskUpdate", changed("7", "completed")) == []
     assert board.done(None, "text") == []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jelmored.domain.ids import ConnectionId, PromptId, RequestId
+from jelmored.domain.mcp import HttpServer, StdioServer
 from jelmored.domain.permissions import Answer, Verdict
 from jelmored.domain.prompts import Author, Block, DocumentBlock, FileBlock, ImageBlock, Prompt, TextBlock
 from jelmored.providers.claude import protocol
@@ -96,10 +97,45 @@ def test_an_answer_is_what_was_decided() -> None:
     assert told(verdict=Verdict.DENY, message="no", interrupt=True) == denied
 
 
+def request(data: bytes) -> dict[str, Any]:
+    message = json.loads(data)
+    assert (message["type"], message["request_id"]) == ("control_request", "r1")
+    found: dict[str, Any] = message["request"]
+    return found
+
+
 def test_requests() -> None:
-    plain = json.loads(protocol.initialize("i", None))
-    assert plain == {"type": "control_request", "request_id": "i", "request": {"subtype": "initialize"}}
-    assert json.loads(protocol.initialize("i", "be kind"))["request"]["appendSystemPrompt"] == "be kind"
-    assert json.loads(protocol.interrupt("n"))["request"] == {"subtype": "interrupt"}
-    cancel = json.loads(protocol.cancel_message("c", "uuid-1"))["request"]
-    assert cancel == {"subtype": "cancel_async_message", "message_uuid": "uuid-1"}
+    plain = request(protocol.initialize("r1", None))
+    assert (plain["subtype"], "appendSystemPrompt" in plain) == ("initialize", False)
+    assert request(protocol.initialize("r1", "be kind"))["appendSystemPrompt"] == "be kind"
+    assert request(protocol.interrupt("r1")) == {"subtype": "interrupt"}
+    assert request(protocol.cancel_message("r1", "u")) == {"subtype": "cancel_async_message", "message_uuid": "u"}
+    assert request(protocol.set_model("r1", "haiku")) == {"subtype": "set_model", "model": "haiku"}
+    assert request(protocol.set_permission_mode("r1", "plan")) == {"subtype": "set_permission_mode", "mode": "plan"}
+    assert request(protocol.stop_task("r1", "b1")) == {"subtype": "stop_task", "task_id": "b1"}
+
+
+def test_the_hooks_are_those_that_the_end_of_input_does_not_break() -> None:
+    assert set(request(protocol.initialize("r1", None))["hooks"]) == {"PreToolUse", "PostToolUse"}
+
+
+def test_servers_are_told_whole() -> None:
+    stdio = StdioServer(command="srv", args=("-v",), env={"TOKEN": "t"})
+    web = HttpServer(url="http://127.0.0.1:1/", headers={"X": "y"})
+    assert request(protocol.set_mcp_servers("r1", {"a": stdio, "b": web}))["servers"] == {
+        "a": {"command": "srv", "args": ["-v"], "env": {"TOKEN": "t"}, "type": "stdio"},
+        "b": {"url": "http://127.0.0.1:1/", "headers": {"X": "y"}, "type": "http"},
+    }
+
+
+def test_a_hook_is_passed_or_says_why_not() -> None:
+    passed = json.loads(protocol.pass_hook(RequestId("r1"), None))["response"]
+    assert passed == {"subtype": "success", "request_id": "r1", "response": {}}
+    stopped = json.loads(protocol.pass_hook(RequestId("r1"), "no"))["response"]["response"]["hookSpecificOutput"]
+    assert (stopped["permissionDecision"], stopped["permissionDecisionReason"]) == ("deny", "no")
+
+
+def test_a_prompt_that_compacts_is_a_command() -> None:
+    author = Author(connection_id=ConnectionId("con_1"), client="test")
+    prompt = Prompt(prompt_id=PromptId("prm_1"), blocks=(), by=author, compacts=True)
+    assert json.loads(protocol.user(prompt, "u"))["message"]["content"] == "/compact"

@@ -8,18 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jelmored.domain.ids import RequestId
-from jelmored.providers.claude.messages import (
-    Assistant,
-    CanUseTool,
-    Init,
-    Noise,
-    OtherPart,
-    OtherRequest,
-    Replayed,
-    Result,
-    TextPart,
-    Unknown,
-)
+from jelmored.providers.claude.control import CanUseTool, OtherRequest
+from jelmored.providers.claude.messages import Assistant, Init, Noise, OtherPart, Replayed, Result, TextPart, Unknown
 from jelmored.providers.claude.reading import load, read
 
 from . import lines

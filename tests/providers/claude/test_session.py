@@ -15,10 +15,11 @@ import trio
 
 from jelmored.domain.events import Draft, EventType, System, TurnReason
 from jelmored.domain.ids import ConnectionId, PromptId, RequestId
-from jelmored.domain.permissions import Answer, Verdict
+from jelmored.domain.mcp import StdioServer
+from jelmored.domain.permissions import Answer, PermissionMode, Verdict
 from jelmored.domain.prompts import Author, Prompt, TextBlock
 from jelmored.errors import ErrorKind, ProviderError, ProviderUnavailableError, SessionError
-from jelmored.providers.base import Asked, RunEvent, RunFacts, Taken, TakenBack, TurnOver
+from jelmored.providers.base import Asked, RunEvent, RunFacts, SessionChange, Taken, TakenBack, TurnOver
 from jelmored.providers.claude import session as session_module
 from jelmored.providers.claude.launch import Launch
 from jelmored.providers.claude.session import ClaudeSession
@@ -196,6 +197,72 @@ async def test_a_request_that_we_do_not_serve_is_answered(tmp_path: Path) -> Non
     async with running(launch(tmp_path, "asks-first")) as run:
         await run.until(Draft)
         assert json.loads(run.words[0]) == {"error": "not supported"}
+
+
+async def test_a_tool_passes_the_gate_or_not_as_the_session_is_now(tmp_path: Path) -> None:
+    async with running(attrs.evolve(launch(tmp_path, "hooks"), permission_mode=PermissionMode.DENY)) as run:
+        await run.session.prompt(HELLO)
+        await run.until(TurnOver)
+        await run.session.change(SessionChange(permission_mode=PermissionMode.ASK))
+        await run.session.prompt(HELLO)
+        await run.until(TurnOver)
+        before, after, *second = [json.loads(words) for words in run.words]
+        assert before["hookSpecificOutput"]["permissionDecision"] == "deny"
+        assert after == {}
+        assert second == [{}, {}]
+
+
+async def test_a_hook_tells_where_the_agent_is_until_its_turn_is_over(tmp_path: Path) -> None:
+    async with running(launch(tmp_path, "hooks")) as run:
+        await run.session.prompt(HELLO)
+        await run.until(TurnOver)
+        places = [event.directory for event in run.events if isinstance(event, RunFacts) and event.directory]
+        assert places == [str(tmp_path), str(tmp_path / "sub"), str(tmp_path)]
+
+
+async def told(run: Heard, *changes: SessionChange) -> list[Any]:
+    """What the agent is told of these changes."""
+    for change in changes:
+        await run.session.change(change)
+    await run.session.stop_task("b1")
+    while not any("stop_task" in words for words in run.words):
+        await run.until(Draft)
+    return [json.loads(words) for words in run.words]
+
+
+async def test_a_change_is_told_as_far_as_the_agent_needs_to_know(tmp_path: Path) -> None:
+    async with running(attrs.evolve(launch(tmp_path, "answers"), default_model="usual")) as run:
+        assert await told(
+            run,
+            SessionChange(model="haiku"),
+            SessionChange(model=""),
+            SessionChange(permission_mode=PermissionMode.ALLOW_ALL),
+            SessionChange(permission_mode=PermissionMode.PLAN),
+            SessionChange(permission_mode=PermissionMode.DENY, rules=()),
+        ) == [
+            {"subtype": "set_model", "model": "haiku"},
+            {"subtype": "set_model", "model": "usual"},
+            {"subtype": "set_permission_mode", "mode": "plan"},
+            {"subtype": "set_permission_mode", "mode": "default"},
+            {"subtype": "stop_task", "task_id": "b1"},
+        ]
+
+
+async def test_an_older_agent_says_what_it_can_not_be_told(tmp_path: Path) -> None:
+    servers = {"a": StdioServer(command="srv")}
+    async with running(attrs.evolve(launch(tmp_path, "is-older"), mcp_servers=servers)) as run:
+        await run.session.change(SessionChange(model="haiku"))
+        for what in ("MCP servers", "the model"):
+            draft = await run.until(Draft)
+            assert (draft.metadata.subtype, draft.metadata.data["what"]) == ("not_supported", what)
+
+
+async def test_servers_are_connected_or_have_failed_when_it_is_ready(tmp_path: Path) -> None:
+    servers = {"broken": StdioServer(command="srv")}
+    async with running(attrs.evolve(launch(tmp_path, "answers"), mcp_servers=servers)) as run:
+        failed = await run.until(Draft)
+        assert failed.metadata == System(subtype="mcp_server_failed", data={"name": "broken", "error": "ENOENT"})
+    assert "srv" not in " ".join(run.session.launch.argv)
 
 
 async def test_a_line_that_is_too_long_is_told_at_once(tmp_path: Path) -> None:
