@@ -93,6 +93,7 @@ class ToolResult:
     is_error: bool
     truncated: bool | None = None
     diffs: tuple[Diff, ...] = ()
+    parent_tool_use_id: ToolUseId | None = None
     native_id: str | None = None
 
 
@@ -102,6 +103,7 @@ class ErrorNote:
     retryable: bool
     remedy: str | None = None
     retry_at: datetime | None = None
+    parent_tool_use_id: ToolUseId | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -17,19 +17,28 @@ def named(key: str, default: Any = attrs.NOTHING) -> Any:
 
 @attrs.frozen(kw_only=True)
 class ToolRequest:
-    """May this tool run? `blocked_path` and `decision_reason_type` say what the CLI itself minds."""
+    """May this tool run? `blocked_path` and `decision_reason_type` say what the CLI itself minds; `agent_id`: it is a
+    subagent that asks."""
 
     tool_name: str
     input: Mapping[str, Any]
     tool_use_id: ToolUseId | None = None
     blocked_path: str | None = None
     decision_reason_type: str | None = None
+    agent_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class CanUseTool:
     request_id: RequestId
     request: ToolRequest
+
+
+@attrs.frozen(kw_only=True)
+class Unanswered:
+    """Nobody can answer this any more, but in the CLI it may still be waited for."""
+
+    request_id: RequestId
 
 
 @attrs.frozen(kw_only=True)

@@ -203,6 +203,7 @@ class User:
     """Tool results, and what the CLI tells the model in the user's name."""
 
     message: UserMessage
+    parent_tool_use_id: ToolUseId | None = None
     tool_use_result: Any = None
     uuid: str | None = None
 

@@ -14,7 +14,7 @@ from jelmored.providers.base import RunEvent, RunFacts, TurnOver
 
 from . import notes
 from .asking import Asking
-from .control import CancelRequest, CanUseTool, HookCall, OtherRequest, Reply
+from .control import CancelRequest, CanUseTool, HookCall, OtherRequest, Reply, Unanswered
 from .known import Known
 from .messages import (
     Assistant,
@@ -42,7 +42,7 @@ from .speech import Speech
 from .turns import Turns
 from .usage import Ledger
 
-Control = Reply | HookCall | OtherRequest
+Control = Reply | HookCall | OtherRequest | Unanswered
 """What belongs to the pipe's own protocol, for whoever holds the pipe."""
 
 
@@ -137,7 +137,7 @@ class Normaliser:
             case Replayed():
                 return self._mind(self._turns.taken_up(message.uuid))
             case CanUseTool():
-                return [self._asking.ask(message, self._known.directory)]
+                return self._asked(message)
             case CancelRequest():
                 return self._asking.withdraw(message.request_id)
             case StateChanged():
@@ -178,6 +178,12 @@ class Normaliser:
         """Whoever speaks in the main line shows that a turn runs."""
         return [] if message.parent_tool_use_id else self._mind(self._turns.working())
 
+    def _asked(self, message: CanUseTool) -> list[RunEvent]:
+        """A subagent in the background may ask when nothing else goes on; a question has a turn."""
+        began = [] if self._turns.runs else self._mind(self._turns.working())
+        use = self._speech.asked(message.request)
+        return [*began, *use, self._asking.ask(message, self._known.directory)]
+
     def _ended(self, result: Result) -> list[RunEvent]:
         self._ledger.enter(result)
         if not self._turns.runs:
@@ -191,4 +197,6 @@ class Normaliser:
         if not any(isinstance(event, TurnOver) for event in events):
             return list(events)
         self._speech.turn_over()
-        return [*self._known.turn_over(), *self._asking.withdraw_all(), *events]
+        withdrawn = self._asking.withdraw_all()
+        self._control.extend(Unanswered(request_id=request.request_id) for request in withdrawn)
+        return [*self._known.turn_over(), *withdrawn, *events]

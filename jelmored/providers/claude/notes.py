@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jelmored.domain.events import Draft, ErrorNote, EventType, System
+from jelmored.domain.ids import ToolUseId
 from jelmored.domain.models import QuotaWindow
 from jelmored.domain.times import to_rfc3339
 from jelmored.wire.lines import MAX_LINE
@@ -29,10 +30,12 @@ def retried(retry: Retry, now: datetime) -> Draft:
     )
 
 
-def gave_up(words: str, error: str, status: int | None) -> Draft:
+def gave_up(words: str, error: str, status: int | None, parent: ToolUseId) -> Draft:
     """A subagent's request failed for good; the turn may go on without it."""
     kind = failures.kind_of(error, status)
-    return Draft(EventType.ERROR, words, ErrorNote(kind=kind, retryable=False, remedy=failures.REMEDIES.get(kind)))
+    remedy = failures.REMEDIES.get(kind)
+    note = ErrorNote(kind=kind, retryable=False, remedy=remedy, parent_tool_use_id=parent)
+    return Draft(EventType.ERROR, words, note)
 
 
 def quota(limit: RateLimit) -> Draft:

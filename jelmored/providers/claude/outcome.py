@@ -40,7 +40,8 @@ class Outcome:
             self._error = error
             return []
         words = " ".join(part.text for part in message.message.content if isinstance(part, TextPart))
-        return [notes.gave_up(words, error, self._retry.error_status if self._retry else None)]
+        status = self._retry.error_status if self._retry else None
+        return [notes.gave_up(words, error, status, message.parent_tool_use_id)]
 
     def retried(self, retry: Retry) -> list[Draft]:
         self._retry = retry

@@ -17,7 +17,7 @@ from jelmored.providers.base import BaseSession, RunEvent, RunFacts, SessionChan
 
 from . import failures, notes, protocol
 from .asking import tool_request
-from .control import HookCall, OtherRequest, Reply, ReplyBody
+from .control import HookCall, OtherRequest, Reply, ReplyBody, Unanswered
 from .gate import Gate
 from .launch import Launch, native_mode
 from .locating import Locator
@@ -27,6 +27,8 @@ from .unwrapping import provider_errors_bare
 CLOSING = 7.0  # s to end after its input was closed: with a background task it waits 5 s
 TERMINATING = 3.0  # s after SIGTERM
 LINGERING = 2.0  # s from the end of its output to its own
+
+TOO_LATE = "The turn is over: nobody can be asked any more."
 
 INITIALIZE = "initialize"
 INTERRUPT = "interrupt"
@@ -177,6 +179,8 @@ class ClaudeSession(BaseSession):
                 return self._replied(message)
             case HookCall():
                 await self._child.write(protocol.pass_hook(message.request_id, await self._objection(message)))
+            case Unanswered():
+                await self._child.write(protocol.deny(message.request_id, TOO_LATE, interrupt=False))
             case OtherRequest():
                 await self._child.write(protocol.refuse(message.request_id, "not supported"))
         return []

@@ -14,6 +14,7 @@ from jelmored.providers.base import Delta, RunEvent
 
 from . import notes, tools
 from .bounds import bounded_input
+from .control import ToolRequest
 from .known import Known
 from .messages import (
     Assistant,
@@ -66,13 +67,20 @@ class Speech:
         for part in message.message.content:
             yield from self._part(part, message)
 
+    def asked(self, request: ToolRequest) -> list[Draft]:
+        """A subagent asks for a tool before it is heard to use it: the use comes first."""
+        if request.agent_id is None or request.tool_use_id is None or request.tool_use_id in self._tools:
+            return []
+        part = ToolUsePart(id=request.tool_use_id, name=request.tool_name, input=request.input)
+        return [self._use(part, self.tasks.parent_of(request.agent_id), None)]
+
     def told(self, message: User) -> Iterable[RunEvent]:
         """Only results are news: other texts are the prompt, a subagent's task, or the CLI's notes to the model."""
         if isinstance(message.message.content, str):
             return
         for part in message.message.content:
             if isinstance(part, ToolResultPart):
-                yield from self._result(part, message.tool_use_result, message.uuid)
+                yield from self._result(part, message)
             elif isinstance(part, OtherPart):
                 yield notes.unknown(part.raw)
 
@@ -104,9 +112,11 @@ class Speech:
                 return self._whole(part.thinking, DeltaKind.THINKING, message)
             case ToolUsePart():
                 voided = self._streams.pass_block(message.message.id, message.parent_tool_use_id)
-                return [*voided, *self._used(part, message)]
+                if part.id in self._tools:
+                    return voided
+                return [*voided, self._use(part, message.parent_tool_use_id, message.uuid)]
             case ToolResultPart():
-                return self._result(part, None, message.uuid)
+                return self._result(part, message)
             case HiddenPart():
                 return self._streams.pass_block(message.message.id, message.parent_tool_use_id)
             case OtherPart():
@@ -127,7 +137,7 @@ class Speech:
         )
         return [*voided, Draft(EVENT_OF[kind], text, said)]
 
-    def _used(self, part: ToolUsePart, message: Assistant) -> Iterable[RunEvent]:
+    def _use(self, part: ToolUsePart, parent: ToolUseId | None, native_id: str | None) -> Draft:
         self._tools[part.id] = part.name
         use = ToolUse(
             tool_use_id=part.id,
@@ -135,19 +145,21 @@ class Speech:
             kind=tools.kind_of(part.name),
             input=bounded_input(part.input),
             locations=tools.locations(part.input, self.known.directory),
-            parent_tool_use_id=message.parent_tool_use_id,
-            native_id=message.uuid,
+            parent_tool_use_id=parent,
+            native_id=native_id,
         )
-        return [Draft(EventType.TOOL_USE, tools.title(part.name, part.input), use)]
+        return Draft(EventType.TOOL_USE, tools.title(part.name, part.input), use)
 
-    def _result(self, part: ToolResultPart, outcome: Any, native_id: str | None) -> Iterable[RunEvent]:
+    def _result(self, part: ToolResultPart, message: User | Assistant) -> Iterable[RunEvent]:
+        outcome = message.tool_use_result if isinstance(message, User) else None
         text, truncated = tools.result_text(part.content)
         result = ToolResult(
             tool_use_id=part.tool_use_id,
             is_error=part.is_error,
             truncated=truncated or None,
             diffs=() if part.is_error else tools.diffs_done(outcome),
-            native_id=native_id,
+            parent_tool_use_id=message.parent_tool_use_id,
+            native_id=message.uuid,
         )
         name = self._tools.pop(part.tool_use_id, None)
         done = [] if part.is_error else self._done(name, outcome)

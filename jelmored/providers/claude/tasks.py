@@ -27,6 +27,11 @@ class Tasks:
     def started(self, task: TaskStarted) -> None:
         self._foreground[task.task_id] = task
 
+    def parent_of(self, task_id: str) -> ToolUseId | None:
+        """The tool use that a task works for; a subagent's id is that of its task."""
+        task = self._foreground.get(task_id) or self._background.get(task_id)
+        return task.tool_use_id if task else None
+
     def tool_ended(self, tool_use_id: ToolUseId) -> list[Draft | RunFacts]:
         found = [task for task in self._foreground.values() if task.tool_use_id == tool_use_id]
         for task in found:

@@ -120,10 +120,16 @@ class Turns:
         if state != "idle":
             self._running = True
             return []
-        if self.runs and self._running and self._over is None:  # no result: the prompt was dropped
-            self._over = TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.AGENT)
+        if self.runs and self._running and self._over is None:
+            self._over = self._without_result()
         self._running = False
         return self._say_over()
+
+    def _without_result(self) -> TurnOver:
+        """A prompt was dropped; or the agent only had a question from the background."""
+        if self._by_agent:
+            return TurnOver(reason=TurnReason.COMPLETED)
+        return TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.AGENT)
 
     def _say_over(self) -> list[TurnOver]:
         if self._over is None:

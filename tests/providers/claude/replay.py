@@ -27,6 +27,8 @@ CAPTURES = {path.stem: path for path in sorted((HERE / "captures").glob("*.jsonl
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 GOLDEN = (
+    "background_agent_asks",
+    "background_agent_asks_late",
     "background_task_states",
     "basic",
     "clear_then_more",
@@ -62,7 +64,9 @@ GOLDEN = (
     "steer_permission",
     "steer_text_then_tool",
     "stop_refusal",
+    "stop_task",
     "subagent",
+    "subagents_at_once",
     "todos",
     "turns_steer_interrupt",
     "two_queued",

@@ -13,7 +13,7 @@ from jelmored.domain.ids import RequestId
 from jelmored.errors import ErrorKind
 from jelmored.providers.base import Asked, RunEvent, RunFacts, TurnOver, Withdrawn
 from jelmored.providers.claude.bounds import MAX_INPUT, MAX_RAW, MAX_RESULT
-from jelmored.providers.claude.control import OtherRequest, Reply
+from jelmored.providers.claude.control import OtherRequest, Reply, Unanswered
 from jelmored.providers.claude.normaliser import Normaliser
 from jelmored.wire.codec import encode
 
@@ -92,6 +92,14 @@ def test_no_request_outlives_its_turn() -> None:
     normaliser = working()
     events = normaliser.feed([lines.asked("r1", "Bash", {"command": "ls"}), lines.result()])
     assert [type(event) for event in events] == [Asked, Withdrawn, TurnOver]
+
+
+def test_what_is_asked_at_a_turns_end_is_not_left_to_wait_in_the_agent() -> None:
+    """A subagent in the background would."""
+    normaliser = working()
+    normaliser.feed([lines.asked("r1", "Bash", {"command": "ls"}), lines.result()])
+    assert normaliser.take_control() == [Unanswered(request_id=RequestId("r1"))]
+    assert normaliser.answered(RequestId("r1")) is None
 
 
 def test_the_protocols_own_messages_are_kept_apart() -> None:

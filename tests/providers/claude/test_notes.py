@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from jelmored.domain.events import ErrorNote, System
+from jelmored.domain.ids import ToolUseId
 from jelmored.errors import ErrorKind
 from jelmored.providers.claude import notes
 from jelmored.providers.claude.messages import RateLimit, Retry
@@ -48,7 +49,7 @@ def test_what_is_unknown_has_a_name_where_it_can() -> None:
 
 
 def test_a_subagents_failure_is_a_line_of_its_own() -> None:
-    draft = notes.gave_up("API Error: 401", "authentication_failed", 401)
+    draft = notes.gave_up("API Error: 401", "authentication_failed", 401, ToolUseId("t1"))
     assert isinstance(draft.metadata, ErrorNote)
     assert (draft.metadata.kind, draft.metadata.retryable) == (ErrorKind.AUTH_REQUIRED, False)
     assert draft.metadata.remedy

@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 from jelmored.domain.events import Draft, EventType, Said, ToolUse
+from jelmored.domain.ids import ToolUseId
 from jelmored.providers.base import RunEvent, RunFacts
+from jelmored.providers.claude.control import ToolRequest
 from jelmored.providers.claude.known import Known
-from jelmored.providers.claude.messages import Assistant, Result, Streamed, User
+from jelmored.providers.claude.messages import Assistant, Result, Streamed, TaskStarted, User
 from jelmored.providers.claude.reading import read
 from jelmored.providers.claude.speech import Speech
 
@@ -38,10 +40,11 @@ def parents(events: list[RunEvent]) -> list[Any]:
 
 
 def test_what_a_subagent_says_names_the_tool_use_that_it_works_for() -> None:
-    block = (lines.thinking("hm"), lines.text("so"), lines.tool_use("t9", "Read", file_path="a"))
-    events = hear(speech(), lines.whole("m1", *block, parent="t1"), lines.whole("m2", *block, parent="t2"))
-    assert parents(events) == ["t1"] * 3 + ["t2"] * 3
-    assert parents(hear(speech(), lines.whole("m1", *block))) == [None] * 3
+    to = speech()
+    for number, parent in enumerate(("t1", "t2", None)):
+        use = lines.tool_use(f"use-{number}", "Read", file_path="a")
+        said = lines.whole(f"m{number}", lines.thinking("hm"), lines.text("so"), use, parent=parent)
+        assert parents(hear(to, said)) == [parent] * 3
 
 
 def test_the_answer_of_a_command_that_nobody_says_is_the_results_text() -> None:
@@ -91,3 +94,18 @@ def test_nothing_of_a_turn_is_left_behind_it() -> None:
     to.turn_over()
     hear(to, lines.tool_result("t1", "yes", {"worktreePath": "/work/x"}))
     assert to.known.directory == "/work"
+
+
+def test_a_tool_of_a_subagent_that_is_asked_for_first_is_told_once() -> None:
+    to = speech()
+    to.tasks.started(TaskStarted(task_id="a1", tool_use_id=ToolUseId("t1")))
+    request = ToolRequest(tool_name="Read", input={"file_path": "f"}, tool_use_id=ToolUseId("t9"), agent_id="a1")
+    (use,) = to.asked(request)
+    assert isinstance(use.metadata, ToolUse)
+    assert (use.metadata.tool_use_id, use.metadata.parent_tool_use_id) == ("t9", "t1")
+    assert to.asked(request) == []
+    assert hear(to, lines.whole("m1", lines.tool_use("t9", "Read", file_path="f"), parent="t1")) == []
+
+
+def test_in_the_main_line_a_tool_is_used_before_it_is_asked_for() -> None:
+    assert speech().asked(ToolRequest(tool_name="Read", input={}, tool_use_id=ToolUseId("t9"))) == []

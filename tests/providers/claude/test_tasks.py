@@ -54,3 +54,12 @@ def test_nothing_in_the_foreground_outlives_a_turn() -> None:
     tasks.started(TASK)
     tasks.turn_over()
     assert tasks.tool_ended(TOOL) == []
+
+
+def test_a_task_knows_the_tool_use_that_it_works_for() -> None:
+    tasks = Tasks()
+    tasks.started(TASK)
+    assert tasks.parent_of("b1") == TOOL
+    tasks.tool_ended(TOOL)
+    assert tasks.parent_of("b1") == TOOL
+    assert tasks.parent_of("b2") is None

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jelmored.domain.events import TurnCause, TurnReason, UsageNote
-from jelmored.domain.ids import PromptId
+from jelmored.domain.ids import PromptId, RequestId
 from jelmored.providers.base import RunEvent, Taken, TakenBack, TurnBegan, TurnOver
 from jelmored.providers.claude.normaliser import Normaliser
 
@@ -111,6 +111,19 @@ def test_a_turn_without_a_result_ends_with_idle() -> None:
     (over,) = normaliser.feed([lines.state("running"), lines.state("idle")])
     assert isinstance(over, TurnOver)
     assert (over.reason, over.cause) == (TurnReason.INTERRUPTED, TurnCause.AGENT)
+
+
+def test_a_turn_of_its_own_without_a_result_was_not_cut() -> None:
+    """A question of a subagent in the background makes one."""
+    normaliser = Normaliser("/work")
+    asked = lines.asked("r1", "Bash", {"command": "ls"}, agent_id="a1")
+    events = normaliser.feed([lines.state("requires_action"), asked])
+    normaliser.answered(RequestId("r1"))
+    events += normaliser.feed([lines.state("running"), lines.state("idle")])
+    assert marks(events) == [TurnBegan, TurnOver]
+    over = events[-1]
+    assert isinstance(over, TurnOver)
+    assert (over.reason, over.origin) == (TurnReason.COMPLETED, "agent")
 
 
 def test_a_prompt_that_was_taken_back_never_was_a_turn() -> None:
