@@ -151,12 +151,14 @@ class SessionChange:
 
 @attrs.frozen(kw_only=True)
 class Probe:
-    """What a free look at a provider showed. Without a failure, it can start sessions."""
+    """What a free look at a provider showed. Without a failure, it can start sessions. `notes`: what a person should
+    know of it all the same, in words."""
 
     version: str | None = None
     models: tuple[ModelInfo, ...] = ()
     account: str | None = None
     failure: Failure | None = None
+    notes: tuple[str, ...] = ()
 
 
 class BaseSession(abc.ABC):

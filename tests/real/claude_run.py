@@ -115,7 +115,7 @@ def new_home() -> Iterator[Path]:
 
 @asynccontextmanager
 async def running(
-    home: Path, model: ModelServer, settings: Mapping[str, Any] | None = None, **config: Any
+    home: Path, model: ModelServer, settings: Mapping[str, Any] | None = None, /, **config: Any
 ) -> AsyncIterator[ClaudeRun]:
     """A run in this home; it is closed at the end and must return by itself."""
     source = provider(home, model.url, **(settings or {}))
@@ -132,7 +132,7 @@ async def running(
 
 @asynccontextmanager
 async def open_run(
-    script: Script, settings: Mapping[str, Any] | None = None, **config: Any
+    script: Script, settings: Mapping[str, Any] | None = None, /, **config: Any
 ) -> AsyncIterator[ClaudeRun]:
     """A run in a home of its own."""
     with new_home() as home:

@@ -13,8 +13,7 @@ from jelmored.providers.base import RunFacts
 
 from . import notes
 from .messages import CallUsage, Init, ModelUsage, Result
-
-LARGE, USUAL = 1_000_000, 200_000  # tokens
+from .models import window
 
 
 @attrs.define
@@ -111,7 +110,7 @@ class Known:
         told = self._windows.get(self.model)
         if told is not None and told.context_window:
             return told.context_window
-        return LARGE if self.model.endswith("[1m]") else USUAL
+        return window(self.model)
 
     def _failed_servers(self, init: Init) -> list[Draft]:
         return self.servers_failed({

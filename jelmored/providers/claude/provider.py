@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import attrs
 import structlog
@@ -19,7 +19,8 @@ from jelmored.process.child import Child, Command
 from jelmored.process.environment import child_environment
 from jelmored.providers.base import BaseProvider, Probe, RunEvent, SessionConfig
 
-from .control import ModelChoice, ReplyBody
+from . import models
+from .control import ReplyBody
 from .failures import INSTALL, LOG_IN
 from .launch import launch_of, own_environment
 from .session import ClaudeSession
@@ -31,13 +32,17 @@ PROBE = 10.0  # s for the whole of a probe
 KNOWN_VERSIONS = "2.1."
 """What was measured; another version is used all the same."""
 
-RETIRED: Mapping[str, str] = dict.fromkeys(
-    ("claude-opus-4-0", "claude-opus-4-20250514", "claude-opus-4-1", "claude-opus-4-1-20250805"), "claude-opus-4-8"
+CAPABILITIES = ProviderCapabilities(
+    thinking=True,
+    images=True,
+    documents=True,
+    resume=True,
+    steer=True,
+    questions=True,
+    compact=True,
+    fork=True,
+    mcp_servers=True,
 )
-"""Ids for which the CLI serves their successor and says nothing."""
-
-CAPABILITIES = ProviderCapabilities(thinking=True, images=True, documents=True, resume=True, steer=True, questions=True)
-MODEL_CAPABILITIES = ("tools", "images", "documents", "thinking")
 
 
 class ClaudeProvider(BaseProvider):
@@ -58,8 +63,19 @@ class ClaudeProvider(BaseProvider):
     def capabilities(self) -> ProviderCapabilities:
         return CAPABILITIES
 
+    def check_model(self, model: str, known: Sequence[ModelInfo]) -> None:
+        """Also what the CLI resolves by itself; its list names only some. Any model, as long as none was seen."""
+        models.refuse_retired(model)
+        if known and not models.is_known(model, known, self._settings.extra_models):
+            told = ", ".join(info.name for info in known)
+            raise ModelNotSupportedError(
+                ErrorKind.MODEL_NOT_SUPPORTED,
+                f"{self.name} has no model {model!r}",
+                remedy=f"choose one of: {told}; or name it in extra_models of [providers.{self.name}]",
+            )
+
     def open(self, config: SessionConfig) -> ClaudeSession:
-        _refuse_retired(config.model or self._settings.default_model)
+        models.refuse_retired(config.model or self._settings.default_model)
         return ClaudeSession(launch_of(self.name, self._settings, config, env=self._environment()))
 
     async def probe(self) -> Probe:
@@ -82,9 +98,10 @@ class ClaudeProvider(BaseProvider):
             failure = Failure(kind=ErrorKind.AUTH_REQUIRED, message="claude is not logged in", remedy=LOG_IN)
         return Probe(
             version=version,
-            models=self._models(about.models),
+            models=models.offered(self.name, about.models, self._settings.extra_models),
             account=account.words if account and account.logged_in else None,
             failure=failure,
+            notes=self._differences(version),
         )
 
     async def _version(self) -> str | None:
@@ -95,10 +112,15 @@ class ClaudeProvider(BaseProvider):
             await child.close_stdin()
             lines = await child.read_lines()
         found = re.match(rb"\d+\.\d+\.\d+\S*", lines[0]) if lines else None
-        version = found[0].decode() if found else None
-        if version is None or not version.startswith(KNOWN_VERSIONS):
-            log.warning("claude_version_not_known", provider=self.name, version=version, known=f"{KNOWN_VERSIONS}x")
-        return version
+        return found[0].decode() if found else None
+
+    def _differences(self, version: str | None) -> tuple[str, ...]:
+        """What is to be said of a version that was not measured."""
+        if version is not None and version.startswith(KNOWN_VERSIONS):
+            return ()
+        log.warning("claude_version_not_known", provider=self.name, version=version, known=f"{KNOWN_VERSIONS}x")
+        known = f"jelmored was made with {KNOWN_VERSIONS}x"
+        return (f"claude says that its version is {version or 'none'}; {known}, and some things may not work",)
 
     async def _about(self) -> ReplyBody:
         session = self.open(SessionConfig(session_id=SessionId("probe"), cwd=self._environment()["HOME"]))
@@ -109,34 +131,8 @@ class ClaudeProvider(BaseProvider):
                 await session.close()
         return session.about or ReplyBody()
 
-    def _models(self, choices: Sequence[ModelChoice]) -> tuple[ModelInfo, ...]:
-        names = {choice.value: choice for choice in choices}
-        extra = {name: ModelChoice(value=name) for name in self._settings.extra_models if name not in names}
-        return tuple(_model(self.name, choice) for choice in (*choices, *extra.values()))
-
     def _environment(self) -> dict[str, str]:
         return child_environment(os.environ, own_environment(self._settings), instance_id=self._instance_id)
-
-
-def _refuse_retired(model: str) -> None:
-    successor = RETIRED.get(model.lower().removesuffix("[1m]"))
-    if successor is not None:
-        raise ModelNotSupportedError(
-            ErrorKind.MODEL_RETIRED, f"{model} is retired", remedy=f"use its successor {successor}"
-        )
-
-
-def _model(provider: ProviderName, choice: ModelChoice) -> ModelInfo:
-    """The list has no windows: names that end with `[1m]` have a million tokens, the others 200,000."""
-    resolved = choice.resolved_model
-    large = (resolved or choice.value).endswith("[1m]")
-    return ModelInfo(
-        name=choice.value,
-        provider=provider,
-        context_length=1_000_000 if large else 200_000,
-        capabilities=MODEL_CAPABILITIES,
-        equivalents=(resolved,) if resolved and resolved != choice.value else (),
-    )
 
 
 def _told(failure: Failure) -> Failure:

@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from structlog.testing import capture_logs
 
 from jelmored.config.providers import ClaudeSettings
 from jelmored.domain.ids import InstanceId, ProviderName, SessionId
+from jelmored.domain.models import ProviderCapabilities
 from jelmored.errors import ErrorKind, ModelNotSupportedError
 from jelmored.providers.base import SessionConfig
 from jelmored.providers.claude import provider as provider_module
@@ -40,7 +42,7 @@ def provider(home: Path, *, environment: dict[str, str] | None = None, **setting
 async def test_a_probe_tells_version_login_and_models(tmp_path: Path) -> None:
     program(tmp_path / "bin")
     probe = await provider(tmp_path, extra_models=("haiku", "mine[1m]")).probe()
-    assert (probe.version, probe.account, probe.failure) == ("2.1.197", "KEY", None)
+    assert (probe.version, probe.account, probe.failure, probe.notes) == ("2.1.197", "KEY", None, ())
     assert [(model.name, model.context_length) for model in probe.models] == [
         ("default", 1_000_000),
         ("haiku", 200_000),
@@ -80,6 +82,7 @@ async def test_another_version_is_warned_of_and_used(tmp_path: Path) -> None:
         probe = await provider(tmp_path, environment={"VERSION": "3.0.0 (Claude Code)"}).probe()
     assert (probe.version, probe.failure) == ("3.0.0", None)
     assert [entry["log_level"] for entry in logs if entry["event"] == "claude_version_not_known"] == ["warning"]
+    assert "its version is 3.0.0" in probe.notes[0]
 
 
 async def test_a_probe_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +107,21 @@ def test_a_retired_model_is_refused_by_name(tmp_path: Path, model: str) -> None:
     assert "claude-opus-4-8" in (caught.value.remedy or "")
     with pytest.raises(ModelNotSupportedError):
         provider(tmp_path, default_model=model).open(config())
+
+
+async def test_a_model_is_checked_by_what_was_seen(tmp_path: Path) -> None:
+    program(tmp_path / "bin")
+    claude = provider(tmp_path, extra_models=("mine",))
+    known = (await claude.probe()).models
+    for model in ("haiku", "model-1", "Sonnet[1m]", "mine"):
+        claude.check_model(model, known)
+    with pytest.raises(ModelNotSupportedError) as caught:
+        claude.check_model("gibberish", known)
+    assert caught.value.kind is ErrorKind.MODEL_NOT_SUPPORTED
+    assert "haiku" in (caught.value.remedy or "")
+    claude.check_model("gibberish", ())
+    with pytest.raises(ModelNotSupportedError):
+        claude.check_model("claude-opus-4-1", ())
 
 
 def test_a_model_that_nobody_knows_passes(tmp_path: Path) -> None:
@@ -132,4 +150,4 @@ def test_its_environment_is_what_every_agent_gets_and_the_providers_own(
 
 def test_what_it_can_do(tmp_path: Path) -> None:
     able = provider(tmp_path).capabilities
-    assert (able.resume, able.images, able.thinking, able.steer, able.questions) == (True,) * 5
+    assert able == ProviderCapabilities(**dict.fromkeys(attrs.fields_dict(ProviderCapabilities), True))
