@@ -50,7 +50,7 @@ def health(facts: HealthFacts, now: datetime) -> Verdict:
         return _because(absent, Health.DISABLED if missing else Health.UNHEALTHY)
     failure = facts.last_failure
     if failure is None or failure.cls is RunClass.REQUEST:
-        return Verdict(health=Health.HEALTHY)
+        return Verdict(health=Health.HEALTHY, reason=_noted(facts.probe))
     if failure.cls is RunClass.PERMANENT:
         return _because(failure, Health.UNHEALTHY)
     if failure.cls is RunClass.THROTTLED and failure.retry_at is not None:
@@ -58,6 +58,11 @@ def health(facts: HealthFacts, now: datetime) -> Verdict:
             return Verdict(health=Health.HEALTHY)
         return attrs.evolve(_because(failure, Health.DEGRADED), cooling_until=failure.retry_at)
     return _because(failure, Health.UNHEALTHY if facts.failures_in_a_row >= UNWELL_AFTER else Health.DEGRADED)
+
+
+def _noted(probe: Probe | None) -> str | None:
+    """What a person should know of it though it is well."""
+    return "; ".join(probe.notes) if probe and probe.notes else None
 
 
 def _because(failure: Failure, verdict: Health) -> Verdict:

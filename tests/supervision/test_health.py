@@ -51,6 +51,12 @@ def test_health(known: dict[str, Any], expected: Health) -> None:
     assert (said.reason is None) == (expected is Health.HEALTHY)
 
 
+def test_one_that_is_well_says_what_is_to_be_known_of_it() -> None:
+    facts = HealthFacts(probe=Probe(version="9", notes=("a version that was not measured", "slow")))
+    said = health(facts, NOW)
+    assert (said.health, said.reason) == (Health.HEALTHY, "a version that was not measured; slow")
+
+
 def test_a_provider_that_cools_says_until_when() -> None:
     facts = HealthFacts(last_failure=fails(ErrorKind.RATE_LIMITED, LATER), failures_in_a_row=1)
     assert health(facts, NOW).cooling_until == LATER
