@@ -3,6 +3,7 @@
 #   make run [PROMPT="…"]   one prompt through the daemon: on claude if it is there and logged in, else on the demo
 #   make test               the tests that need nothing but this repository
 #   make test-real          the tests with the real agents, installed from the npm registry
+#   make expectations       what the tests of the client saw is written down as what is to be seen; read the diff
 #   make check              format, lint, types, layers
 #   make clean              remove what was made; your sessions are not in here
 
@@ -20,6 +21,9 @@ test: .venv/test
 
 test-real: .venv/test .cache/agents/installed
 	$(BIN)/python -m pytest -m real tests/real
+
+expectations: .venv/test
+	REWRITE_EXPECTATIONS=1 $(BIN)/python -m pytest -q tests/client
 
 check: .venv/check .venv/test
 	$(BIN)/ruff format --check
@@ -54,4 +58,4 @@ clean:
 	npm install --no-audit --no-fund --no-save --prefix .cache/agents $(CLAUDE)
 	@touch $@
 
-.PHONY: help run test test-real check clean
+.PHONY: help run test test-real expectations check clean

@@ -57,3 +57,23 @@ class Idle:
         self._caught_up = self._caught_up or isinstance(output, CaughtUp)
         ended = isinstance(output, Event) and output.event_type is EventType.TURN_ENDED
         return self._caught_up and (ended or (isinstance(output, CaughtUp) and self._idle()))
+
+
+class AllSaid:
+    """An end after which no prompt waits that would begin another turn.
+
+    Args:
+        until: the end that is meant.
+        waits: does a prompt wait?
+    """
+
+    def __init__(self, until: Until, waits: Callable[[], bool]) -> None:
+        self._until = until
+        self._waits = waits
+        self._over = False
+
+    def __call__(self, output: Output) -> bool:
+        if isinstance(output, Event) and isinstance(output.metadata, TurnStarted):
+            self._over = False
+        self._over = self._until(output) or self._over
+        return self._over and not self._waits()

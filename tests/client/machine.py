@@ -8,15 +8,18 @@ import os
 import struct
 import sys
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 import trio
 
+from .emulator import Emulator
+
 COMMAND = (sys.executable, "-m", "jelmored.client.main")
 PATIENCE = 20.0
+SETTLED = 0.15  # without a byte, a screen is drawn
 
 
 @attrs.frozen
@@ -93,11 +96,16 @@ class Machine:
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     async def at_terminal(
-        self, *arguments: str, columns: int = 80, environ: Mapping[str, str] | None = None, stdout: int | None = None
+        self,
+        *arguments: str,
+        columns: int = 80,
+        lines: int = 24,
+        environ: Mapping[str, str] | None = None,
+        stdout: int | None = None,
     ) -> Terminal:
-        """At a terminal of its own, of so many columns; with `stdout` elsewhere, the rest there."""
+        """At a terminal of its own, of this size; with `stdout` elsewhere, the rest there."""
         ours, theirs = os.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        _set_size(theirs, columns, lines)
         env = {key: value for key, value in self.environ.items() if key != "COLUMNS"} | dict(environ or {})
         process = await trio.lowlevel.open_process(
             _with_terminal([*COMMAND, *arguments]),
@@ -109,7 +117,7 @@ class Machine:
             start_new_session=True,
         )
         os.close(theirs)
-        return Terminal(ours, process)
+        return Terminal(ours, process, Emulator(columns, lines))
 
 
 @attrs.define
@@ -118,7 +126,9 @@ class Terminal:
 
     fd: int
     process: trio.Process
+    screen: Emulator
     seen: str = ""
+    """Every character that came."""
 
     async def until(self, text: str, times: int = 1) -> str:
         """Wait until this is to be seen."""
@@ -127,6 +137,37 @@ class Terminal:
                 if not await self._read():
                     raise AssertionError(f"{text!r} never came; seen:\n{self.seen}")
         return self.seen
+
+    async def shows(self, *texts: str) -> str:
+        """Wait until these are on the screen, and it is as it was a moment before; what is to be kept of it."""
+        return await self._until(lambda lines: all(any(text in line for line in lines) for text in texts), texts)
+
+    async def shows_not(self, text: str) -> str:
+        """Wait until this is on the screen no more."""
+        return await self._until(lambda lines: not any(text in line for line in lines), [text])
+
+    async def _until(self, shown: Callable[[list[str]], bool], texts: Sequence[str]) -> str:
+        with trio.move_on_after(PATIENCE) as patience:
+            while True:
+                await self._settle()
+                if shown(self.screen.lines):
+                    return self.screen.shown
+                await self._read()
+        assert not patience.cancelled_caught, f"waited for {texts}; there was:\n{self.screen.shown}"
+        raise AssertionError
+
+    async def _settle(self) -> None:
+        """Take what comes until there is a pause."""
+        going = True
+        while going:
+            with trio.move_on_after(SETTLED) as pause:
+                going = await self._read()
+            going = going and not pause.cancelled_caught
+
+    def resize(self, columns: int, lines: int) -> None:
+        """As when a person drags the window's corner."""
+        _set_size(self.fd, columns, lines)
+        self.screen.resize(columns, lines)
 
     async def end(self) -> int:
         """Wait until the command has ended; its exit code."""
@@ -147,8 +188,13 @@ class Terminal:
             data = os.read(self.fd, 65536)
         except OSError:  # nobody is left at the other end
             return False
+        self.screen.feed(data)
         self.seen += data.decode(errors="replace").replace("\r\n", "\n")
         return bool(data)
+
+
+def _set_size(fd: int, columns: int, lines: int) -> None:
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
 def _with_terminal(command: Sequence[str]) -> list[str]:

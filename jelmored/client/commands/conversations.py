@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TextIO
 
+from jelmored.client.acting import Acting
 from jelmored.client.answering import Answering, Approve
+from jelmored.client.attending import Person
+from jelmored.client.beginnings import HISTORY, beginning
 from jelmored.client.client import Client
-from jelmored.client.endings import Idle, TurnOf, Until, first_turn, for_ever
+from jelmored.client.endings import AllSaid, Idle, TurnOf, Until, first_turn, for_ever
 from jelmored.client.errors import Misused
 from jelmored.client.exits import Exit
 from jelmored.client.picking import pick_session
 from jelmored.client.session import Session
 from jelmored.client.shell import Shell
-from jelmored.client.stream import After
-from jelmored.client.terminal import keys
+from jelmored.client.terminal import keyboard
+from jelmored.client.terminal.desk import Desk
+from jelmored.client.terminal.folding import Folding
 from jelmored.client.terminal.labels import label
+from jelmored.client.terminal.live import Live
 from jelmored.client.terminal.painter import Painter
+from jelmored.client.terminal.teletype import Teletype
 from jelmored.client.terminal.transcript import Transcript
 from jelmored.client.terminal.voices import Answer, JsonLines, Told, Voice
 from jelmored.client.watching import Watch
 from jelmored.domain.commands import WhenBusy
+from jelmored.domain.ids import ConnectionId
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.status import IN_TURN
 
@@ -86,50 +94,77 @@ async def attach(shell: Shell, *, session: str | None) -> Exit:
     """Watch a session; at a terminal also take part."""
     async with shell.client(deltas=True) as client:
         target = await pick_session(client, session, shell.real_cwd())
-        after = max(0, target.view.seq - TAIL)
         if _keyboard(shell, shell.out) is not None:
-            return await _watch(shell, client, target, after, for_ever)
+            after = await _page_before(shell, target)
+            return await _watch(shell, client, target, after, for_ever, stays=True)
         idle = Idle(lambda: target.view.status not in IN_TURN)
-        return await _watch(shell, client, target, after, idle, look_only=True)
+        return await _watch(shell, client, target, max(0, target.view.seq - TAIL), idle, look_only=True)
+
+
+async def _page_before(shell: Shell, session: Session) -> int:
+    """Where to begin so that the last turns fill a page."""
+    page = await session.history(before=session.view.seq + 1, limit=HISTORY)
+    lines = Painter(shell.out).size.lines
+    return beginning(page.events, lambda: Transcript(lambda: session.view, home=shell.home), lines)
 
 
 async def _watch(
     shell: Shell,
     client: Client,
     session: Session,
-    after: After,
+    after: int,
     until: Until,
     *,
     answer: bool = False,
     approve: str | None = None,
     look_only: bool = False,
+    stays: bool = False,
 ) -> Exit:
+    """Args:
+    stays: whoever watches goes on from turn to turn, until they leave.
+    """
     screen = shell.err if answer else shell.out
-    keyboard = _keyboard(shell, screen)
-    answering = Answering(Approve(approve) if approve else None, somebody=keyboard is not None)
+    fd = _keyboard(shell, screen)
+    live = None if fd is None else _live(shell, client, session, screen, after if stays else None)
+    voice = _voice(shell, client, session, screen) if live is None else live
+    acting = Acting(client, session, voice, shell.cwd, shell.home)
     watch = Watch(
-        client,
         session,
-        _voice(shell, client, session, answer=answer),
+        Answer(voice, shell.out) if answer and not shell.json else voice,
+        acting,
         after=after,
-        until=until,
-        answering=None if look_only else answering,
-        keyboard=keyboard,
+        until=until if live is None or stays else AllSaid(until, lambda: live.waits),
+        answering=None if look_only else Answering(Approve(approve) if approve else None, somebody=live is not None),
+        person=None if live is None or fd is None else Person(client, session, acting, live, fd, shell.home),
     )
     return await watch.run()
 
 
-def _voice(shell: Shell, client: Client, session: Session, *, answer: bool) -> Voice:
+def _voice(shell: Shell, client: Client, session: Session, screen: TextIO) -> Voice:
     if shell.json:
         return JsonLines(shell.out)
-    painter = Painter(shell.err if answer else shell.out)
-    transcript = Transcript(lambda: session.view, lambda: client.welcome.connection_id, painter.columns, shell.home)
-    return Answer(painter, transcript, shell.out) if answer else Told(painter, transcript)
+    painter = Painter(screen)
+    return Told(painter, Transcript(lambda: session.view, _own(client), painter.columns, shell.home))
+
+
+def _live(shell: Shell, client: Client, session: Session, screen: TextIO, since: int | None) -> Live:
+    """Args:
+    since: the person stays, and sees what came after this event.
+    """
+    painter = Painter(screen)
+    transcript = Folding(lambda: session.view, _own(client), painter.columns, shell.home)
+    desk = Desk(shell.home, stays=since is not None)
+    kind = Live if painter.moves else Teletype
+    return kind(painter, transcript, desk, lambda: session.view, shell.home, earlier=since or 0)
+
+
+def _own(client: Client) -> Callable[[], ConnectionId]:
+    return lambda: client.welcome.connection_id
 
 
 def _keyboard(shell: Shell, screen: TextIO) -> int | None:
     """The terminal to ask at, if there is somebody: keys come from stdin, and what is asked can be seen."""
-    somebody = not shell.json and screen.isatty() and keys.at_hand(shell.stdin)
+    somebody = not shell.json and screen.isatty() and keyboard.at_hand(shell.stdin)
     return shell.stdin.fileno() if somebody else None
 
 

@@ -31,6 +31,11 @@ def duration(seconds: float) -> str:
     return f"{whole // DAY} d {whole % DAY // HOUR} h"
 
 
+def seconds(elapsed: float) -> str:
+    """`8 s`: a duration that still grows, in whole seconds."""
+    return f"{int(elapsed)} s" if elapsed < MINUTE else duration(elapsed)
+
+
 def age(moment: datetime, now: datetime) -> str:
     """`now`, `5 min ago`, `3 h ago`, `2 d ago`."""
     seconds = int((now - moment).total_seconds())

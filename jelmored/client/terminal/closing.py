@@ -33,9 +33,8 @@ class Bill:
     def line(self, ended: TurnEnded, session: str) -> list[Span]:
         """`12.3k tokens · $0.0421 · 8.4 s · ses_abcd (name)`; before it what went wrong, if anything."""
         used = self._used
-        count = used.input_tokens + used.output_tokens + used.cache_read_tokens + used.cache_write_tokens
         cost = money(used.cost_usd, estimated=self._estimated, notional=used.notional)
-        facts = [tokens(count), cost, duration(ended.duration_ms / 1000), session]
+        facts = [tokens(used.tokens), cost, duration(ended.duration_ms / 1000), session]
         return [*_reason(ended), Span(" · ".join(facts) + "\n", Look.DIM)]
 
 

@@ -62,7 +62,7 @@ class Speech:
         if not shown:
             return self._whole(event.content)
         again = [] if self._is_current(said.item_id) else self.layout.begin(Block.TEXT, apart=True)
-        return [*again, self.layout.put(event.content[len(shown) :]), *self.layout.end_line()]
+        return [*again, self.layout.put(event.content[len(shown) :], Look.PROSE), *self.layout.end_line()]
 
     def thought(self, event: Event, said: Said) -> list[Span]:
         """The whole thought; of one that did not stream its beginning is shown."""
@@ -76,7 +76,7 @@ class Speech:
     def _say(self, item_id: ItemId, text: str) -> list[Span]:
         spans = self._turn_to(item_id, Block.TEXT)
         self._shown.setdefault(item_id, _Shown()).add(text)
-        return [*spans, self.layout.put(text)]
+        return [*spans, self.layout.put(text, Look.PROSE)]
 
     def _think(self, item_id: ItemId, text: str) -> list[Span]:
         shown = self._shown.setdefault(item_id, _Shown())
@@ -89,7 +89,7 @@ class Speech:
         return [*sign, self.layout.put(text[:room].replace("\n", " ") + more, Look.DIM)]
 
     def _whole(self, text: str) -> list[Span]:
-        return [*self.layout.begin(Block.TEXT, apart=True), self.layout.put(text), *self.layout.end_line()]
+        return [*self.layout.begin(Block.TEXT, apart=True), self.layout.put(text, Look.PROSE), *self.layout.end_line()]
 
     def _turn_to(self, item_id: ItemId, block: Block) -> list[Span]:
         if self._is_current(item_id):

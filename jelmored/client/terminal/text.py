@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""C0 but tab and newline, DEL, C1, and the marks that turn the direction of the text around them."""
+from . import clusters
 
-_JSON_STEERING = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_STEERING = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{_BIDI}]")
+"""C0 but tab and newline, DEL, C1, Unicode's own line ends, and the marks that turn the direction of the text."""
+
+_JSON_STEERING = re.compile(f"[\x7f-\x9f\u2028\u2029{_BIDI}]")
 
 
 def harmless(text: str) -> str:
@@ -32,20 +34,14 @@ def one_line(text: str) -> str:
 
 def width(text: str) -> int:
     """The columns that it takes."""
-    return sum(map(_columns, text))
+    return clusters.width(text)
 
 
 def shorten(text: str, columns: int) -> str:
     """Not wider than so many columns; an ellipsis says that there is more."""
     if width(text) <= columns:
         return text
-    kept, used = "", 1
-    for character in text:
-        used += _columns(character)
-        if used > columns:
-            break
-        kept += character
-    return kept + "…" if columns > 0 else ""
+    return clusters.cut(text, columns - 1)[0] + "…" if columns > 0 else ""
 
 
 def _seen(match: re.Match[str]) -> str:
@@ -53,9 +49,3 @@ def _seen(match: re.Match[str]) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     return "␡" if code == 0x7F else "\N{REPLACEMENT CHARACTER}"
-
-
-def _columns(character: str) -> int:
-    if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me", "Cf"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1

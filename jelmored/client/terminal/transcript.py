@@ -17,6 +17,7 @@ from jelmored.domain.events import (
     ToolUse,
     TurnEnded,
     UsageNote,
+    UserNote,
 )
 from jelmored.domain.ids import ApprovalId, ConnectionId, ToolUseId
 from jelmored.domain.permissions import Approval, ApprovalStatus
@@ -31,7 +32,8 @@ from .labels import homely, label
 from .layout import Block, Layout
 from .spans import Look, Span
 from .speech import Speech
-from .text import one_line, shorten
+from .text import one_line
+from .tools import Tools, folded
 
 PROMPT_LINES = 8
 UNTOLD = frozenset({"unknown", "unread"})
@@ -58,20 +60,16 @@ class Transcript:
     ) -> None:
         self._view = view
         self._own = own
-        self._columns = columns
+        self.columns = columns
         self._home = home
         self._layout = Layout()
         self._speech = Speech(self._layout)
         self._bill = Bill()
-        self._tools: dict[ToolUseId, str] = {}
+        self._tools = Tools()
         self._last_tool: ToolUseId | None = None
         self._asked: ApprovalId | None = None
         """The approval that is the last thing shown."""
-
-    @property
-    def fresh(self) -> bool:
-        """The cursor is at the start of a line."""
-        return self._layout.fresh
+        self._lost = False
 
     def head(self) -> list[Span]:
         """The first line: which session this is."""
@@ -88,17 +86,13 @@ class Transcript:
             case ItemVoided():
                 return self._speech.voided(output)
             case ConnectionLost(reason=reason):
+                self._lost = True
                 return self.aside(f"{reason}; waiting for the daemon …")
             case CaughtUp():
-                return []
+                lost, self._lost = self._lost, False
+                return self.aside("connected again") if lost else []
             case Event():
                 return self._event(output)
-
-    def ask(self, approval: Approval) -> list[Span]:
-        """The keys that answer it, and before them what is wanted, unless that was the last thing shown."""
-        again = [] if self._asked == approval.approval_id else self._question(approval)
-        self._asked = approval.approval_id
-        return [*again, *questions.answers(approval)]
 
     def answered(self, words: str) -> list[Span]:
         """An answer that is given without a key."""
@@ -108,10 +102,20 @@ class Transcript:
         """A remark of ours."""
         return self._layout.aside(words)
 
+    def work(self) -> list[Span]:
+        """What is shown next are whole lines."""
+        return self._layout.begin(Block.WORK)
+
+    def close(self) -> list[Span]:
+        """Nothing follows."""
+        return self._layout.end_line()
+
     def _event(self, event: Event) -> list[Span]:
         match event.event_type, event.metadata:
-            case EventType.USER, _:
-                return [*self._layout.begin(Block.PROMPT), *_prompt(event.content)]
+            case EventType.USER, UserNote() as note:
+                return self._prompted(event, note)
+            case EventType.ASSISTANT | EventType.THINKING, Said(parent_tool_use_id=str()) as said:
+                return self._aside_of(event, said)
             case EventType.ASSISTANT, Said() as said:
                 return self._speech.said(event, said)
             case EventType.THINKING, Said() as said:
@@ -122,6 +126,8 @@ class Transcript:
                 return self._result(event, result)
             case _, Approval() as approval:
                 return self._approval(approval)
+            case _, Plan() as plan:
+                return self._planned(plan)
             case _, UsageNote() as usage:
                 self._bill.add(usage)
                 return []
@@ -130,20 +136,40 @@ class Transcript:
             case _:
                 return self._remark(event)
 
+    def _prompted(self, event: Event, note: UserNote) -> list[Span]:
+        return [*self._layout.begin(Block.PROMPT), *prompt(event.content)]
+
+    def _aside_of(self, event: Event, said: Said) -> list[Span]:
+        """What a sub-agent says is no answer: a line of it, under the tool that it works for."""
+        if event.event_type is EventType.THINKING or not event.content.strip():
+            return []
+        indent = self._tools.nesting.indent(said.parent_tool_use_id)
+        words = folded(event.content, self.columns - len(indent) - 1).strip()
+        return [*self._under(said.parent_tool_use_id), Span(f"{indent}┆ {words}\n", Look.DIM)]
+
     def _tool(self, event: Event, use: ToolUse) -> list[Span]:
-        self._tools[use.tool_use_id] = use.name
+        tool = self._tools.used(event, use)
         self._last_tool = use.tool_use_id
-        head = f"{'  ' if use.parent_tool_use_id else ''}● {use.kind.value}  "
-        what = shorten(one_line(event.content or use.name), self._columns - len(head))
-        return [*self._layout.begin(Block.WORK), Span(head, Look.TOOL), Span(what + "\n")]
+        indent = self._tools.nesting.indent(use.parent_tool_use_id)
+        line = tool.line(indent, self.columns)
+        return [*self._under(use.parent_tool_use_id, use.tool_use_id), *line, Span("\n")]
+
+    def _under(self, parent: ToolUseId | None, tool: ToolUseId | None = None) -> list[Span]:
+        """Begin a line of work; it is said whose it is, where that can't be seen."""
+        name = self._tools.nesting.turn_to(parent, tool)
+        indent = self._tools.nesting.indent(parent)[2:]
+        whose = [] if name is None else [Span(f"{indent}┆ of {name}\n", Look.DIM)]
+        return [*self._layout.begin(Block.WORK), *whose]
 
     def _result(self, event: Event, result: ToolResult) -> list[Span]:
-        name = one_line(self._tools.pop(result.tool_use_id, ""))
+        tool = self._tools.ended(event, result)
+        name = one_line(tool.use.name) if tool else ""
         which = "" if result.tool_use_id == self._last_tool else f"{name} "
         verdict, look = ("failed", Look.BAD) if result.is_error else ("ok", Look.GOOD)
-        head = f"  ⎿ {which}{verdict}"
-        folded = _folded(event.content, self._columns - len(head))
-        return [*self._layout.begin(Block.WORK), Span(head, look), Span(folded + "\n", Look.DIM)]
+        indent = self._tools.nesting.indent(tool.use.parent_tool_use_id) if tool else ""
+        head = f"{indent}  ⎿ {which}{verdict}"
+        words = folded(event.content, self.columns - len(head))
+        return [*self._layout.begin(Block.WORK), Span(head, look), Span(words + "\n", Look.DIM)]
 
     def _approval(self, approval: Approval) -> list[Span]:
         shown = self._asked == approval.approval_id
@@ -163,7 +189,12 @@ class Transcript:
             return None
         return one_line(by.client or by.kind)
 
+    def _planned(self, plan: Plan) -> list[Span]:
+        entries = (entry(one.content, one.status) for one in plan.entries)
+        return [*self._layout.begin(Block.WORK), *(span for row in entries for span in (row, Span("\n")))]
+
     def _ended(self, ended: TurnEnded) -> list[Span]:
+        self._tools.turn_over()
         bill, self._bill = self._bill, Bill()
         return [*self._layout.begin(Block.END, apart=True), *bill.line(ended, label(self._view()))]
 
@@ -171,8 +202,6 @@ class Transcript:
         match event.metadata:
             case ErrorNote() as error:
                 return [*self._layout.begin(Block.WORK), *_error(event.content, error)]
-            case Plan(entries=entries):
-                return [*self._layout.begin(Block.WORK), *(_entry(entry.content, entry.status) for entry in entries)]
             case System(subtype=subtype) if subtype not in UNTOLD and event.content:
                 return self.aside(event.content)
             case Change(to=to) if to in GRAVE or event.event_type is EventType.DIRECTORY_CHANGE:
@@ -181,23 +210,14 @@ class Transcript:
                 return []
 
 
-def _prompt(text: str) -> Iterator[Span]:
+def prompt(text: str) -> Iterator[Span]:
+    """What was said to the agent."""
     lines = text.split("\n")
     for number, line in enumerate(lines[:PROMPT_LINES]):
         yield Span("› " if number == 0 else "  ", Look.PROMPT)
         yield Span(line + "\n", Look.STRONG)
     if len(lines) > PROMPT_LINES:
         yield Span(f"  … {len(lines) - PROMPT_LINES} more lines\n", Look.DIM)
-
-
-def _folded(text: str, columns: int) -> str:
-    """The first line of a result that says anything, and how many there are beside it."""
-    lines = [line for line in text.split("\n") if line.strip()]
-    if not lines:
-        return ""
-    rest = len(lines) - 1
-    more = f" (+{rest} line{'s' if rest > 1 else ''})" if rest else ""
-    return f"  {shorten(one_line(lines[0]), columns - len(more) - 2)}{more}"
 
 
 def _error(words: str, error: ErrorNote) -> Iterator[Span]:
@@ -208,7 +228,8 @@ def _error(words: str, error: ErrorNote) -> Iterator[Span]:
         yield Span(f"  it may work again at {to_rfc3339(error.retry_at)}\n", Look.DIM)
 
 
-def _entry(content: str, status: str) -> Span:
+def entry(content: str, status: str) -> Span:
+    """What is to be done, and whether it is."""
     done = status == "completed"
     sign = "☑" if done else "◐" if status == "in_progress" else "☐"
-    return Span(f"  {sign} {one_line(content)}\n", Look.DIM if done else Look.PLAIN)
+    return Span(f"  {sign} {one_line(content)}", Look.DIM if done else Look.PLAIN)

@@ -10,15 +10,11 @@ from jelmored.client.outputs import ConnectionLost, Output
 from jelmored.domain.events import DeltaKind, Event, EventType, Said
 from jelmored.domain.permissions import Approval
 from jelmored.wire import codec
-from jelmored.wire.messages import CaughtUp, ItemVoided, SessionDelta
+from jelmored.wire.messages import CaughtUp, ItemVoided, QueuedPrompt, SessionDelta
 
-from .amounts import duration
 from .painter import Painter
-from .spans import Look, Span
 from .text import harmless, harmless_json
 from .transcript import Transcript
-
-FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 class Voice(Protocol):
@@ -30,8 +26,14 @@ class Voice(Protocol):
     def tell(self, output: Output) -> None:
         """What came out of it."""
 
-    def ask(self, approval: Approval) -> None:
-        """Keys are awaited that answer this."""
+    def asks(self, approvals: tuple[Approval, ...]) -> None:
+        """These are open, and a person is to answer them, the oldest first."""
+
+    def turn(self, since: float | None) -> None:
+        """A turn runs since then, by Trio's clock; None: none runs."""
+
+    def waiting(self, prompts: tuple[QueuedPrompt, ...]) -> None:
+        """The queue as it is now."""
 
     def answered(self, words: str) -> None:
         """An answer is given without a key."""
@@ -39,12 +41,22 @@ class Voice(Protocol):
     def aside(self, words: str) -> None:
         """A remark."""
 
-    def pulse(self, tick: int, seconds: float) -> None:
-        """The agent works, and nothing is to be seen of it."""
+
+class Unasked:
+    """Whoever can't be asked, and needs no more than what is told."""
+
+    def asks(self, approvals: tuple[Approval, ...]) -> None:
+        """Nobody is asked here."""
+
+    def turn(self, since: float | None) -> None:
+        """Its events say so."""
+
+    def waiting(self, prompts: tuple[QueuedPrompt, ...]) -> None:
+        """Their events say so."""
 
 
-class Told:
-    """To a person."""
+class Told(Unasked):
+    """To a person who reads."""
 
     def __init__(self, painter: Painter, transcript: Transcript) -> None:
         self._painter = painter
@@ -57,30 +69,24 @@ class Told:
         if spans := self._transcript.tell(output):
             self._painter.paint(spans)
 
-    def ask(self, approval: Approval) -> None:
-        self._painter.paint(self._transcript.ask(approval))
-
     def answered(self, words: str) -> None:
         self._painter.paint(self._transcript.answered(words))
 
     def aside(self, words: str) -> None:
         self._painter.paint(self._transcript.aside(words))
 
-    def pulse(self, tick: int, seconds: float) -> None:
-        if self._painter.moves and self._transcript.fresh:
-            sign = FRAMES[tick % len(FRAMES)]
-            self._painter.passing([Span(f"{sign} {duration(seconds)} · Esc stops, Ctrl-D leaves", Look.DIM)])
 
+class Answer:
+    """The answer on a stream of its own, whole and at the end; the rest by another voice."""
 
-class Answer(Told):
-    """The answer on one stream, whole and at the end; the rest to a person on the other."""
-
-    def __init__(self, painter: Painter, transcript: Transcript, out: TextIO) -> None:
-        super().__init__(painter, transcript)
+    def __init__(self, rest: Voice, out: TextIO) -> None:
+        self._rest = rest
         self._out = out
         self._last: Event | None = None
         self._aside = True
         """The last that was said is among the rest already."""
+        self.head, self.asks, self.turn, self.waiting = rest.head, rest.asks, rest.turn, rest.waiting
+        self.answered, self.aside = rest.answered, rest.aside
 
     def tell(self, output: Output) -> None:
         match output:
@@ -91,17 +97,17 @@ class Answer(Told):
                 self._last, self._aside = output, False
             case Event(event_type=EventType.TURN_ENDED):
                 self._say()
-                super().tell(output)
+                self._rest.tell(output)
             case Event(event_type=EventType.TOOL_USE):
                 self._not_yet()
-                super().tell(output)
+                self._rest.tell(output)
             case _:
-                super().tell(output)
+                self._rest.tell(output)
 
     def _not_yet(self) -> None:
         """The turn goes on: what was said last was not the answer."""
         if self._last is not None and not self._aside:
-            super().tell(self._last)
+            self._rest.tell(self._last)
             self._aside = True
 
     def _say(self) -> None:
@@ -120,7 +126,7 @@ MEMBERS: Mapping[type, str] = {
 }
 
 
-class JsonLines:
+class JsonLines(Unasked):
     """To a program: an object a line, whose only member says what it is."""
 
     def __init__(self, out: TextIO) -> None:
@@ -134,14 +140,8 @@ class JsonLines:
         self._out.write(harmless_json(line) + "\n")
         self._out.flush()
 
-    def ask(self, approval: Approval) -> None:
-        """Nobody is asked here."""
-
     def answered(self, words: str) -> None:
         """Its event says so."""
 
     def aside(self, words: str) -> None:
-        """For people."""
-
-    def pulse(self, tick: int, seconds: float) -> None:
         """For people."""

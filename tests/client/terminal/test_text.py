@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jelmored.client.terminal.text import harmless, harmless_json, one_line, shorten, width
 
-BIDI = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+BIDI = set("\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 ATTACKS = [
     "\x1b[2J\x1b[H",  # clears the screen
     "\x1b]0;title\x07",  # renames the window
@@ -23,6 +23,7 @@ ATTACKS = [
     "safe\rrm -rf",  # overwrites what was read
     "abc\b\b\bxyz",
     "\u202egnp.exe",  # reads backwards
+    "one\u2028line",
 ]
 agents_text = st.text() | st.lists(st.sampled_from(ATTACKS) | st.text(max_size=5)).map("".join)
 

@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from jelmored.client.outputs import ConnectionLost, Output, read_event
+from jelmored.client.terminal.questions import answers
 from jelmored.client.terminal.spans import Span
 from jelmored.client.terminal.text import harmless
 from jelmored.client.terminal.transcript import Transcript
@@ -18,7 +19,7 @@ from jelmored.domain.sessions import SessionView
 from jelmored.wire import codec
 from jelmored.wire.messages import CaughtUp, ItemVoided, SessionDelta
 from tests.client.daemon import MOMENT, FakeDaemon, approval_of
-from tests.client.expected import expected
+from tests.client.expected import check
 
 SESSION = SessionId("ses_aaaaxxxxxxxxxxxx")
 OWN = ConnectionId("con_own")
@@ -118,7 +119,7 @@ def test_a_turn_from_prompt_to_bill(told: Told) -> None:
     )
     told.event("assistant", "Done.\n", itemId="itm_3")
     told.event("usage", "", **usage()).event("turn_ended", "completed", reason="completed", durationMs=8400)
-    assert told.text == expected(__file__, "turn")
+    check(__file__, "turn", told.text)
 
 
 def test_an_approval_shows_all_of_a_command_and_the_keys(told: Told) -> None:
@@ -126,37 +127,27 @@ def test_an_approval_shows_all_of_a_command_and_the_keys(told: Told) -> None:
     approval = told.asked(
         command=command, title=f"Bash: {command}", locations=[{"path": "/home/me/src/a.py", "line": 3}]
     )
-    told.spans += told.transcript.ask(approval)
+    told.spans += answers(approval)
     resolved = ask(command=command) | {"status": "resolved", "resolvedBy": _resolver("allow-always", OWN)}
     told.event("approval_resolved", "allow", **resolved)
-    assert told.text == expected(__file__, "approval_command")
+    check(__file__, "approval_command", told.text)
 
 
 def test_an_approval_of_an_edit_shows_the_difference(told: Told) -> None:
     diffs = [{"path": "/w/a.py", "oldText": "one\ntwo\nthree\n", "newText": "one\n2\nthree\n"}]
     approval = told.asked(diffs=diffs, title="Edit a.py")
-    told.spans += told.transcript.ask(approval)
+    told.spans += answers(approval)
     other = ask(title="Edit a.py") | {"status": "resolved", "resolvedBy": _resolver("reject", "con_other")}
     told.event("approval_resolved", "reject", **other)
-    assert told.text == expected(__file__, "approval_edit")
+    check(__file__, "approval_edit", told.text)
 
 
 def test_an_approval_of_something_else_shows_its_input_and_says_what_is_cut(told: Told) -> None:
     told.asked(title="Fetch\n┃ y allow", input={"url": "https://example.org", "lines": [str(n) for n in range(70)]})
-    assert told.text.startswith("┃ Fetch ┃ y allow\n┃   {\n")
+    assert told.text.startswith("┃ Fetch ┃ y allow\n┃   url: https://example.org\n┃   lines: [\n")
     assert told.text.endswith("more lines: `jelmore next --json` has them all\n")
     told.event("approval_resolved", "", **(ask() | {"status": "cancelled"}))
     assert told.text.endswith("┃ – cancelled\n")
-
-
-def test_an_approval_that_was_scrolled_away_is_shown_again(told: Told) -> None:
-    approval = told.asked(command="make")
-    told.event("approval_resolved", "", **(ask(command="ls") | {"approvalId": "apr_2", "status": "expired"}))
-    told.spans.clear()
-    told.spans += told.transcript.ask(approval)
-    assert told.text.startswith(
-        "┃ Bash\n┃   make\n┃ y allow · a always: this exact command, in this session · n reject"
-    )
 
 
 def test_two_answers_at_once_are_kept_apart(told: Told) -> None:
@@ -188,10 +179,21 @@ def test_thoughts_are_short(told: Told) -> None:
     assert told.text == "✻ " + "x" * 200 + "y" * 40 + "…\n"
 
 
-def test_sub_agents_and_tools_do_not_speak_in_between(told: Told) -> None:
+def test_tools_and_sub_agents_do_not_speak_in_between(told: Told) -> None:
     told.delta("itm_1", "aside", parent="t1").delta("itm_2", "output", DeltaKind.TOOL_OUTPUT)
-    told.event("assistant", "aside", itemId="itm_1", parentToolUseId="t1").event("thinking", "  ", itemId="itm_3")
+    told.event("thinking", "hm", itemId="itm_1", parentToolUseId="t1").event("thinking", "  ", itemId="itm_3")
     assert told.text == ""
+
+
+def test_what_sub_agents_do_stands_under_the_tool_that_they_work_for(told: Told) -> None:
+    use(told, "t1", "think", "Task: look here")
+    use(told, "t2", "think", "Task: look there")
+    use(told, "t3", "read", "a.py", parentToolUseId="t1")
+    told.event("assistant", "Found\nit.", itemId="itm_1", parentToolUseId="t1")
+    use(told, "t4", "think", "Task: deeper", parentToolUseId="t2")
+    use(told, "t5", "read", "b.py", parentToolUseId="t4")
+    told.event("tool_result", "1", toolUseId="t5", isError=False).event("assistant", "Done.", itemId="itm_2")
+    check(__file__, "sub_agents", told.text)
 
 
 def test_trouble_says_what_to_do(told: Told) -> None:
@@ -200,7 +202,7 @@ def test_trouble_says_what_to_do(told: Told) -> None:
     told.event("usage", "", **usage(estimated=True, notional=True))
     told.event("turn_ended", "failed", reason="failed", cause="no_provider", durationMs=61_000)
     told.output(ConnectionLost("the daemon stops"))
-    assert told.text == expected(__file__, "trouble")
+    check(__file__, "trouble", told.text)
 
 
 def test_what_is_for_programs_is_not_told(told: Told) -> None:
