@@ -84,6 +84,7 @@ def _conversations(add: Add) -> None:
     run.add_argument("--provider", help="where to begin")
     run.add_argument("-C", "--directory", metavar="DIR", help="where the agent works; without it, here")
     run.add_argument("--permission-mode", metavar="MODE", choices=list(map(str, PermissionMode)), help=_MODES)
+    _included(run)
     _answered(run)
     run.add_argument("prompt", nargs="?", metavar="PROMPT", help="- or none: what stands on stdin")
 
@@ -91,8 +92,9 @@ def _conversations(add: Add) -> None:
     _session(send)
     send.add_argument("-f", "--follow", action="store_true", help="watch until the turn ends")
     send.add_argument(
-        "--when-busy", default="queue", choices=["queue", "interrupt", "refuse"], help="what if a turn runs"
+        "--when-busy", default="queue", choices=["queue", "steer", "interrupt", "refuse"], help="what if a turn runs"
     )
+    _included(send)
     _answered(send)
     send.add_argument("prompt", metavar="PROMPT", help="- for what stands on stdin")
 
@@ -101,6 +103,18 @@ def _conversations(add: Add) -> None:
 
 
 _MODES = "what is answered without asking: " + ", ".join(PermissionMode)
+
+
+def _included(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-i",
+        "--include",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="send this file along: an image, a PDF, or one for the agent to read; may be repeated. "
+        "@FILE in the prompt does the same, and so does the path of an image or a PDF",
+    )
 
 
 def _answered(command: argparse.ArgumentParser) -> None:

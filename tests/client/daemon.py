@@ -413,7 +413,7 @@ class FakeDaemon:
         known = {"name", "title", "provider", "model", "permissionMode"} & params.keys()
         session = self.add(len(self.sessions) + 1, cwd=params["cwd"], **{name: params[name] for name in known})
         if "prompt" in params:
-            self._begin(session, params["prompt"])
+            self._begin(session, _words(params["prompt"]))
         self._keys[key] = dict(session.view)
         return dict(session.view)
 
@@ -445,9 +445,14 @@ class FakeDaemon:
         }
         if busy:
             by = {"connectionId": peer.connection_id, "client": peer.client}
-            session.prompts.append({"promptId": receipt["promptId"], "prompt": params["prompt"], "by": by})
+            steered = params.get("whenBusy") == "steer"
+            receipt["disposition"] = "steered" if steered else "queued"
+            if not steered:
+                session.prompts.append({"promptId": receipt["promptId"], "prompt": _words(params["prompt"]), "by": by})
+            note = {"promptId": receipt["promptId"], "disposition": receipt["disposition"], "by": by}
+            session.tell("user", _words(params["prompt"]), note)
         else:
-            self._begin(session, params["prompt"])
+            self._begin(session, _words(params["prompt"]))
         return receipt
 
     def do_session_queue(self, peer: Peer, params: Json) -> Any:
@@ -460,8 +465,12 @@ class FakeDaemon:
 
     def do_session_interrupt(self, peer: Peer, params: Json) -> Any:
         session = self._session(params)
-        if session.turn is None:
+        if session.turn is None or params.get("expectedTurn", session.view["turn"]) != session.view["turn"]:
             return {"interrupted": False}
+        for dropped in session.prompts:
+            about = {"subtype": "prompt_dropped", "promptId": dropped["promptId"]}
+            session.tell("system", f"dropped: {dropped['prompt']}", about)
+        session.prompts.clear()
         session.turn.cancel()
         return {"interrupted": True}
 
@@ -517,26 +526,31 @@ class FakeDaemon:
         raise No(1200, "already-resolved", "somebody was faster")
 
     def _resolve(self, peer: Peer, session: FakeSession, approval: Json, params: Json) -> Json:
-        option = params.get("optionId", "reject")
+        option = params.get("optionId", "answered" if "answers" in params else "reject")
         by = {"kind": "client", "client": peer.client, "connectionId": peer.connection_id, "optionId": option}
-        approval = approval | {"status": "resolved", "resolvedBy": by}
+        status = "cancelled" if params.get("cancelled") else "resolved"
+        approval = approval | {"status": status, "resolvedBy": by}
+        if updated := params.get("updatedInput"):
+            approval |= {"input": updated} | ({"command": updated["command"]} if "command" in approval else {})
         session.view["pendingApprovals"] = len(session.approvals)
         session.tell("approval_resolved", option, approval)
         session.answers[approval["approvalId"]] = option
         session.answered.pop(approval["approvalId"]).set()
         return approval
 
-    def _begin(self, session: FakeSession, prompt: Any) -> None:
+    def _begin(self, session: FakeSession, prompt: str, waited: str | None = None) -> None:
         session.turn = trio.CancelScope()
-        self._nursery.start_soon(self._play, session, prompt if isinstance(prompt, str) else "")
+        self._nursery.start_soon(self._play, session, prompt, waited)
 
-    async def _play(self, session: FakeSession, prompt: str) -> None:
+    async def _play(self, session: FakeSession, prompt: str, waited: str | None) -> None:
         by = {"connectionId": "con_1", "client": "jelmore"}
         number = session.view["turn"] + 1
         session.view["turn"] = number
-        session.tell("user", prompt, {"promptId": f"prm_{number}", "disposition": "started", "by": by})
+        prompt_id = waited or f"prm_{number}"
+        if not waited:
+            session.tell("user", prompt, {"promptId": prompt_id, "disposition": "started", "by": by})
         session.status("active")
-        session.tell("turn_started", "", {"promptId": f"prm_{number}", "origin": "prompt"})
+        session.tell("turn_started", "", {"promptId": prompt_id, "origin": "prompt"})
         turn = Turn(session, prompt)
         assert session.turn is not None
         with session.turn as scope:
@@ -545,6 +559,15 @@ class FakeDaemon:
         if scope.cancelled_caught:
             session.approvals.clear()
             await turn.ends("interrupted", cause="user")
+        if session.prompts and session.turn is None:
+            following = session.prompts.pop(0)
+            self._begin(session, following["prompt"], following["promptId"])
+
+
+def _words(prompt: Any) -> str:
+    if isinstance(prompt, str):
+        return prompt
+    return "\n".join(block.get("text") or f"[{block['type']}]" for block in prompt)
 
 
 def _provider(name: str) -> Json:

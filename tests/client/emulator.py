@@ -44,7 +44,16 @@ class Emulator:
         self._stream.feed(data)
 
     def resize(self, columns: int, lines: int) -> None:
-        self._screen.resize(lines, columns)
+        """As most terminals do: of what is too high the top is scrolled away; lines are not laid out again."""
+        screen = self._screen
+        above = max(0, screen.cursor.y - lines + 1)
+        rows = [screen.buffer[y] for y in range(screen.lines)]
+        screen.buffer.clear()
+        screen.history.top.extend(rows[:above])
+        screen.buffer.update(enumerate(rows[above : above + lines]))
+        screen.cursor.y -= above
+        screen.lines, screen.columns = lines, columns
+        screen.set_margins()
 
     @property
     def lines(self) -> list[str]:

@@ -102,13 +102,14 @@ class Machine:
         lines: int = 24,
         environ: Mapping[str, str] | None = None,
         stdout: int | None = None,
+        command: Sequence[str] = COMMAND,
     ) -> Terminal:
         """At a terminal of its own, of this size; with `stdout` elsewhere, the rest there."""
         ours, theirs = os.openpty()
         _set_size(theirs, columns, lines)
         env = {key: value for key, value in self.environ.items() if key != "COLUMNS"} | dict(environ or {})
         process = await trio.lowlevel.open_process(
-            _with_terminal([*COMMAND, *arguments]),
+            _with_terminal([*command, *arguments]),
             stdin=theirs,
             stdout=theirs if stdout is None else stdout,
             stderr=theirs,

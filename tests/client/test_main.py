@@ -84,6 +84,7 @@ def test_options_carry_the_names_of_the_functions_parameters() -> None:
     assert command.options == {
         "session": "job",
         "prompt": "more",
+        "include": [],
         "follow": False,
         "when_busy": "queue",
         "answer": True,

@@ -14,6 +14,7 @@ from jelmored.client.client import Client
 from jelmored.client.endings import AllSaid, Idle, TurnOf, Until, first_turn, for_ever
 from jelmored.client.errors import Misused
 from jelmored.client.exits import Exit
+from jelmored.client.including import with_files
 from jelmored.client.picking import pick_session
 from jelmored.client.session import Session
 from jelmored.client.shell import Shell
@@ -30,6 +31,7 @@ from jelmored.client.watching import Watch
 from jelmored.domain.commands import WhenBusy
 from jelmored.domain.ids import ConnectionId
 from jelmored.domain.permissions import PermissionMode
+from jelmored.domain.prompts import Block
 from jelmored.domain.status import IN_TURN
 
 PROMPT_BYTES = 8 * 1024 * 1024
@@ -40,6 +42,7 @@ async def run(
     shell: Shell,
     *,
     prompt: str | None,
+    include: list[str],
     name: str | None,
     answer: bool,
     detach: bool,
@@ -50,11 +53,11 @@ async def run(
     approve: str | None,
 ) -> Exit:
     """A new session with this prompt."""
-    text = _prompt(shell, prompt)
+    said = _prompt(shell, prompt, include)
     async with shell.client(deltas=not detach) as client:
         session = await client.create_session(
             _directory(shell, directory),
-            text,
+            said,
             name=name,
             provider=provider,
             model=model,
@@ -70,16 +73,17 @@ async def send(
     *,
     session: str | None,
     prompt: str | None,
+    include: list[str],
     when_busy: str,
     follow: bool,
     answer: bool,
     approve: str | None,
 ) -> Exit:
     """Say something more."""
-    text = _prompt(shell, prompt)
+    said = _prompt(shell, prompt, include)
     async with shell.client(deltas=follow or answer) as client:
         target = await pick_session(client, session, shell.real_cwd())
-        receipt = await target.prompt(text, when_busy=WhenBusy(when_busy))
+        receipt = await target.prompt(said, when_busy=WhenBusy(when_busy))
         if follow or answer:
             until = TurnOf(receipt.prompt_id)
             return await _watch(shell, client, target, receipt.seq - 1, until, answer=answer, approve=approve)
@@ -181,12 +185,17 @@ def _directory(shell: Shell, directory: str | None) -> str:
     return os.path.join(shell.cwd, directory or "")
 
 
-def _prompt(shell: Shell, prompt: str | None) -> str:
-    """As given, or from stdin: for `-`, and for none when something is piped in.
+def _prompt(shell: Shell, prompt: str | None, include: list[str]) -> str | tuple[Block, ...]:
+    """With the files that it names.
 
     Raises:
-        Misused: there is none.
+        Misused: there is none, or one of the files can't be sent.
     """
+    return with_files(_words(shell, prompt), shell.cwd, shell.home, include)
+
+
+def _words(shell: Shell, prompt: str | None) -> str:
+    """As given, or from stdin: for `-`, and for none when something is piped in."""
     if prompt is not None and prompt != "-":
         return prompt
     if prompt is None and shell.stdin.isatty():

@@ -38,6 +38,8 @@ def width(text: str) -> int:
 
 def cut(text: str, columns: int) -> tuple[str, str]:
     """As much of it as fits into so many columns, and the rest. No cluster is cut in half."""
+    if text.isascii():
+        return text[: max(columns, 0)], text[max(columns, 0) :]
     used = length = 0
     for cluster, size in clusters(text):
         if used + size > columns:

@@ -73,7 +73,7 @@ y a n     allow, allow always, reject        r  reject and say why
 e         edit what is asked, then allow it  d  show all of it
 1–9       a question's options, or an approval's further ones
 i, Enter  open the input line                Esc  close it; else stop the turn
-Enter     send; while a turn runs it waits   Ctrl-S  send it into the turn that runs
+Enter     send; while a turn runs it waits   Ctrl-S  send it into that turn
 Ctrl-J    a new line (Alt-Enter too)         ↑ ↓  what you said before
 @path     include a file; images and PDFs by their path alone
 /command  goes to the agent as it is
@@ -164,11 +164,7 @@ class Desk:
                 return Do.REDRAW
         if self._types:
             return self._type(press)
-        if self._choosing is not None:
-            return self._choose(self._choosing, press)
-        if press.stroke is Stroke.TEXT and len(press.text) > 1:
-            return self._each(press.text)
-        return self._single(press)
+        return self._each(press.text) if press.stroke is Stroke.TEXT else self._one(press)
 
     @property
     def _types(self) -> bool:
@@ -182,9 +178,17 @@ class Desk:
         return self._said if self._purpose is Purpose.SAY else self._other
 
     def _each(self, text: str) -> Wish | None:
-        """Keys that came at once: the first that asks for something, the others are let go."""
-        wishes = (self._single(Press(Stroke.TEXT, character)) for character in text)
-        return next((wish for wish in wishes if wish is not None), None)
+        """Keys that came at once. After the first that asks for something the others are let go: nobody has seen yet
+        what it did. After one that opens a line they are typed."""
+        for place, character in enumerate(text):
+            if self._types:
+                return self.press(Press(Stroke.TEXT, text[place:]))
+            if wish := self._one(Press(Stroke.TEXT, character)):
+                return wish
+        return None
+
+    def _one(self, press: Press) -> Wish | None:
+        return self._single(press) if self._choosing is None else self._choose(self._choosing, press)
 
     def _single(self, press: Press) -> Wish | None:
         """A key that means something by itself."""
@@ -235,11 +239,8 @@ class Desk:
         return None
 
     def _answered(self, choosing: Choosing, press: Press) -> Wish | None:
-        for character in press.text or [""]:
-            choosing.press(attrs.evolve(press, text=character))
-            if choosing.done:
-                return Decide(approval=choosing.approval, answers=choosing.answers)
-        return None
+        choosing.press(press)
+        return Decide(approval=choosing.approval, answers=choosing.answers) if choosing.done else None
 
     def _open_line(self) -> None:
         self._purpose, self._insists = Purpose.SAY, True
@@ -344,7 +345,7 @@ class Desk:
             case Purpose.SAY if self.approval is not None and self._types:
                 return "it waits for you: Esc, then its keys"
             case Purpose.SAY if self._busy:
-                return "Enter sends it when the turn is over · Ctrl-S sends it into the turn · Esc closes"
+                return "Enter sends it after the turn · Ctrl-S into the turn · Esc closes"
             case Purpose.REASON:
                 return "Enter rejects, and the agent reads why · Esc goes back"
             case Purpose.EDIT:

@@ -97,4 +97,6 @@ class Flow:
         *full, last = self.open()
         for row in full:
             self._keep(Line(row, code=True))
-        self._carried, self._open, self._size = last, [], sum(len(span.text) for span in last)
+        text = self._text
+        blank = Span(text[len(text.rstrip()) :])
+        self._carried, self._open, self._size = (*last, blank), [], sum(len(span.text) for span in last)

@@ -81,7 +81,7 @@ class Live:
     def head(self) -> None:
         self._say(self._transcript.head())
         if self._earlier:
-            self.aside(f"… {self._earlier} earlier events: jelmore logs")
+            self._say([Span(f"… {self._earlier} earlier events: jelmore logs\n", Look.DIM)])
 
     @property
     def waits(self) -> bool:

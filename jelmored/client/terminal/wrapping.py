@@ -36,7 +36,7 @@ def chop(line: Iterable[Span], columns: int, hang: int = 0) -> list[Row]:
 def clip(line: Iterable[Span], columns: int) -> Row:
     """One row of it; an ellipsis says that there is more."""
     spans = tuple(line)
-    if sum(width(span.text) for span in spans) <= columns:
+    if _width(spans) <= columns:
         return spans
     kept, room = [], max(columns - 1, 0)
     for span in spans:
@@ -66,11 +66,16 @@ class _Rows:
         if word[0].text.isspace():
             self.blank = word
             return
-        size = sum(width(span.text) for span in (*self.blank, *word))
+        size = _width((*self.blank, *word))
         if self.used > (self.hang if self.done else 0) and self.used + size > self.columns:
             self.next()
-        for span in (*self.blank, *word):
-            self.put(span)
+            size = _width(word)
+        if self.used + size <= self.columns:
+            self.row += (*self.blank, *word)
+            self.used += size
+        else:
+            for span in word:
+                self.put(span)
         self.blank = ()
 
     def put(self, span: Span) -> None:
@@ -88,6 +93,10 @@ class _Rows:
         self.done.append(tuple(self.row))
         self.row = [Span(" " * self.hang)] if self.hang else []
         self.used, self.blank = self.hang, ()
+
+
+def _width(spans: Iterable[Span]) -> int:
+    return sum(width(span.text) for span in spans)
 
 
 def _words(line: Iterable[Span]) -> Iterator[list[Span]]:
