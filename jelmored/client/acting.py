@@ -27,8 +27,8 @@ class Acting:
         self._directory = directory
         self._home = home
 
-    async def decide(self, decision: Decide) -> None:
-        """Answer an approval."""
+    async def decide(self, decision: Decide) -> bool:
+        """Answer an approval; False if that was not taken."""
         try:
             await self._client.resolve(
                 decision.approval.approval_id,
@@ -38,8 +38,10 @@ class Acting:
                 message=decision.message,
                 updated_input=decision.updated_input,
             )
-        except ClientError as error:  # somebody was faster, or the turn is over: the stream tells
+        except ClientError as error:  # somebody was faster, the turn is over, or it does not fit
             self._voice.aside(str(error))
+            return False
+        return True
 
     async def say(self, say: Say) -> bool:
         """Send a prompt; False if it was not taken."""

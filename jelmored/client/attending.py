@@ -111,8 +111,8 @@ class Person:
         async for wish in wished:
             match wish:
                 case Decide():
-                    if wish.message is not None:
-                        self.live.noted(wish.approval, wish.message)
+                    if words := wish.words:
+                        self.live.noted(wish.approval, words)
                     await watched.settled(wish)
                 case Say():
                     if not await self.acting.say(wish):

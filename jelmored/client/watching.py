@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 
 import trio
 
@@ -16,6 +17,7 @@ from .acting import Acting
 from .answering import Answering, Verdict
 from .attending import Person
 from .endings import Until
+from .errors import ClientError
 from .exits import Exit
 from .groups import alone
 from .outputs import ConnectionLost, Output
@@ -164,10 +166,13 @@ class Watch:
         await self.settled(Decide(approval=approval, option_id=option_id, message=verdict.message))
 
     async def settled(self, decision: Decide) -> None:
-        """This is our answer; the next approval is asked for."""
+        """This is our answer; the next approval is asked for. What is still open after a refusal is asked again."""
         self._open.pop(decision.approval.approval_id, None)
         self._voice.asks(tuple(self._open.values()))
-        await self._acting.decide(decision)
+        if not await self._acting.decide(decision) and self._person is not None:
+            with suppress(ClientError):
+                self._open = {approval.approval_id: approval for approval in await self._session.approvals()}
+                self._voice.asks(tuple(self._open.values()))
 
     # The turn, and the end
 

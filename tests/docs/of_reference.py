@@ -10,6 +10,7 @@ import attrs
 
 from jelmored import cli, errors
 from jelmored.client import exits
+from jelmored.client.terminal import desk
 from jelmored.config.checks import Such
 from jelmored.config.providers import ClaudeSettings, DemoSettings
 from jelmored.config.settings import Settings
@@ -42,6 +43,7 @@ def blocks() -> Mapping[str, Block]:
         "exits of jelmore": Table(
             ("code", ""), tuple((str(int(code)), exits.MEANING[code]) for code in exits.Exit), words=False
         ),
+        "keys": Text(("```text", *desk.HELP.rstrip("\n").split("\n"), "```")),
         "settings": _settings(Settings, ()),
         "settings of claude": _settings(ClaudeSettings, ("providers", "claude")),
         "settings of demo": _settings(DemoSettings, ("providers", "demo")),

@@ -131,10 +131,13 @@ async def _watch(
     fd = _keyboard(shell, screen)
     live = None if fd is None else _live(shell, client, session, screen, after if stays else None)
     voice = _voice(shell, client, session, screen) if live is None else live
+    told: Voice = voice
+    if answer and not shell.json:
+        told = Answer(voice, shell.out) if live is None else Answer(voice, shell.out, live.settle)
     acting = Acting(client, session, voice, shell.cwd, shell.home)
     watch = Watch(
         session,
-        Answer(voice, shell.out) if answer and not shell.json else voice,
+        told,
         acting,
         after=after,
         until=until if live is None or stays else AllSaid(until, lambda: live.waits),

@@ -72,10 +72,13 @@ class Choosing:
 
     def keys(self, columns: int) -> list[Row]:
         """What keys do now."""
-        several = self.question.multi_select
-        keys = [("1–9", "toggles" if several else "chooses"), ("↑↓", "moves"), ("Space", "toggles")]
-        keys = [keys[0], *(keys[1:] if several else keys[1:2])]
-        keys += [("Enter", "confirms"), ("t", "types an answer"), ("n", "declines")]
+        keys = [("Enter", "types an answer")]
+        if self.question.options:
+            several = self.question.multi_select
+            toggles = [("Space", "toggles")] if several else []
+            moves = [("1–9", "toggles" if several else "chooses"), ("↑↓", "moves"), *toggles]
+            keys = [*moves, ("Enter", "confirms"), ("t", "types an answer")]
+        keys.append(("n", "declines"))
         spans = [span for key, word in keys for span in (Span(key, Look.KEY), Span(f" {word}"), Span(" · ", Look.DIM))]
         return [(Span(BAR, Look.ASKS), *row) for row in wrap(spans[:-1], columns - len(BAR))]
 

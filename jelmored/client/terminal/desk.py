@@ -34,6 +34,11 @@ class Decide:
     message: str | None = None
     updated_input: Mapping[str, Any] | None = None
 
+    @property
+    def words(self) -> str | None:
+        """What is said beside the option, or instead of one."""
+        return "; ".join(map(", ".join, self.answers.values())) if self.answers is not None else self.message
+
 
 @attrs.frozen
 class Say:

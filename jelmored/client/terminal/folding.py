@@ -12,6 +12,7 @@ from jelmored.domain.sessions import SessionView
 from . import questions
 from .layout import Block
 from .spans import Look, Row, Span
+from .text import one_line
 from .tools import Tool
 from .transcript import Transcript, entry, prompt
 from .waiting import Waiting
@@ -19,6 +20,8 @@ from .wrapping import clip
 
 RUNNING_ROWS = 4
 PLAN_ROWS = 6
+OWN_NAMES = frozenset({"jelmore"})
+"""Who speaks by this program needs no name."""
 
 
 class Folding(Transcript):
@@ -60,7 +63,10 @@ class Folding(Transcript):
         return [*said, *super()._event(event)]
 
     def _prompted(self, event: Event, note: UserNote) -> list[Span]:
-        return [] if note.disposition == "queued" else super()._prompted(event, note)
+        if note.disposition == "queued":
+            return []
+        whose = [] if note.by.client in OWN_NAMES else [Span(f"  from {one_line(note.by.client)}\n", Look.DIM)]
+        return [*super()._prompted(event, note), *whose]
 
     def _tool(self, event: Event, use: ToolUse) -> list[Span]:
         self._tools.used(event, use)

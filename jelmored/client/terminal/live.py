@@ -163,6 +163,11 @@ class Live:
         """What has changed."""
         self._screen.show(self._flow.take(), self._region())
 
+    def settle(self) -> None:
+        """All that was said is drawn, and nothing below it: somebody else writes to the terminal next."""
+        self._screen.show(self._flow.take(), Region())
+        self._screen.close()
+
     # How it looks
 
     def _say(self, spans: Sequence[Span]) -> None:
@@ -177,7 +182,7 @@ class Live:
 
     def _region(self) -> Region:
         """The status line always; then what is typed, what is asked, what goes on, as far as there is room."""
-        columns, height = self._size.columns - 1, self._size.lines - 2
+        columns, height = self._size.columns - 1, max(1, self._size.lines - 2)
         line = self.desk.line(columns, max(1, min(INPUT_ROWS, height // 3)))
         typed = [] if line is None else line.rows
         asked = self.desk.asked(columns, max(1, height - len(typed)))
@@ -207,5 +212,4 @@ class Live:
 
     def _close(self) -> None:
         self._flow.add(self._transcript.close())
-        self._screen.show(self._flow.take(), Region())
-        self._screen.close()
+        self.settle()

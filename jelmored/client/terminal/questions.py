@@ -86,6 +86,8 @@ def outcome(approval: Approval, by: str | None) -> list[Span]:
     chosen = approval.resolved_by.option_id if approval.resolved_by else None
     option = next((option for option in approval.options if option.option_id == chosen), None)
     who = f" by {by}" if by else ""
+    if approval.status is ApprovalStatus.RESOLVED and approval.kind is ApprovalKind.QUESTION and option is None:
+        return _settled("✓", f"answered{who}", Look.GOOD)
     if approval.status is not ApprovalStatus.RESOLVED or option is None:
         return _settled("–", f"{approval.status.value}{who}", Look.DIM)
     if option.kind in ALLOWS:
@@ -98,10 +100,10 @@ def settled(approval: Approval, by: str | None, words: str | None, columns: int)
     sign, verdict = outcome(approval, by)[-1].text.rstrip("\n").split(" ", 1)
     look = outcome(approval, by)[-1].look
     said = f": {one_line(words)}" if words else ""
-    what = _without_command(approval, approval.title)
-    command = f": {one_line(approval.command)}" if approval.command else ""
+    title = _without_command(approval, approval.title)
+    what = f"{approval.tool_name or title}: {approval.command}" if approval.command else title
     head = (Span(BAR, Look.ASKS), Span(f"{sign} {verdict}{said}", look))
-    return clip((*head, Span(f"  {what}{command}", Look.DIM)), columns)
+    return clip((*head, Span(f"  {one_line(what)}", Look.DIM)), columns)
 
 
 def _settled(sign: str, words: str, look: Look) -> list[Span]:

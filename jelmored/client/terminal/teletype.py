@@ -21,6 +21,13 @@ class Teletype(Live):
     def redraw(self) -> None:
         """What was shown stays as it is."""
 
+    def settle(self) -> None:
+        self._asked = self.desk.asked(self._size.columns - 1, ROOM)
+        self.draw()
+        if self._typed is not None:
+            self._painter.write("\n")
+            self._typed = None
+
     def draw(self) -> None:
         rows, asked = self._flow.take(), self.desk.asked(self._size.columns - 1, ROOM)
         news = [*rows, *(asked if asked != self._asked else [])]
@@ -41,10 +48,3 @@ class Teletype(Live):
         if typed is not None and typed != before:
             sign, known = (typed[0], "") if before is None else ("", before[1])
             self._painter.paint([Span(sign, Look.PROMPT), Span(typed[1][len(known) :])])
-
-    def _close(self) -> None:
-        self._flow.add(self._transcript.close())
-        self._asked = self.desk.asked(self._size.columns - 1, ROOM)
-        self.draw()
-        if self._typed is not None:
-            self._painter.write("\n")

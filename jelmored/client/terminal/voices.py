@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, TextIO
 
 from jelmored.client.outputs import ConnectionLost, Output
@@ -77,11 +77,16 @@ class Told(Unasked):
 
 
 class Answer:
-    """The answer on a stream of its own, whole and at the end; the rest by another voice."""
+    """The answer on a stream of its own, whole and at the end; the rest by another voice.
 
-    def __init__(self, rest: Voice, out: TextIO) -> None:
+    Args:
+        settle: called before the answer is written: both may end at one terminal.
+    """
+
+    def __init__(self, rest: Voice, out: TextIO, settle: Callable[[], None] = lambda: None) -> None:
         self._rest = rest
         self._out = out
+        self._settle = settle
         self._last: Event | None = None
         self._aside = True
         """The last that was said is among the rest already."""
@@ -112,6 +117,7 @@ class Answer:
 
     def _say(self) -> None:
         if self._last is not None:
+            self._settle()
             self._out.write(harmless(self._last.content).rstrip("\n") + "\n")
             self._out.flush()
             self._last = None

@@ -257,3 +257,53 @@ async def test_json_lines_are_the_events(daemon: FakeDaemon, machine: Machine) -
 def _turn_runs(daemon: FakeDaemon) -> bool:
     [session] = daemon.sessions.values()
     return session.turn is not None and not session.turn.cancel_called
+
+
+async def test_a_real_daemon_and_its_demo_agent(machine: Machine) -> None:
+    try:
+        terminal = await machine.at_terminal("run", "-n", "demo", "--provider", "demo", "look around")
+        await terminal.shows("stop the turn", "waits for you")
+        terminal.press("e")
+        await terminal.shows("edit: ls -A")
+        terminal.press("\x15echo $((6 * 7))\r")
+        assert await terminal.end() == Exit.OK, terminal.screen.shown
+        assert "● execute  Bash: ls -A | head -n 20  ok  42" in terminal.screen.text
+        assert "┃ ✓ allowed  Bash: echo $((6 * 7))" in terminal.screen.text
+        terminal.close()
+        terminal = await machine.at_terminal("attach", "demo")
+        await terminal.shows("idle", "what is to be done?")
+        assert "✓ allowed" in terminal.screen.text
+        terminal.press("what did I say before?\r")
+        await terminal.shows("The first one was: “look around”", "idle")
+        terminal.press("\x04")
+        assert await terminal.end() == Exit.OK
+        terminal.close()
+    finally:
+        await machine.jelmore("daemon", "stop")
+
+
+async def test_the_answer_and_the_rest_at_one_terminal(daemon: FakeDaemon, machine: Machine) -> None:
+    daemon.script = scripts.asks
+    terminal = await machine.at_terminal("run", "-p", "-C", "/w", "go")
+    await terminal.shows("stop the turn")
+    terminal.press("y")
+    assert await terminal.end() == Exit.OK
+    check(__file__, "run_print_at_terminal", terminal.screen.shown)
+    terminal.close()
+
+
+async def test_questions_on_a_dumb_terminal(daemon: FakeDaemon, machine: Machine) -> None:
+    daemon.script = scripts.wonders
+    terminal = await machine.at_terminal("run", "-C", "/w", "go", environ={"TERM": "dumb"})
+    await terminal.until("declines")
+    terminal.press("2")
+    await terminal.until("2 of 3")
+    terminal.press("3\r")
+    await terminal.until("3 of 3")
+    terminal.press("t")
+    await terminal.until("answer: ")
+    terminal.press("x")
+    terminal.press("y\r")
+    assert await terminal.end() == Exit.OK
+    check(__file__, "questions_dumb", terminal.seen)
+    terminal.close()

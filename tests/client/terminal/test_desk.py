@@ -20,6 +20,11 @@ def desk(*approvals: Approval, runs: bool = True, stays: bool = False) -> Desk:
     return at
 
 
+def line(at: Desk) -> tuple[str, str] | None:
+    """What is being typed."""
+    return at.typed
+
+
 def pressed(at: Desk, *names: str | Press) -> list[Wish]:
     wishes = (at.press(name if isinstance(name, Press) else key(name)) for name in names)
     return [wish for wish in wishes if wish is not None]
@@ -69,7 +74,7 @@ def test_another_input_is_edited_as_json() -> None:
 def test_what_is_not_whole_is_not_edited(wanted: Approval) -> None:
     at = desk(wanted)
     pressed(at, "e")
-    assert at.typed is None
+    assert line(at) is None
 
 
 def test_who_is_in_the_middle_of_a_line_is_not_taken_at_their_word() -> None:
@@ -77,16 +82,16 @@ def test_who_is_in_the_middle_of_a_line_is_not_taken_at_their_word() -> None:
     pressed(at, "i", "oka")
     at.asks((COMMAND,))
     assert pressed(at, "y") == []
-    assert at.typed == ("› ", "okay")
+    assert line(at) == ("› ", "okay")
     assert pressed(at, "ENTER") == [Say("okay")]
     assert decided(at, "y")["option"] == "allow"
 
 
 def test_an_empty_line_gives_way_to_an_approval_but_can_be_insisted_on() -> None:
     at = desk(runs=False, stays=True)
-    assert at.typed == ("› ", "")
+    assert line(at) == ("› ", "")
     at.asks((COMMAND,))
-    assert at.typed is None
+    assert line(at) is None
     assert pressed(at, "i", "why", "ENTER") == [Say("why")]
 
 
@@ -94,10 +99,10 @@ def test_the_line_is_open_when_nothing_runs_and_closed_when_something_does() -> 
     at = desk(runs=False, stays=True)
     assert pressed(at, "hi", "ENTER") == [Say("hi")]
     at.turn(runs=True)
-    assert at.typed is None
+    assert line(at) is None
     at.turn(runs=False)
-    assert at.typed == ("› ", "")
-    assert desk(runs=False).typed is None
+    assert line(at) == ("› ", "")
+    assert line(desk(runs=False)) is None
 
 
 def test_a_prompt_waits_or_steers() -> None:
@@ -114,7 +119,7 @@ def test_a_prompt_waits_or_steers() -> None:
 def test_a_paste_is_text_also_where_keys_have_a_meaning() -> None:
     at = desk(COMMAND)
     assert pressed(at, Press(Stroke.PASTE, "y\nn")) == []
-    assert at.typed == ("› ", "y\nn")
+    assert line(at) == ("› ", "y\nn")
 
 
 def test_other_keys() -> None:
@@ -134,14 +139,14 @@ def test_what_is_typed_can_be_thrown_away_and_what_was_refused_comes_back() -> N
     pressed(at, "i", "text")
     assert at.clear()
     at.refill("again")
-    assert at.typed == ("› ", "again")
+    assert line(at) == ("› ", "again")
 
 
 def test_another_answer_ends_what_was_typed_for_an_approval() -> None:
     at = desk(COMMAND)
     pressed(at, "r", "because")
     at.asks(())
-    assert at.typed is None
+    assert line(at) is None
     at.asks((approval(number=2),))
     assert decided(at, "y")["option"] == "allow"
 

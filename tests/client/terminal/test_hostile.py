@@ -47,7 +47,10 @@ def use(tool: str, said: Any, parent: str | None = None) -> dict[str, Any]:
 
 def everything(draw: st.DrawFn) -> list[tuple[str, str, dict[str, Any]]]:
     """An event of each kind, with a hostile text in each of its fields."""
-    w = lambda: draw(words)  # noqa: E731
+
+    def w() -> str:
+        return draw(words)
+
     diff = {"path": w(), "oldText": w(), "newText": w()}
     return [
         ("user", w(), {"promptId": "p1", "disposition": "queued", "by": BY | {"client": w()}}),
@@ -73,7 +76,9 @@ def everything(draw: st.DrawFn) -> list[tuple[str, str, dict[str, Any]]]:
 
 @st.composite
 def conversations(draw: st.DrawFn) -> tuple[list[Output], list[Approval], Any]:
-    w = lambda: draw(words)  # noqa: E731
+    def w() -> str:
+        return draw(words)
+
     options = [
         {"optionId": str(number), "name": w(), "kind": kind, "scope": w()}
         for number, kind in enumerate(["allow_once", "allow_always", "reject_once", "allow_once"])
