@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from jelmored.client.exits import Exit
+from jelmored.wire import codec
+from jelmored.wire.messages import SessionDelta
 from tests.client import scripts
 from tests.client.daemon import FakeDaemon, Script
 from tests.client.expected import check
 from tests.client.machine import Machine, Terminal
+
+from .stage import SESSION, stage
+
+SECONDS_OF_WORK = 10.0  # for an answer of 1 MB; it takes two
 
 
 async def attached(daemon: FakeDaemon, machine: Machine, script: Script, *, columns: int = 80, **how: str) -> Terminal:
@@ -105,3 +113,18 @@ async def test_the_connection_is_lost_and_mended(daemon: FakeDaemon, machine: Ma
     await daemon.cut()
     check(__file__, "mended", await terminal.shows("connected again", "works"))
     await leave(terminal)
+
+
+async def test_a_long_answer_costs_as_much_as_its_length() -> None:
+    on = stage()
+    words = "The **quick** brown fox jumps over the `lazy` dog; "
+    began = time.process_time()
+    for number in range(20_000):
+        delta = {"sessionId": SESSION, "turn": 1, "itemId": "itm", "afterSeq": 1, "kind": "text", "offset": 0}
+        line = words if number % 9 else f"{words}\n"
+        on.live.tell(codec.from_json(delta | {"text": line}, SessionDelta))
+        if number % 40 == 0:
+            on.live.draw()
+    on.live.draw()
+    assert len(on.file.getvalue()) > 1_000_000
+    assert time.process_time() - began < SECONDS_OF_WORK
