@@ -4,11 +4,13 @@
 #   make test               the tests that need nothing but this repository
 #   make test-real          the tests with the real agents, installed from the npm registry
 #   make expectations       what the tests of the client saw is written down as what is to be seen; read the diff
+#   make test-editors       the editors of examples/, with Node.js and Neovim
 #   make check              format, lint, types, layers
 #   make clean              remove what was made; your sessions are not in here
 
 BIN = .venv/bin
 CLAUDE = @anthropic-ai/claude-code@2.1.197
+WS = ws@8.18.3
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -24,6 +26,10 @@ test-real: .venv/test .cache/agents/installed
 
 expectations: .venv/test
 	REWRITE_EXPECTATIONS=1 $(BIN)/python -m pytest -q tests/client
+
+test-editors: .venv/test .cache/editors/installed
+	@command -v nvim >/dev/null || { echo "examples/editor.lua is for Neovim: install neovim 0.7 or later first" >&2; exit 1; }
+	$(BIN)/python -m pytest -m editors tests/examples
 
 check: .venv/check .venv/test
 	$(BIN)/ruff format --check
@@ -58,4 +64,9 @@ clean:
 	npm install --no-audit --no-fund --no-save --prefix .cache/agents $(CLAUDE)
 	@touch $@
 
-.PHONY: help run test test-real expectations check clean
+.cache/editors/installed: Makefile
+	@command -v npm >/dev/null || { echo "examples/editor.js needs Node.js 18 or later: install it, with npm, first" >&2; exit 1; }
+	npm install --no-audit --no-fund --no-save --prefix .cache/editors $(WS)
+	@touch $@
+
+.PHONY: help run test test-real test-editors expectations check clean
