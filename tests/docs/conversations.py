@@ -147,6 +147,23 @@ async def dropped_connection(talk: Talk) -> None:
         await talk.until("session/event", eventType="assistant")
 
 
+async def all_sessions(talk: Talk) -> None:
+    with talk.unseen():
+        await _hello(talk)
+        old = await talk.ask("session/create", cwd=str(talk.work), provider="demo", title="One that was there")
+    standing = await talk.ask("session/subscribe", sessionId="*", after="now")
+    assert list(standing["sessions"]) == [old["sessionId"]]
+    await talk.until("session/caughtUp")
+    talk.remark("a session that comes later is in it, from its first event on")
+    new = await talk.ask("session/create", cwd=str(talk.work), provider="demo")
+    await talk.ask("session/prompt", sessionId=new["sessionId"], prompt="todos")
+    first = await talk.until("session/event", sessionId=new["sessionId"])
+    assert first["seq"] == 1
+    await talk.until("session/event", eventType="turn_started")
+    with talk.unseen():
+        await _idle(talk)
+
+
 async def errors(talk: Talk) -> None:
     with talk.unseen():
         await _hello(talk)
@@ -179,6 +196,7 @@ CONVERSATIONS: Mapping[str, Callable[[Talk], Awaitable[None]]] = {
     "always": always,
     "interrupt": interrupt,
     "dropped connection": dropped_connection,
+    "all sessions": all_sessions,
     "errors": errors,
 }
 """By their names in the page."""

@@ -43,7 +43,7 @@ class Neovim:
     async def _remote(self, flag: str, text: str) -> str:
         command = ["nvim", "--server", str(self.address), flag, text]
         done = await trio.run_process(command, capture_stdout=True, capture_stderr=True)
-        return (done.stdout or done.stderr).decode()  # Neovim 0.7 answers on stderr
+        return (done.stdout or done.stderr).decode().replace("\r", "")  # Neovim 0.7 answers on stderr
 
 
 @asynccontextmanager
