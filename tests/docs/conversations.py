@@ -162,6 +162,11 @@ async def all_sessions(talk: Talk) -> None:
     await talk.until("session/event", eventType="turn_started")
     with talk.unseen():
         await _idle(talk)
+        await talk.ask("session/close", sessionId=new["sessionId"])
+        await talk.until("session/event", content="idle → terminated")
+    talk.remark("it was closed meanwhile, and goes")
+    await talk.ask("session/delete", sessionId=new["sessionId"])
+    await talk.until("session/removed")
 
 
 async def errors(talk: Talk) -> None:
