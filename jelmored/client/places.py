@@ -10,7 +10,6 @@ from pathlib import Path
 import attrs
 
 from jelmored.domain.ids import InstanceId
-from jelmored.wire import codec
 
 from .errors import NoDaemon
 
@@ -48,11 +47,17 @@ class Places:
         return self.state / "daemon.log"
 
     def alive(self) -> bool:
-        """Does a daemon hold the lock? Lookers take it shared for an instant, so they don't mislead each other."""
+        """Does a daemon hold the lock? Lookers take it shared for an instant, so they don't mislead each other.
+
+        Raises:
+            NoDaemon: the lock can't be looked at.
+        """
         try:
             lock = os.open(self.runtime / "daemon.lock", os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise NoDaemon(f"nobody can tell whether a daemon runs: {error}") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -67,6 +72,8 @@ class Places:
         Raises:
             NoDaemon: the file is not such a notice.
         """
+        from jelmored.wire import codec
+
         path = self.runtime / "daemon.json"
         try:
             return codec.decode(path.read_bytes(), DaemonNotice)
@@ -74,6 +81,8 @@ class Places:
             return None
         except codec.InvalidValue as invalid:
             raise NoDaemon(f"{path} is not a daemon's notice: {invalid}") from None
+        except OSError as error:
+            raise NoDaemon(f"the daemon's notice can't be read: {error}") from None
 
 
 def _base(environ: Mapping[str, str]) -> Path:
