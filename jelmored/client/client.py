@@ -12,6 +12,7 @@ import trio
 
 from jelmored.domain.commands import CreateSession, FindSessions, ResolveApproval
 from jelmored.domain.ids import ApprovalId, ProviderName
+from jelmored.domain.mcp import McpServer
 from jelmored.domain.models import ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval, PermissionMode
 from jelmored.domain.prompts import Block
@@ -119,6 +120,7 @@ class Client:
         permission_mode: PermissionMode | None = None,
         system_prompt: str | None = None,
         directories: Sequence[str] = (),
+        mcp_servers: Mapping[str, McpServer] | None = None,
         limits: Limits | None = None,
         exclusive: bool = False,
         request_key: str | None = None,
@@ -131,6 +133,7 @@ class Client:
             cwd: where the agent works.
             prompt: the first one.
             provider: where to begin; `pin` forbids leaving it.
+            mcp_servers: by their names; the agent starts or calls them for this session alone.
             exclusive: refuse a directory where another session works.
         """
         command = CreateSession(
@@ -144,6 +147,7 @@ class Client:
             permission_mode=permission_mode,
             system_prompt=system_prompt,
             directories=tuple(directories),
+            mcp_servers=mcp_servers or {},
             limits=limits or Limits(),
             exclusive=exclusive,
             request_key=request_key or new_key(),
@@ -154,7 +158,10 @@ class Client:
     async def session(self, session_id: str) -> Session:
         """A session that is there already; its handle's streams begin with what happens from now on."""
         reply = await self.call("session/get", {"sessionId": session_id})
-        view = codec.from_json(reply, SessionView)
+        return self.handle(codec.from_json(reply, SessionView))
+
+    def handle(self, view: SessionView) -> Session:
+        """A session that was listed, as it was then; its handle's streams begin with what happened since."""
         return Session(self._link, view, cursor=view.seq)
 
     async def sessions(

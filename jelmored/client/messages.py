@@ -32,8 +32,15 @@ class Notice:
 
 
 def request(key: int, method: str, params: Mapping[str, Any]) -> str:
-    """A frame that asks."""
-    return orjson.dumps({"jsonrpc": "2.0", "id": key, "method": method, "params": params}).decode()
+    """A frame that asks.
+
+    Raises:
+        ValueError: a text in it is none: it came from bytes that are not UTF-8.
+    """
+    try:
+        return orjson.dumps({"jsonrpc": "2.0", "id": key, "method": method, "params": params}).decode()
+    except orjson.JSONEncodeError as error:
+        raise ValueError(f"{method}: {error}") from None
 
 
 def read(frame: str) -> Reply | Notice | None:

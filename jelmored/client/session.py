@@ -5,13 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jelmored.domain.commands import Interrupt, PromptReceipt, SendPrompt, WhenBusy
+from jelmored.domain.commands import (
+    CompactSession,
+    ConfigureSession,
+    ForkSession,
+    Interrupt,
+    PromptReceipt,
+    SendPrompt,
+    WhenBusy,
+)
 from jelmored.domain.ids import PromptId, SessionId
-from jelmored.domain.permissions import Approval
+from jelmored.domain.permissions import Approval, PermissionMode
 from jelmored.domain.prompts import Block
-from jelmored.domain.sessions import SessionView
+from jelmored.domain.sessions import BackgroundTask, Limits, SessionView
 from jelmored.wire import codec
-from jelmored.wire.messages import ApprovalList, Interrupted, PromptQueue, QueuedPrompt
+from jelmored.wire.messages import (
+    ApprovalList,
+    Compacting,
+    Interrupted,
+    OneTask,
+    PromptQueue,
+    QueuedPrompt,
+    TaskList,
+    TaskStopped,
+)
 
 from .known import Known
 from .link import Link, new_key
@@ -77,9 +94,71 @@ class Session:
         reply = await self._link.call("session/interrupt", codec.to_json(command), again=False)
         return codec.from_json(reply, Interrupted).interrupted
 
+    async def configure(
+        self,
+        *,
+        title: str | None = None,
+        name: str | None = None,
+        model: str | None = None,
+        permission_mode: PermissionMode | None = None,
+        limits: Limits | None = None,
+        pin: bool | None = None,
+    ) -> SessionView:
+        """Change it; what is None stays as it is."""
+        command = ConfigureSession(
+            session_id=self.id,
+            title=title,
+            name=name,
+            model=model,
+            permission_mode=permission_mode,
+            limits=limits,
+            pin=pin,
+        )
+        return self._learn(await self._link.call("session/configure", codec.to_json(command)))
+
+    async def compact(self, *, request_key: str | None = None) -> PromptId:
+        """Have the agent sum up what was said, to make room in its window; returns when it is admitted."""
+        command = CompactSession(session_id=self.id, request_key=request_key or new_key())
+        reply = await self._link.call("session/compact", codec.to_json(command))
+        return codec.from_json(reply, Compacting).prompt_id
+
+    async def fork(
+        self,
+        *,
+        at_seq: int | None = None,
+        title: str | None = None,
+        name: str | None = None,
+        model: str | None = None,
+        permission_mode: PermissionMode | None = None,
+    ) -> Session:
+        """A new session that knows what was said in this one, up to the event `at_seq`; None: up to now."""
+        command = ForkSession(
+            session_id=self.id,
+            at_seq=at_seq,
+            title=title,
+            name=name,
+            model=model,
+            permission_mode=permission_mode,
+        )
+        reply = await self._link.call("session/fork", codec.to_json(command), again=False)
+        return Session(self._link, codec.from_json(reply, SessionView), cursor=0)
+
     async def close(self) -> SessionView:
         """End it for good; its log stays."""
         return await self._ask_view("session/close")
+
+    async def delete(self) -> None:
+        """Its log goes too. Only a closed session can be deleted."""
+        await self._link.call("session/delete", {"sessionId": self.id}, again=False)
+
+    async def tasks(self) -> tuple[BackgroundTask, ...]:
+        """What its agent left running in the background."""
+        return codec.from_json(await self._link.call("session/tasks", {"sessionId": self.id}), TaskList).tasks
+
+    async def stop_task(self, task_id: str) -> bool:
+        """End one of them; False if it had ended by itself."""
+        command = OneTask(session_id=self.id, task_id=task_id)
+        return codec.from_json(await self._link.call("session/stopTask", codec.to_json(command)), TaskStopped).stopped
 
     async def queue(self) -> tuple[QueuedPrompt, ...]:
         """The prompts that wait for the turn to end."""
@@ -112,7 +191,10 @@ class Session:
         return OutputStream(self._link, self._known, self.cursor if after is None else after)
 
     async def _ask_view(self, method: str) -> SessionView:
-        self._known.view = codec.from_json(await self._link.call(method, {"sessionId": self.id}), SessionView)
+        return self._learn(await self._link.call(method, {"sessionId": self.id}))
+
+    def _learn(self, reply: Any) -> SessionView:
+        self._known.view = codec.from_json(reply, SessionView)
         return self._known.view
 
 

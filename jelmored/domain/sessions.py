@@ -138,6 +138,8 @@ class SessionView:
     context: ContextUse | None = None
     commands: tuple[str, ...] = ()
     warnings: tuple[Mapping[str, Any], ...] = ()
+    turn_started_at: datetime | None = None
+    """Of the turn that runs; None while none does."""
 
 
 def view(facts: Facts, *, attached: bool, subscribers: int, queued: int, background_tasks: int) -> SessionView:
@@ -168,4 +170,5 @@ def view(facts: Facts, *, attached: bool, subscribers: int, queued: int, backgro
         context=facts.context,
         commands=facts.commands,
         warnings=facts.warnings,
+        turn_started_at=facts.open_turn.started_at if facts.open_turn else None,
     )

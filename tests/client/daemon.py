@@ -44,6 +44,7 @@ class FakeSession:
     answered: dict[str, trio.Event] = attrs.field(factory=dict)
     answers: dict[str, str] = attrs.field(factory=dict)
     prompts: list[Json] = attrs.field(factory=list)
+    tasks: list[Json] = attrs.field(factory=list)
     turn: trio.CancelScope | None = None
 
     @property
@@ -123,7 +124,7 @@ class Turn:
 
     async def asks(self, tool: str, title: str, **more: Any) -> str:
         """Returns the id of the option that was chosen."""
-        approval = approval_of(self.session, self._new("apr"), title, toolUseId=tool, **more)
+        approval = approval_of(self.session, self._new(f"apr_{self.session.id[4]}"), title, toolUseId=tool, **more)
         key = approval["approvalId"]
         self.session.approvals[key] = approval
         self.session.answered[key] = trio.Event()
@@ -133,6 +134,11 @@ class Turn:
         await self.session.answered[key].wait()
         self.session.status("active")
         return self.session.answers[key]
+
+    async def wonders(self, *questions: Json) -> str:
+        """Asks what is no permission. Returns what was chosen, by question."""
+        title = " ".join(question["question"] for question in questions)
+        return await self.asks(self._new("toolu"), title, kind="question", questions=list(questions), options=[])
 
     async def ends(self, reason: str = "completed", **more: Any) -> None:
         usage = {
@@ -170,6 +176,11 @@ def approval_of(session: FakeSession, approval_id: str, title: str, **more: Any)
         "status": "open",
         **more,
     }
+
+
+def question(key: str, text: str, *labels: str, multi_select: bool = False) -> Json:
+    options = [{"label": label} for label in labels]
+    return {"id": key, "header": key, "question": text, "options": options, "multiSelect": multi_select}
 
 
 async def hello(turn: Turn) -> None:
@@ -479,6 +490,35 @@ class FakeDaemon:
         if session.view["status"] != "terminated":
             session.status("terminated")
         return session.view
+
+    def do_session_configure(self, peer: Peer, params: Json) -> Any:
+        session = self._session(params)
+        session.view.update({name: value for name, value in params.items() if name != "sessionId"})
+        return session.view
+
+    def do_session_compact(self, peer: Peer, params: Json) -> Any:
+        return {"promptId": f"prm_{self._session(params).view['turn'] + 1}"}
+
+    def do_session_fork(self, peer: Peer, params: Json) -> Any:
+        origin = self._session(params)
+        given = {name: value for name, value in params.items() if name not in {"sessionId", "atSeq"}}
+        return self.add(len(self.sessions) + 1, cwd=origin.view["cwd"], **given).view
+
+    def do_session_delete(self, peer: Peer, params: Json) -> Any:
+        session = self._session(params)
+        if session.view["status"] != "terminated":
+            raise No(1101, "wrong-status", "the session is not closed", remedy=f"jelmore archive {session.id}")
+        del self.sessions[session.id]
+        return {}
+
+    def do_session_tasks(self, peer: Peer, params: Json) -> Any:
+        return {"tasks": self._session(params).tasks}
+
+    def do_session_stopTask(self, peer: Peer, params: Json) -> Any:  # noqa: N802 – the protocol's name
+        session = self._session(params)
+        left = [task for task in session.tasks if task["taskId"] != params["taskId"]]
+        stopped, session.tasks = len(left) < len(session.tasks), left
+        return {"stopped": stopped}
 
     def do_session_history(self, peer: Peer, params: Json) -> Any:
         events = self._session(params).events

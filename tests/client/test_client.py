@@ -5,6 +5,7 @@ import trio
 
 from jelmored.client import Client, Finder, RpcError, open_client
 from jelmored.domain.events import EventType
+from jelmored.domain.mcp import HttpServer, McpServer, StdioServer
 from jelmored.domain.models import Health
 from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind
@@ -94,3 +95,27 @@ async def test_what_the_body_raises_comes_out_as_it_is(finder: Finder) -> None:
     with pytest.raises(ZeroDivisionError):
         async with open_client(finder=finder):
             raise ZeroDivisionError
+
+
+async def test_servers_of_tools_are_handed_on(client: Client, daemon: FakeDaemon) -> None:
+    servers: dict[str, McpServer] = {
+        "files": StdioServer(command="mcp-files", args=("/w",)),
+        "web": HttpServer(url="http://127.0.0.1:1/"),
+    }
+    await client.create_session("/w", mcp_servers=servers)
+    assert daemon.asked[-1]["params"]["mcpServers"] == {
+        "files": {"command": "mcp-files", "args": ["/w"], "env": {}, "type": "stdio"},
+        "web": {"url": "http://127.0.0.1:1/", "headers": {}, "type": "http"},
+    }
+
+
+async def test_a_session_is_changed_forked_and_deleted(client: Client, daemon: FakeDaemon) -> None:
+    session = await client.create_session("/w", name="one")
+    assert (await session.configure(name="two", pin=True)).name == session.view.name == "two"
+    fork = await session.fork(name="three", at_seq=4)
+    assert (fork.view.name, fork.cursor, fork.id != session.id) == ("three", 0, True)
+    assert await session.tasks() == ()
+    assert not await session.stop_task("b1")
+    await session.close()
+    await session.delete()
+    assert list(daemon.sessions) == [fork.id]

@@ -44,3 +44,8 @@ def test_what_is_of_no_use_is_passed_over(frame: str) -> None:
 def test_whatever_comes_does_no_harm(value: Any) -> None:
     assert read(orjson.dumps({"id": 1, "result": value}).decode()) == Reply(1, value)
     read(orjson.dumps(value).decode())
+
+
+def test_a_text_that_is_none_is_refused_by_the_name_of_its_request() -> None:
+    with pytest.raises(ValueError, match=r"session/prompt: .*UTF-8"):
+        request(1, "session/prompt", {"prompt": b"\xff".decode(errors="surrogateescape")})
