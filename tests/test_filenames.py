@@ -12,7 +12,6 @@ CODE = TESTS.parent / "jelmored"
 
 ELSEWHERE = {
     "client/commands/test_conversations.py": (
-        "client/picking.py",
         "client/shell.py",
         "client/terminal/voices.py",
         "client/watching.py",

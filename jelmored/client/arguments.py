@@ -11,11 +11,14 @@ import attrs
 from jelmored import __version__
 from jelmored.domain.permissions import PermissionMode
 
+from .completing import options_first
 from .exits import MEANING
+from .operands import Operand
 
 SESSION = "an id, a name, or a unique beginning of one; without it the last session of this directory"
-ABOUT = "Coding-agent sessions that a daemon owns. Alone: what works, and who waits for you."
-GLOBAL = ("where", "json", "no_spawn")
+ABOUT = "Coding-agent sessions that a daemon owns. Alone: who waits for you, what works, what there is."
+GLOBAL = ("where", "json", "no_spawn", "at")
+SHELLS = ("bash", "zsh", "fish")
 
 
 @attrs.frozen
@@ -25,22 +28,32 @@ class Command:
     Args:
         where: `module:function` in `jelmored.client.commands`.
         options: the function's keyword arguments.
+        at: the directory to do it in; None: the current one.
     """
 
     where: str
     options: dict[str, Any]
     json: bool
     spawn: bool
+    at: str | None = None
 
 
 def parse(argv: Sequence[str]) -> Command:
     """Ends the program with exit code 2 and a usage line when they make no sense, as argparse does."""
-    given = vars(_parser().parse_args(argv))
+    parser = command_line()
+    given = vars(parser.parse_args(options_first(parser, argv)))
     options = {name: value for name, value in given.items() if name not in GLOBAL}
-    return Command(given["where"], options, given.get("json", False), not given.get("no_spawn", False))
+    return Command(
+        given["where"],
+        options,
+        json=given.get("json", False),
+        spawn=not given.get("no_spawn", False),
+        at=given.get("at"),
+    )
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """All that `jelmore` takes: what parses it, explains it and completes it."""
     shared = _shared()
     parser = argparse.ArgumentParser(
         prog="jelmore",
@@ -50,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[shared],
     )
     parser.add_argument("--version", action="version", version=f"jelmore {__version__}")
-    parser.set_defaults(where="sessions:overview")
+    parser.set_defaults(where="overview:overview")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     def add(name: str, where: str, words: str, *, to: Any = commands) -> argparse.ArgumentParser:
@@ -59,8 +72,10 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     _conversations(add)
-    _sessions(add)
     _approvals(add)
+    _sessions(add)
+    _changes(add)
+    _providers(add)
     _daemon(add)
     return parser
 
@@ -73,6 +88,9 @@ def _shared() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     shared.add_argument("--json", action="store_true", help="values for programs instead of words for people")
     shared.add_argument("--no-spawn", action="store_true", help="start no daemon when none runs")
+    shared.add_argument(
+        "-C", "--directory", dest="at", metavar=Operand.DIRECTORY, help="as if it was given in this directory"
+    )
     return shared
 
 
@@ -80,10 +98,8 @@ def _conversations(add: Add) -> None:
     run = add("run", "conversations:run", "a new session with this prompt, watched until its turn ends")
     run.add_argument("-n", "--name", help="the session's name")
     run.add_argument("-d", "--detach", action="store_true", help="leave it in the background")
-    run.add_argument("-m", "--model", help="as the provider names it")
-    run.add_argument("--provider", help="where to begin")
-    run.add_argument("-C", "--directory", metavar="DIR", help="where the agent works; without it, here")
-    run.add_argument("--permission-mode", metavar="MODE", choices=list(map(str, PermissionMode)), help=_MODES)
+    run.add_argument("--provider", metavar=Operand.PROVIDER, help="where to begin")
+    _begun(run)
     _included(run)
     _answered(run)
     run.add_argument("prompt", nargs="?", metavar="PROMPT", help="- or none: what stands on stdin")
@@ -91,8 +107,19 @@ def _conversations(add: Add) -> None:
     send = add("send", "conversations:send", "say something more to a session")
     _session(send)
     send.add_argument("-f", "--follow", action="store_true", help="watch until the turn ends")
-    send.add_argument(
-        "--when-busy", default="queue", choices=["queue", "steer", "interrupt", "refuse"], help="what if a turn runs"
+    busy = send.add_mutually_exclusive_group()
+    busy.add_argument(
+        "--when-busy",
+        default="queue",
+        choices=["queue", "steer", "interrupt", "refuse"],
+        help="what if a turn runs; without it the prompt waits",
+    )
+    busy.add_argument(
+        "--steer",
+        dest="when_busy",
+        action="store_const",
+        const="steer",
+        help="into the turn that runs: the agent reads it at its next step",
     )
     _included(send)
     _answered(send)
@@ -109,12 +136,22 @@ def _included(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "-i",
         "--include",
-        metavar="FILE",
+        metavar=Operand.FILE,
         action="append",
         default=[],
         help="send this file along: an image, a PDF, or one for the agent to read; may be repeated. "
         "@FILE in the prompt does the same, and so does the path of an image or a PDF",
     )
+
+
+def _begun(command: argparse.ArgumentParser) -> None:
+    """How a new session begins."""
+    command.add_argument("-m", "--model", metavar=Operand.MODEL, help="as the provider names it")
+    _permission_mode(command)
+
+
+def _permission_mode(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--permission-mode", metavar="MODE", choices=list(map(str, PermissionMode)), help=_MODES)
 
 
 def _answered(command: argparse.ArgumentParser) -> None:
@@ -128,6 +165,41 @@ def _answered(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _approvals(add: Add) -> None:
+    add("next", "approvals:next_approval", "what waits for you, of all sessions, one after the other; a key answers")
+
+    approve = add("approve", "approvals:approve", "allow what is asked")
+    which = approve.add_mutually_exclusive_group()
+    which.add_argument("--always", action="store_true", help="from now on, in this session")
+    which.add_argument("--option", metavar="ID", help="another of its answers, by its id")
+    instead = approve.add_mutually_exclusive_group()
+    instead.add_argument("--edit", metavar="COMMAND", help="allow this command instead of the one that is asked")
+    instead.add_argument("--input", metavar="JSON", help="allow it with this input, whole, instead of its own")
+    _approval(approve)
+
+    deny = add("deny", "approvals:deny", "reject what is asked")
+    deny.add_argument("--interrupt", action="store_true", help="and end the turn")
+    _approval(deny)
+
+    answer = add("answer", "approvals:answer", "answer an agent's questions")
+    answer.add_argument(
+        "--question",
+        action="append",
+        default=[],
+        metavar="ID=LABEL[,LABEL]",
+        help="of several questions, the one that is answered; once for each",
+    )
+    answer.add_argument("--free", action="store_true", help="words of your own are meant where no option fits")
+    answer.add_argument("-m", "--message", help="tell the agent more beside it")
+    answer.add_argument("target", metavar=Operand.APPROVAL, help=f"an approval's id, or {SESSION.partition(';')[0]}")
+    answer.add_argument("labels", nargs="*", metavar="LABEL", help="an option, or its unique beginning")
+
+
+def _approval(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-m", "--message", help="tell the agent why")
+    command.add_argument("target", nargs="?", metavar=Operand.APPROVAL, help=f"an approval's id, or {SESSION}")
+
+
 def _sessions(add: Add) -> None:
     ls = add("ls", "sessions:ls", "the sessions, latest activity first")
     ls.add_argument("-a", "--all", action="store_true", help="archived ones too")
@@ -139,42 +211,72 @@ def _sessions(add: Add) -> None:
     logs.add_argument("-n", "--number", type=_count, help="only so many events")
 
     _session(wait := add("wait", "sessions:wait", "until a session is idle, or asks something"))
-    wait.add_argument("--for", dest="what", default="idle", choices=["idle", "input"])
+    wait.add_argument("--for", dest="what", default="idle", choices=["idle", "input"], help="what is waited for")
     wait.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer")
 
     _session(stop := add("interrupt", "sessions:interrupt", "end the turn that runs"))
     stop.add_argument("--keep-queue", action="store_true", help="prompts that wait stay")
-    _session(add("archive", "sessions:archive", "end a session for good; its log stays"))
+
+    _session(queue := add("queue", "waiting:queue", "the prompts that wait for the turn to end"))
+    queue.add_argument("--drop", metavar="ID", help="take this one out")
+    _session(tasks := add("tasks", "waiting:tasks", "what the agent left running in the background"))
+    tasks.add_argument("--stop", metavar="ID", help="end this one")
+
+    usage = add("usage", "usage:usage", "tokens and cost: by session, by provider, in all")
+    usage.add_argument("-a", "--all", action="store_true", help="every session, not only those that cost the most")
+    usage.add_argument("session", nargs="?", metavar=Operand.SESSION, help="only this one")
 
 
-def _approvals(add: Add) -> None:
-    add("next", "approvals:next_approval", "the oldest question of all sessions; a key answers it")
-    approve = add("approve", "approvals:approve", "allow what is asked")
-    approve.add_argument("--always", action="store_true", help="from now on, in this session")
-    for command in (approve, add("deny", "approvals:deny", "reject what is asked")):
-        command.add_argument("-m", "--message", help="tell the agent why")
-        command.add_argument("target", nargs="?", metavar="APPROVAL|SESSION", help=f"an approval's id, or {SESSION}")
+def _changes(add: Add) -> None:
+    change = add("set", "changes:change", "change a session: its model, how much it asks, its name")
+    _session(change)
+    change.add_argument("--model", metavar=Operand.MODEL, help="from the next turn on")
+    _permission_mode(change)
+    change.add_argument("--name", help="what it goes by")
+    change.add_argument("--title", help="what it is about")
+    change.add_argument("--max-turns", type=_count, metavar="N", help="calls of the model in one turn, at most")
+    change.add_argument("--pin", action=argparse.BooleanOptionalAction, help="it stays with its provider")
+
+    _session(add("compact", "changes:compact", "have the agent sum up what was said, to make room"))
+
+    fork = add("fork", "changes:fork", "a new session that knows what was said in this one")
+    _session(fork)
+    fork.add_argument("-n", "--name", help="the new session's name")
+    fork.add_argument(
+        "--at", dest="at_seq", type=_count, metavar="SEQ", help="up to this event only (see `logs --json`)"
+    )
+    fork.add_argument("-d", "--detach", action="store_true", help="do not attach to it")
+    _begun(fork)
+
+    _session(add("archive", "changes:archive", "end a session for good; its log stays"))
+    rm = add("rm", "changes:remove", "delete archived sessions, their logs too")
+    rm.add_argument("sessions", nargs="+", metavar=Operand.ARCHIVED, help=SESSION.partition(";")[0])
+
+
+def _providers(add: Add) -> None:
+    providers = add("providers", "providers:providers", "who can answer, how they are, what to do about it")
+    providers.add_argument("--check", action="store_true", help="look now, free of charge")
+    models = add("models", "providers:models", "the models on offer; prices for a million tokens")
+    models.add_argument("--provider", metavar=Operand.PROVIDER, help="only of this one")
 
 
 def _daemon(add: Add) -> None:
-    providers = add("providers", "providers:providers", "who can answer, and how they are")
-    providers.add_argument("--check", action="store_true", help="look now, free of charge")
-    models = add("models", "providers:models", "the models on offer; prices for a million tokens")
-    models.add_argument("--provider", help="only of this one")
     add("status", "daemons:status", "how the daemon is")
     daemon = add("daemon", "daemons:status", "start and stop the daemon, read its log")
     verbs = daemon.add_subparsers(title="commands", metavar="COMMAND")
     start = add("start", "daemons:start", "start it in the background", to=verbs)
-    start.add_argument("--config", metavar="FILE", help="its configuration")
+    start.add_argument("--config", metavar=Operand.FILE, help="its configuration")
     add("stop", "daemons:stop", "stop it; sessions stay", to=verbs)
     logs = add("logs", "daemons:logs", "what it has said", to=verbs)
     logs.add_argument("-f", "--follow", action="store_true", help="and what it goes on to say")
     logs.add_argument("-n", "--number", type=_count, default=50, help="so many lines")
     add("connect", "connect:connect", "stdin lines to frames and back, for programs without WebSocket")
+    completion = add("completion", "completion:script", "a script for your shell, so that TAB completes all of this")
+    completion.add_argument("of", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
 
 
 def _session(command: argparse.ArgumentParser) -> None:
-    command.add_argument("session", nargs="?", metavar="SESSION", help=SESSION)
+    command.add_argument("session", nargs="?", metavar=Operand.SESSION, help=SESSION)
 
 
 def _count(word: str) -> int:

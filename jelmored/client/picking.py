@@ -1,8 +1,9 @@
-"""Which session, or which approval, a word of the command line means: an id, a name, or a unique beginning of one."""
+"""Which thing a word of the command line means: an id, a name, or a unique beginning of one. Else what there is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from typing import TypeVar
 
 from jelmored.domain.permissions import Approval
@@ -11,7 +12,8 @@ from jelmored.domain.sessions import SessionView
 from .client import Client
 from .errors import Unclear
 from .session import Session
-from .terminal.labels import label
+from .terminal.labels import label, short
+from .terminal.text import one_line
 
 T = TypeVar("T")
 LISTED = 8
@@ -24,8 +26,8 @@ async def pick_session(client: Client, word: str | None, cwd: str) -> Session:
         Unclear: there is none, or several begin so.
     """
     if word is None:
-        return await client.session((await _last_of(client, cwd)).session_id)
-    return await client.session(named(word, await client.sessions(include_terminated=True)).session_id)
+        return client.handle(await _last_of(client, cwd))
+    return client.handle(named(word, await client.sessions(include_terminated=True)))
 
 
 async def pick_approval(client: Client, word: str | None, cwd: str) -> Approval:
@@ -34,15 +36,14 @@ async def pick_approval(client: Client, word: str | None, cwd: str) -> Approval:
     Raises:
         Unclear: nothing is asked there.
     """
-    if word is not None:
-        found = [approval for approval in await client.approvals() if approval.approval_id.startswith(word)]
-        if len(found) == 1:
-            return found[0]
+    approvals = await client.approvals()
+    if word is not None and word.startswith("apr_"):
+        return one("approval", word, approvals, lambda approval: approval.approval_id)
     session = await pick_session(client, word, cwd)
-    approvals = await session.approvals()
-    if not approvals:
-        raise Unclear(f"{label(session.view)} waits for nothing")
-    return approvals[0]
+    for approval in approvals:
+        if approval.session_id == session.id:
+            return approval
+    raise Unclear(f"{label(session.view)} waits for nothing{_waiting(approvals)}")
 
 
 def named(word: str, views: Sequence[SessionView]) -> SessionView:
@@ -57,8 +58,26 @@ def named(word: str, views: Sequence[SessionView]) -> SessionView:
         if len(found) == 1 or (found and not unique):
             return found[0]
         if found:
-            raise Unclear(f"{word!r} begins several: {_listed(found)}")
-    raise Unclear(f"no session goes by {word!r}; `jelmore ls -a` shows all")
+            raise Unclear(f"{word!r} begins several: {_listed(map(_whole, found))}")
+    near = _near(word, [view.name or view.session_id for view in views])
+    raise Unclear(f"no session goes by {word!r}{near}; `jelmore ls -a` shows all")
+
+
+def one(kind: str, word: str, things: Sequence[T], key: Callable[[T], str]) -> T:
+    """The thing whose key is this word, or the only one whose key begins so.
+
+    Raises:
+        Unclear: there is none, or there are several; the message has those that there are.
+    """
+    found = [thing for thing in things if key(thing) == word] or [
+        thing for thing in things if key(thing).startswith(word)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Unclear(f"{word!r} begins several: {_listed(map(key, found))}")
+    there_is = f"; there is {_listed(map(key, things))}" if things else "; there is none"
+    raise Unclear(f"no {kind} goes by {word!r}{there_is}")
 
 
 async def _last_of(client: Client, cwd: str) -> SessionView:
@@ -68,6 +87,20 @@ async def _last_of(client: Client, cwd: str) -> SessionView:
     raise Unclear(f"no session works in {cwd}; `jelmore ls` shows those elsewhere")
 
 
-def _listed(views: Sequence[SessionView]) -> str:
-    names = [f"{view.session_id} ({view.name})" if view.name else view.session_id for view in views[:LISTED]]
-    return ", ".join(names) + (", …" if len(views) > LISTED else "")
+def _near(word: str, names: Sequence[str]) -> str:
+    close = get_close_matches(word, names, n=3)
+    return f"; did you mean {' or '.join(map(one_line, close))}?" if close else ""
+
+
+def _waiting(approvals: Sequence[Approval]) -> str:
+    asked = [f"{short(approval.session_id)}: {one_line(approval.title)}" for approval in approvals]
+    return f"; others do: {_listed(asked)}" if asked else ""
+
+
+def _whole(view: SessionView) -> str:
+    return f"{view.session_id} ({one_line(view.name)})" if view.name else view.session_id
+
+
+def _listed(words: Iterable[str]) -> str:
+    all_of_them = list(words)
+    return ", ".join(all_of_them[:LISTED]) + (", …" if len(all_of_them) > LISTED else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,6 +16,7 @@ from .terminal.text import harmless, harmless_json
 if TYPE_CHECKING:
     from .client import Client
     from .places import Places
+    from .terminal.spans import Span
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +51,11 @@ class Shell:
         """The width of the terminal that output goes to; None if it goes elsewhere."""
         return shutil.get_terminal_size().columns if self.out.isatty() else None
 
+    @property
+    def rows(self) -> int:
+        """The height of the terminal, or of a usual one."""
+        return shutil.get_terminal_size().lines
+
     @asynccontextmanager
     async def client(self, *, spawn: bool = True, deltas: bool = False) -> AsyncIterator[Client]:
         """A connected client."""
@@ -68,6 +74,14 @@ class Shell:
         """Of what was asked for, as it comes."""
         self.out.write(harmless(text))
         self.out.flush()
+
+    def paint(self, spans: Sequence[Span]) -> None:
+        """Of what was asked for, with its look where that can be seen; elsewhere nothing that paints is loaded."""
+        if not self.out.isatty():
+            return self.write("".join(span.text for span in spans))
+        from .terminal.painter import Painter
+
+        return Painter(self.out).paint(spans)
 
     def note(self, text: str) -> None:
         """A remark beside it."""

@@ -64,6 +64,24 @@ async def test_help_needs_no_daemon_and_no_library(machine: Machine) -> None:
     assert all(f"{code.value:>3}  {words}" in done.out for code, words in MEANING.items())
 
 
+async def test_what_the_system_refuses_is_said_in_a_line(machine: Machine) -> None:
+    (machine.root / "file").touch()
+    blocked = await machine.jelmore("status", RUNTIME_DIRECTORY=f"{machine.root}/file/run")
+    assert (blocked.code, blocked.err.count("\n")) == (Exit.NO_DAEMON, 1)
+    assert "nobody can tell whether a daemon runs" in blocked.err
+    binary = await machine.jelmore("run", "-p", stdin=b"\xff\xfe", RUNTIME_DIRECTORY=f"{machine.root}/none")
+    assert (binary.code, binary.err.count("\n")) == (Exit.REFUSED, 1)
+    assert "what was read makes no sense" in binary.err
+
+
+async def test_a_daemon_that_talks_nonsense_is_no_traceback(daemon: FakeDaemon, machine: Machine) -> None:
+    daemon.add(1, usage="none")
+    done = await machine.jelmore("ls")
+    assert (done.code, done.err.count("\n")) == (Exit.REFUSED, 1)
+    assert "what was read makes no sense" in done.err
+    assert '"message"' in (await machine.jelmore("ls", "--json")).err
+
+
 def test_every_exit_code_has_its_sentence() -> None:
     assert set(MEANING) == set(Exit)
 
@@ -92,3 +110,7 @@ def test_options_carry_the_names_of_the_functions_parameters() -> None:
     }
     assert parse(["send", "more"]).options["session"] is None
     assert not parse(["ls", "--no-spawn"]).spawn
+    assert parse(["-C", "/w", "ls"]).at == parse(["ls", "-C", "/w"]).at == "/w"
+    assert parse(["send", "job", "-f", "more"]).options["prompt"] == "more"
+    assert parse(["send", "job", "--", "--more"]).options["prompt"] == "--more"
+    assert parse(["send", "--steer", "more"]).options["when_busy"] == "steer"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TextIO
 
@@ -48,7 +47,6 @@ async def run(
     detach: bool,
     model: str | None,
     provider: str | None,
-    directory: str | None,
     permission_mode: str | None,
     approve: str | None,
 ) -> Exit:
@@ -56,7 +54,7 @@ async def run(
     said = _prompt(shell, prompt, include)
     async with shell.client(deltas=not detach) as client:
         session = await client.create_session(
-            _directory(shell, directory),
+            shell.cwd,
             said,
             name=name,
             provider=provider,
@@ -182,10 +180,6 @@ def _left_alone(shell: Shell, session: Session) -> Exit:
         shell.say(session.id)
         shell.note(f"{label(session.view)} works in the background; `jelmore attach {session.view.name or session.id}`")
     return Exit.OK
-
-
-def _directory(shell: Shell, directory: str | None) -> str:
-    return os.path.join(shell.cwd, directory or "")
 
 
 def _prompt(shell: Shell, prompt: str | None, include: list[str]) -> str | tuple[Block, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import trio
@@ -13,6 +14,7 @@ from jelmored.client.places import Places
 from jelmored.client.shell import Shell
 from jelmored.client.starting import Starter, last_lines
 from jelmored.client.terminal.amounts import duration
+from jelmored.domain.models import Health, ProviderView
 from jelmored.wire.messages import DaemonStatus
 
 STOP_SECONDS = 30.0  # the daemon gives itself 20
@@ -24,10 +26,12 @@ async def status(shell: Shell) -> Exit:
     """How the daemon is; none is started for it."""
     async with shell.client(spawn=False) as client:
         now = await client.status()
+        sound = all(health is Health.HEALTHY for health in now.providers.values())
+        views = () if sound or shell.json else await client.providers()
     if shell.json:
         shell.give(now)
     else:
-        shell.say("\n".join(_lines(now)))
+        shell.say("\n".join(_lines(now, views)))
     return Exit.OK
 
 
@@ -80,15 +84,21 @@ async def _gone(places: Places) -> None:
         await trio.sleep(LOOK_SECONDS)
 
 
-def _lines(now: DaemonStatus) -> list[str]:
+def _lines(now: DaemonStatus, views: Sequence[ProviderView]) -> list[str]:
     providers = ", ".join(f"{name} {health.value}" for name, health in now.providers.items()) or "none"
-    sessions = ", ".join(f"{count} {status}" for status, count in now.sessions.items() if count) or "none"
+    sessions = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in now.sessions.items() if count)
     journal = "ok" if now.journal.ok else "failed"
     return [
         f"jelmored {now.version}, process {now.pid}, up {duration(now.uptime_seconds)}",
         f"providers  {providers}",
-        f"sessions   {sessions}",
+        *(f"           {view.name}: {_wrong(view)}" for view in views if view.reason),
+        f"sessions   {sessions or 'none'}",
         f"runs       {now.runs}",
         f"clients    {now.connections}",
         f"journal    {journal}, {now.journal.bytes / 1_000_000:.1f} MB, {now.journal.lag_ms:.1f} ms behind",
     ]
+
+
+def _wrong(view: ProviderView) -> str:
+    """What is the matter with it, and what to do."""
+    return f"{view.reason} → {view.remedy}" if view.remedy else str(view.reason)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
 from jelmored.client.exits import Exit
 from jelmored.client.shell import Shell
+from jelmored.client.terminal.amounts import brief, money
+from jelmored.client.terminal.spans import Look, Span
 from jelmored.client.terminal.tables import table
-from jelmored.domain.models import Health, ModelInfo, ProviderView
+from jelmored.client.terminal.text import one_line
+from jelmored.domain.models import BreakerState, Health, ModelInfo, ProviderView, QuotaWindow
+from jelmored.domain.times import utc_now
 
-PROVIDERS = ("PROVIDER", "HEALTH", "RUNS", "VERSION", "WHAT TO DO")
+PROVIDERS = ("PROVIDER", "HEALTH", "RUNS", "VERSION", "TURNS", "FAILED", "COST")
 MODELS = ("MODEL", "PROVIDER", "CONTEXT", "IN", "OUT")
+LOOKS = {Health.HEALTHY: Look.GOOD, Health.DISABLED: Look.DIM}
+NEARLY = 80  # percent of a quota
 
 
 async def providers(shell: Shell, *, check: bool) -> Exit:
@@ -22,7 +31,7 @@ async def providers(shell: Shell, *, check: bool) -> Exit:
     if shell.json:
         shell.give({"providers": views})
     else:
-        shell.say(table(PROVIDERS, [_provider(view) for view in views], shell.columns))
+        shell.paint(list(_spans(views, shell.columns)))
     return Exit.OK
 
 
@@ -37,10 +46,47 @@ async def models(shell: Shell, *, provider: str | None) -> Exit:
     return Exit.OK
 
 
+def _spans(views: Sequence[ProviderView], columns: int | None) -> Iterator[Span]:
+    """A row for each, and under it what a person should know of it."""
+    head, *rows = table(PROVIDERS, [_provider(view) for view in views], columns).splitlines()
+    yield Span(f"{head}\n", Look.DIM)
+    for view, row in zip(views, rows, strict=True):
+        yield from _coloured(row, view.health)
+        for words, look in _remarks(view, utc_now()):
+            yield Span(f"  {one_line(words)}\n", look)
+
+
+def _coloured(row: str, health: Health) -> Iterator[Span]:
+    before, word, after = row.partition(f"  {health.value}")
+    yield from (Span(before), Span(word, LOOKS.get(health, Look.BAD)), Span(f"{after}\n"))
+
+
+def _remarks(view: ProviderView, now: datetime) -> Iterator[tuple[str, Look]]:
+    if view.reason:
+        yield view.reason, Look.DIM if view.health is Health.DISABLED else Look.BAD
+    if view.remedy:
+        yield f"→ {view.remedy}", Look.PLAIN
+    if view.cooling_until and view.cooling_until > now:
+        yield f"rests for {brief((view.cooling_until - now).total_seconds())} more", Look.ASKS
+    if view.breaker is not BreakerState.CLOSED:
+        yield "failed too often: it is tried again in a while", Look.ASKS
+    if view.draining:
+        yield "takes no new turns", Look.ASKS
+    for window in view.quota:
+        full = window.used_percent is not None and window.used_percent >= NEARLY
+        yield _quota(window, now), Look.ASKS if full else Look.DIM
+
+
+def _quota(window: QuotaWindow, now: datetime) -> str:
+    used = "" if window.used_percent is None else f" {window.used_percent:.0f} % used"
+    new = f", new in {brief((window.resets_at - now).total_seconds())}" if window.resets_at else ""
+    return f"quota {window.window}:{used}{new}".replace(":,", ":")
+
+
 def _provider(view: ProviderView) -> tuple[str, ...]:
-    wrong = ": ".join(part for part in (view.reason, view.remedy) if part)
-    runs = f"{view.runs.active}/{view.runs.max}"
-    return view.name, view.health.value, runs, view.version or "", wrong
+    runs, counters = f"{view.runs.active}/{view.runs.max}", view.counters
+    cost = money(counters.cost_usd)
+    return view.name, view.health.value, runs, view.version or "", str(counters.turns), str(counters.failures), cost
 
 
 def _model(info: ModelInfo) -> tuple[str, ...]:

@@ -15,25 +15,12 @@ from jelmored.client.terminal.amounts import age, money
 from jelmored.client.terminal.labels import homely, label, short
 from jelmored.client.terminal.tables import table
 from jelmored.domain.events import Change, Event, EventType
-from jelmored.domain.permissions import Approval
 from jelmored.domain.sessions import SessionView
-from jelmored.domain.status import IN_TURN, Status
+from jelmored.domain.status import Status
 from jelmored.domain.times import utc_now
 
 HEAD = ("SESSION", "NAME", "STATUS", "PROVIDER", "COST", "ACTIVE", "DIRECTORY")
 OVER = frozenset({Status.TERMINATED, Status.FAILED})
-
-
-async def overview(shell: Shell) -> Exit:
-    """Who waits for you, what works, and how many sleep."""
-    async with shell.client() as client:
-        views = await client.sessions()
-        approvals = await client.approvals()
-    if shell.json:
-        shell.give({"sessions": views, "approvals": approvals})
-    else:
-        shell.say("\n".join(_overview(shell, views, approvals)))
-    return Exit.OK
 
 
 async def ls(shell: Shell, *, all: bool, quiet: bool) -> Exit:
@@ -58,18 +45,6 @@ async def interrupt(shell: Shell, *, session: str | None, keep_queue: bool) -> E
         shell.give({"interrupted": interrupted})
     else:
         shell.note(f"{label(target.view)}: {'interrupted' if interrupted else 'no turn runs'}")
-    return Exit.OK
-
-
-async def archive(shell: Shell, *, session: str | None) -> Exit:
-    """End a session for good; its log stays."""
-    async with shell.client() as client:
-        target = await pick_session(client, session, shell.real_cwd())
-        view = await target.close()
-    if shell.json:
-        shell.give(view)
-    else:
-        shell.note(f"{label(view)}: archived; `jelmore logs` still shows it")
     return Exit.OK
 
 
@@ -115,21 +90,3 @@ def _row(shell: Shell, view: SessionView) -> Sequence[str]:
         age(view.last_activity, utc_now()),
         homely(view.directory, shell.home),
     )
-
-
-def _overview(shell: Shell, views: Sequence[SessionView], approvals: Sequence[Approval]) -> list[str]:
-    if not views:
-        return ["No sessions yet. `jelmore run PROMPT` starts one."]
-    working = [view for view in views if view.status in IN_TURN]
-    lines = [line for view in working for line in _busy(shell, view, approvals)]
-    rest = len(views) - len(working)
-    if rest:
-        lines.append(f"{rest} idle; `jelmore ls` shows {'it' if rest == 1 else 'them'}")
-    return lines
-
-
-def _busy(shell: Shell, view: SessionView, approvals: Sequence[Approval]) -> list[str]:
-    asked = [approval for approval in approvals if approval.session_id == view.session_id]
-    state = "waits for you" if asked else "works"
-    first = f"{label(view)} {state} · {view.provider} · {homely(view.directory, shell.home)}"
-    return [first, *(f"  ? {' '.join(approval.title.split())} (`jelmore next`)" for approval in asked)]

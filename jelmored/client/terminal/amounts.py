@@ -9,9 +9,14 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 def tokens(count: int) -> str:
     """`950 tokens`, `12.3k tokens`, `1.2M tokens`."""
+    return f"{short_count(count)} token" + "s" * (count != 1)
+
+
+def short_count(count: int) -> str:
+    """`950`, `12.3k`, `1.2M`."""
     if count < 1000:
-        return f"{count} token" + "s" * (count != 1)
-    return f"{count / 1000:.1f}k tokens" if count < 999_950 else f"{count / 1_000_000:.1f}M tokens"
+        return str(count)
+    return f"{count / 1000:.1f}k" if count < 999_950 else f"{count / 1_000_000:.1f}M"
 
 
 def money(usd: float, *, estimated: bool = False, notional: bool = False) -> str:
@@ -38,10 +43,13 @@ def seconds(elapsed: float) -> str:
 
 def age(moment: datetime, now: datetime) -> str:
     """`now`, `5 min ago`, `3 h ago`, `2 d ago`."""
-    seconds = int((now - moment).total_seconds())
-    if seconds < MINUTE:
-        return "now"
+    seconds = (now - moment).total_seconds()
+    return "now" if seconds < MINUTE else f"{brief(seconds)} ago"
+
+
+def brief(seconds: float) -> str:
+    """`8 s`, `5 min`, `3 h`, `2 d`: never wider than six columns, for a thousand days."""
     for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
         if seconds >= unit:
-            return f"{seconds // unit} {name} ago"
-    raise AssertionError(seconds)
+            return f"{int(seconds) // unit} {name}"
+    return f"{max(0, int(seconds))} s"

@@ -28,20 +28,6 @@ async def test_the_list_and_its_forms(daemon: FakeDaemon, machine: Machine) -> N
     assert [view["name"] for view in (await machine.jelmore("ls", "--json")).json["sessions"]] == ["n3", "n2", "n1"]
 
 
-async def test_alone_it_says_who_waits_for_you(daemon: FakeDaemon, machine: Machine) -> None:
-    assert (await machine.jelmore()).out == "No sessions yet. `jelmore run PROMPT` starts one.\n"
-    daemon.script = scripts.asks
-    await machine.jelmore("run", "-d", "-n", "job", "-C", "/w", "go")
-    await machine.jelmore("wait", "job", "--for", "input")
-    daemon.add(2)
-    assert (await machine.jelmore()).out == (
-        "ses_aaaa (job) waits for you · claude · /w\n"
-        "  ? Bash: npm test (`jelmore next`)\n"
-        "1 idle; `jelmore ls` shows it\n"
-    )
-    assert len((await machine.jelmore("--json")).json["approvals"]) == 1
-
-
 @pytest.mark.parametrize("word", ["ses_aaaaxxxxxxxxxxxx", "build", "ses_a", "aa", "bui", None])
 async def test_what_a_session_may_be_called(daemon: FakeDaemon, machine: Machine, word: str | None) -> None:
     daemon.add(1, name="build", cwd=machine.real_work)
