@@ -1,85 +1,100 @@
-"""`next`, `approve`, `deny`: what agents wait for, decided from anywhere."""
+"""`next`, `approve`, `deny`, `answer`: what agents wait for, decided from anywhere."""
 
 from __future__ import annotations
 
-import trio
+from collections.abc import Sequence
 
+from jelmored.client import deciding
 from jelmored.client.client import Client
 from jelmored.client.errors import Unclear
 from jelmored.client.exits import Exit
 from jelmored.client.picking import pick_approval
+from jelmored.client.round import Round
 from jelmored.client.shell import Shell
-from jelmored.client.terminal import keys
-from jelmored.client.terminal.keys import Key
+from jelmored.client.terminal import keyboard
 from jelmored.client.terminal.labels import label
 from jelmored.client.terminal.painter import Painter
-from jelmored.client.terminal.questions import answers, option_of, outcome, question
+from jelmored.client.terminal.questions import outcome, question
 from jelmored.client.terminal.spans import Look, Span
-from jelmored.client.watching import CHOICES
 from jelmored.domain.permissions import Approval, OptionKind
 
 
 async def next_approval(shell: Shell) -> Exit:
-    """The oldest open question of all sessions; at a terminal a key answers it."""
+    """All that waits, one after the other; without a terminal the oldest one is shown and left."""
     async with shell.client() as client:
         approvals = await client.approvals()
         if shell.json:
             shell.give({"approvals": approvals[:1]})
         elif not approvals:
             shell.note("nobody waits for you")
+        elif keyboard.at_hand(shell.stdin) and (painter := Painter(shell.out)).moves:
+            going = Round(client, painter, shell.stdin.fileno(), shell.home)
+            if still := await going.run(approvals):
+                shell.note(f"{still} still {'waits' if still == 1 else 'wait'} for you: `jelmore next`")
         else:
-            await _show(shell, client, approvals[0], len(approvals) - 1)
+            await _show(shell, client, approvals)
     return Exit.OK
 
 
-async def approve(shell: Shell, *, target: str | None, always: bool, message: str | None) -> Exit:
+async def approve(
+    shell: Shell,
+    *,
+    target: str | None,
+    always: bool,
+    option: str | None,
+    edit: str | None,
+    input: str | None,
+    message: str | None,
+) -> Exit:
     """Allow what is asked."""
     kind = OptionKind.ALLOW_ALWAYS if always else OptionKind.ALLOW_ONCE
-    return await _resolve(shell, target, kind, message)
-
-
-async def deny(shell: Shell, *, target: str | None, message: str | None) -> Exit:
-    """Reject what is asked."""
-    return await _resolve(shell, target, OptionKind.REJECT_ONCE, message)
-
-
-async def _resolve(shell: Shell, target: str | None, kind: OptionKind, message: str | None) -> Exit:
     async with shell.client() as client:
         approval = await pick_approval(client, target, shell.real_cwd())
-        option = option_of(approval, kind)
-        if option is None:
-            raise Unclear(f"{approval.approval_id} ({approval.title}) has no such answer")
-        resolved = await client.resolve(approval.approval_id, option.option_id, message=message)
+        chosen = deciding.option_called(approval, option) if option else deciding.option_of_kind(approval, kind)
+        instead = deciding.edited(approval, edit, input)
+        resolved = await client.resolve(approval.approval_id, chosen.option_id, message=message, updated_input=instead)
+    return _told(shell, resolved)
+
+
+async def deny(shell: Shell, *, target: str | None, message: str | None, interrupt: bool) -> Exit:
+    """Reject what is asked; a question is left without an answer."""
+    async with shell.client() as client:
+        approval = await pick_approval(client, target, shell.real_cwd())
+        chosen = next((option for option in approval.options if option.kind is OptionKind.REJECT_ONCE), None)
+        resolved = await client.resolve(
+            approval.approval_id,
+            None if chosen is None else chosen.option_id,
+            cancelled=chosen is None,
+            message=message,
+            interrupt=interrupt,
+        )
+    return _told(shell, resolved)
+
+
+async def answer(
+    shell: Shell, *, target: str, labels: Sequence[str], question: Sequence[str], free: bool, message: str | None
+) -> Exit:
+    """Answer an agent's questions."""
+    async with shell.client() as client:
+        approval = await pick_approval(client, target, shell.real_cwd())
+        if not approval.questions:
+            raise Unclear(f"{approval.approval_id} ({approval.title}) is no question: `jelmore approve` or `deny`")
+        chosen = deciding.answers(approval.questions, labels, question, free=free)
+        resolved = await client.resolve(approval.approval_id, answers=chosen, message=message)
+    return _told(shell, resolved)
+
+
+async def _show(shell: Shell, client: Client, approvals: Sequence[Approval]) -> None:
+    """Nobody is there to press a key."""
+    session = await client.session(approvals[0].session_id)
+    shell.paint([Span(f"{label(session.view)}\n", Look.STRONG), *question(approvals[0], shell.home)])
+    if further := len(approvals) - 1:
+        shell.note(f"{further} more: `jelmore` lists them")
+
+
+def _told(shell: Shell, resolved: Approval) -> Exit:
     if shell.json:
         shell.give(resolved)
     else:
-        Painter(shell.out).paint([*question(resolved, shell.home), *outcome(resolved, None)])
+        shell.paint([*question(resolved, shell.home), *outcome(resolved, None)])
     return Exit.OK
-
-
-async def _show(shell: Shell, client: Client, approval: Approval, further: int) -> None:
-    session = await client.session(approval.session_id)
-    painter = Painter(shell.out)
-    painter.paint([Span(label(session.view) + "\n", Look.STRONG), *question(approval, shell.home)])
-    if shell.out.isatty() and keys.at_hand(shell.stdin):
-        kind = await _choice(shell.stdin.fileno(), approval, painter)
-        option = None if kind is None else option_of(approval, kind)
-        if option is not None:
-            resolved = await client.resolve(approval.approval_id, option.option_id)
-            painter.paint(outcome(resolved, None))
-    if further:
-        shell.note(f"{further} more: `jelmore next`")
-
-
-async def _choice(keyboard: int, approval: Approval, painter: Painter) -> OptionKind | None:
-    """The first key that means something; None to leave it open."""
-    async with trio.open_nursery() as nursery:
-        pressed, presses = trio.open_memory_channel[Key](16)
-        await nursery.start(keys.listen_to_signals, pressed)
-        await nursery.start(keys.listen, keyboard, pressed)
-        painter.paint(answers(approval, escape="later"))
-        async for key in presses:
-            if key not in CHOICES or option_of(approval, CHOICES[key]):
-                nursery.cancel_scope.cancel()
-                return CHOICES.get(key)
-    return None

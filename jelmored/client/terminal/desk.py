@@ -104,10 +104,12 @@ class Desk:
     Args:
         home: the user's home directory.
         stays: whoever is here stays after a turn, so the input line is open whenever nothing runs.
+        escape: what Esc does where an approval is asked; None: that is said elsewhere.
     """
 
-    def __init__(self, home: str, *, stays: bool) -> None:
+    def __init__(self, home: str, *, stays: bool, escape: str | None = "stop the turn") -> None:
         self._home = home
+        self._escape_does = escape
         self._stays = stays
         self._said = Editor()
         self._other = Editor()
@@ -340,7 +342,7 @@ class Desk:
         if self.approval is not None and not self._types:
             if self._choosing is not None:
                 return self._choosing.keys(columns)
-            return keys_of(self.approval, columns, editable=editable(self.approval))
+            return keys_of(self.approval, columns, editable=editable(self.approval), escape=self._escape_does)
         words = self._hint()
         bar = [Span(BAR, Look.ASKS)] if self.approval is not None else []
         return [clip([*bar, Span(words, Look.DIM)], columns)] if words else []

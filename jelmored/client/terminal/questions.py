@@ -71,12 +71,13 @@ def whole(approval: Approval, home: str) -> list[Span]:
     return [span for line in _lines(approval, home) for span in (*_barred(line), Span("\n"))]
 
 
-def keys_of(approval: Approval, columns: int, *, editable: bool) -> list[Row]:
-    """The keys that answer it, in rows of a live terminal."""
+def keys_of(approval: Approval, columns: int, *, editable: bool, escape: str | None) -> list[Row]:
+    """The keys that answer it, in rows of a live terminal; with `escape` also what Esc does."""
     more = [("r", " reject and say why")] if option_of(approval, OptionKind.REJECT_ONCE) else []
     more += [("e", " edit")] if editable else []
     spans = [*_keys(approval)]
-    for key, word in (*more, ("d", " all of it"), ("Esc", " stop the turn")):
+    more += [("d", " all of it"), *([("Esc", f" {escape}")] if escape else [])]
+    for key, word in more:
         spans += [Span(key, Look.KEY), Span(word), Span(" · ", Look.DIM)]
     return [_barred(row) for row in wrap(spans[:-1], columns - len(BAR), hang=2)]
 
