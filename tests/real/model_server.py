@@ -99,11 +99,11 @@ async def _perform(line: Line, call: Call, peer: _Peer) -> None:
         case Answer() if call.streaming:
             await _stream(line, model, peer)
         case Answer():
-            await peer.reply(200, messages_api.body(line, model))
+            await peer.reply(200, messages_api.body(line, model), line.headers)
 
 
 async def _stream(answer: Answer, model: str, peer: _Peer) -> None:
-    await peer.open_stream()
+    await peer.open_stream(answer.headers)
     for event in _until_fault(answer, model):
         await trio.sleep(answer.pace if event.is_delta else 0)
         await peer.send(event.encode())
@@ -186,8 +186,9 @@ class _Peer:
             await self._send(h11.Data(data=body))
         await self._send(h11.EndOfMessage())
 
-    async def open_stream(self) -> None:
-        await self._send(h11.Response(status_code=200, headers=[("content-type", "text/event-stream; charset=utf-8")]))
+    async def open_stream(self, headers: tuple[tuple[str, str], ...]) -> None:
+        kind = ("content-type", "text/event-stream; charset=utf-8")
+        await self._send(h11.Response(status_code=200, headers=[kind, *headers]))
 
     async def send(self, data: bytes) -> None:
         await self._send(h11.Data(data=data))

@@ -60,6 +60,7 @@ class Answer:
     Args:
         pace: seconds before each delta.
         fault: what goes wrong in the stream; an answer that is asked for without streaming has no fault.
+        headers: of the HTTP response, beside what every answer has.
     """
 
     blocks: tuple[Block, ...]
@@ -69,6 +70,7 @@ class Answer:
     sound_deltas: int = 0
     input_tokens: int = 100
     output_tokens: int = 20
+    headers: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str:
@@ -96,6 +98,14 @@ SUBSCRIPTION_SPENT = Failure(
     ),
 )
 """What a subscription's login is told when its hours are used up, until May 2033."""
+
+SUBSCRIPTION_NEARLY_SPENT = (
+    ("anthropic-ratelimit-unified-status", "allowed_warning"),
+    ("anthropic-ratelimit-unified-5h-surpassed-threshold", "0.9"),
+    ("anthropic-ratelimit-unified-5h-utilization", "0.91"),
+    ("anthropic-ratelimit-unified-5h-reset", "1999999999"),
+)
+"""The headers of an answer when nine tenths of them are used up."""
 
 
 class Silence(enum.Enum):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 import trio
@@ -61,6 +62,13 @@ async def test_a_stream_is_whole() -> None:
     deltas = [event["delta"] for event in received if event["type"] == "content_block_delta"]
     assert "".join(delta.get("thinking", "") for delta in deltas) == "hm, hm"
     assert "".join(delta.get("text", "") for delta in deltas) == "It is so."
+
+
+async def test_an_answer_has_the_headers_that_it_is_given() -> None:
+    warned = attrs.evolve(says("a"), headers=(("x-left", "1"),))
+    async with _model(warned) as (server, http):
+        assert (await _post(http, "go")).headers["x-left"] == "1"
+        assert b"x-left: 1\r\n" in await _stream(server)
 
 
 async def test_a_tool_streams_its_input_in_pieces() -> None:
