@@ -5,6 +5,7 @@
 #   make test-real          the tests with the real agents, installed from the npm registry
 #   make expectations       what the tests of the client saw is written down as what is to be seen; read the diff
 #   make test-editors       the editors of examples/, with Node.js and Neovim
+#   make soak               the trials that take minutes each, with the real agents
 #   make check              format, lint, types, layers
 #   make clean              remove what was made; your sessions are not in here
 
@@ -30,6 +31,9 @@ expectations: .venv/test
 test-editors: .venv/test .cache/editors/installed
 	@command -v nvim >/dev/null || { echo "examples/editor.lua is for Neovim: install neovim 0.7 or later first" >&2; exit 1; }
 	$(BIN)/python -m pytest -m editors tests/examples
+
+soak: .venv/test .cache/agents/installed
+	$(BIN)/python -m pytest -m soak tests/real
 
 check: .venv/check .venv/test
 	$(BIN)/ruff format --check
@@ -69,4 +73,4 @@ clean:
 	npm install --no-audit --no-fund --no-save --prefix .cache/editors $(WS)
 	@touch $@
 
-.PHONY: help run test test-real test-editors expectations check clean
+.PHONY: help run test test-real test-editors soak expectations check clean

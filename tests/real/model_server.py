@@ -23,6 +23,7 @@ from .script import Answer, Failure, Fault, Line, Script, Silence
 from .scripts import SCRIPTS
 
 CHUNK = 64 * 1024
+READ_SECONDS = 0.3  # until a client has read what is sent last: else it may notice only that the connection is closed
 HANG_SECONDS = 3600  # longer than anybody waits
 
 
@@ -129,6 +130,7 @@ async def _strike(fault: Fault, peer: _Peer) -> None:
             await peer.send(messages_api.stream_error().encode())
         case Fault.GARBLED:
             await peer.send(b'event: content_block_delta\ndata: {"type": "content_block_del\x00\xff\n\n')
+            await trio.sleep(READ_SECONDS)
             raise _HungUp
         case Fault.CUT:
             raise _HungUp

@@ -9,7 +9,7 @@ seconds, `msg`. After a change that is meant, write the golden lists anew and re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -92,15 +92,20 @@ def output(name: str) -> list[bytes]:
 
 def replay(name: str) -> list[RunEvent]:
     """All run events of a capture."""
-    return Replay(name).run()
+    return run_events(lines(name))
+
+
+def run_events(traffic: Iterable[tuple[str, bytes]]) -> list[RunEvent]:
+    """What comes of lines in either direction."""
+    return Replay(traffic).run()
 
 
 class Replay:
     """A capture as a session lives through it: what is said while a turn runs is to steer it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, traffic: Iterable[tuple[str, bytes]]) -> None:
         self._normaliser = Normaliser("/home/user/project", now=lambda: NOW)
-        self._lines = list(lines(name))
+        self._lines = list(traffic)
         self._cancels: dict[str, str] = {}
 
     def run(self) -> list[RunEvent]:
