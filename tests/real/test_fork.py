@@ -129,3 +129,20 @@ async def test_a_fork_begins_where_it_should_also_after_a_restart_and_without_it
             assert await _knows(stage, again) == ["my parrot is called Coco"]
             assert [event["seq"] for event in again.events] == list(range(1, len(again.events) + 1))
             check(again)
+
+
+async def test_a_fork_before_a_clear_remembers_and_one_behind_it_does_not() -> None:
+    async with open_stage(_script()) as stage:
+        source = await _two_turns(stage)
+        await stage.turn(source, "/clear")
+        cleared = await source.event("system", turn=3, subtype="cleared")
+        await stage.turn(source, "my dog is called Rex")
+        before = await _fork(stage, source, _last(source, 2))
+        assert await _knows(stage, before) == ["my parrot is called Coco", "my cat is called Tom"]
+        empty = await _fork(stage, source, cleared)
+        assert await _knows(stage, empty) == []
+        behind = await _fork(stage, source, _last(source, 4))
+        assert (await _knows(stage, behind))[-1] == "my dog is called Rex"
+        assert "my cat is called Tom" not in await _knows(stage, behind)
+        for session in (source, before, empty, behind):
+            check(session)
