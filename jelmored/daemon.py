@@ -30,8 +30,9 @@ from jelmored.notify.ways import ways
 from jelmored.process.reaper import Reaper
 from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, RunTimeouts
-from jelmored.sessions.directory import Defaults, Directory
+from jelmored.sessions.directory import Directory
 from jelmored.sessions.hub import Hub
+from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.session import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers

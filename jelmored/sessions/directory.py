@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 
-import attrs
 import structlog
 import trio
 
@@ -25,39 +23,30 @@ from jelmored.domain.commands import (
 from jelmored.domain.ids import (
     ApprovalId,
     PromptId,
-    ProviderName,
     SessionId,
     new_prompt_id,
 )
-from jelmored.domain.permissions import Approval, PermissionMode
+from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author, Block, Prompt, TextBlock
-from jelmored.domain.sessions import BackgroundTask, Facts, SessionView
-from jelmored.domain.status import IN_TURN, Status
-from jelmored.errors import ErrorKind, JournalError, Refused
-from jelmored.journal.base import Batch, Page
+from jelmored.domain.sessions import BackgroundTask, SessionView
+from jelmored.domain.status import Status
+from jelmored.errors import ErrorKind, Refused
+from jelmored.journal.base import Page
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
 
 from .attachments import Examined, examine
-from .forking import Forks
-from .founding import FIRST_PROMPT, birth, claim_of, first_facts, located
+from .finding import page_of
+from .founding import FIRST_PROMPT, claim_of, located
 from .messages import Admit, Close, Configure, Cut, EndTask, KeyClaim, Resolve, Unqueue
+from .registrar import Defaults, Registrar
 from .roster import Roster
-from .router import choose
 from .session import World
 
 log = structlog.get_logger(__name__)
 
 BIRTH = 10.0  # seconds for a new session to be durable
 SETTLED_KEPT = 10_000  # approvals that were answered, so that a late answer learns who won
-
-
-@attrs.frozen(kw_only=True)
-class Defaults:
-    """What a session gets that its client did not ask for. `permission_modes`: by provider."""
-
-    provider: str
-    permission_modes: Mapping[ProviderName, PermissionMode]
 
 
 class Directory:
@@ -79,11 +68,9 @@ class Directory:
         self.hub = world.hub
         self._journal = world.journal
         self._providers: Providers = world.providers
-        self._defaults = defaults
         self._settled: OrderedDict[ApprovalId, Approval] = OrderedDict()
         self._roster = Roster(world, self._note_settled)
-        self._creating = trio.Lock()
-        self._forks = Forks(world.journal)
+        self._registrar = Registrar(world, self._roster, defaults)
         self._locate = locate
 
     # What is asked without a message
@@ -94,14 +81,7 @@ class Directory:
 
     def find(self, query: FindSessions) -> tuple[tuple[SessionView, ...], str | None]:
         """A page of sessions, latest activity first, and the cursor of the next page."""
-        wanted = [facts for facts in self._roster.facts if _matches(facts, query)]
-        wanted.sort(key=_recency, reverse=True)
-        if query.cursor is not None:
-            _check_cursor(query.cursor)
-            wanted = [facts for facts in wanted if _recency(facts) < query.cursor]
-        limit = max(1, min(query.limit, 500))
-        page = wanted[:limit]
-        cursor = _recency(page[-1]) if len(wanted) > limit else None
+        page, cursor = page_of(self._roster.facts, query)
         return tuple(self.get(facts.session_id) for facts in page), cursor
 
     def queue(self, session_id: SessionId) -> tuple[Prompt, ...]:
@@ -141,8 +121,7 @@ class Directory:
         """
         examined = await _examined(command.prompt) if command.prompt is not None else None
         command = await self._locate(command)
-        async with self._creating:  # one requestKey, one name: first come
-            session_id = await self._claimed(command) or await self._create(command)
+        session_id = await self._registrar.create(command)
         if examined is not None and self.get(session_id).seq == 0:
             await self._roster.ask(session_id, lambda: _admission(examined, by, claim=FIRST_PROMPT))
         return self.get(session_id)
@@ -188,8 +167,7 @@ class Directory:
         """
         if command.model is not None:
             await self._providers[self.get(command.session_id).provider].check_model(command.model)
-        async with self._creating:
-            self._refuse_name(command.name, command.session_id)
+        async with self._registrar.naming(command.name, command.session_id):
             view = await self._roster.ask(command.session_id, lambda: Configure(command=command))
         log.info("configured", session=command.session_id, client=by.client)
         return view
@@ -240,9 +218,7 @@ class Directory:
             Refused: `not-found`, `invalid-params`, `invalid-request`, `no-provider`.
         """
         self.get(command.session_id)
-        self._refuse_name(command.name)
-        async with self._roster.copying:  # one at a time
-            session_id = await self._fork(command)
+        session_id = await self._registrar.fork(command)
         log.info("forked", session=command.session_id, into=session_id, client=by.client)
         return self.get(session_id)
 
@@ -281,91 +257,6 @@ class Directory:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take the sessions up from the journal, close what was cut, then serve."""
         await self._roster.run(task_status=task_status)
-
-    # Making sessions
-
-    async def _claimed(self, command: CreateSession) -> SessionId | None:
-        """The session that was made under this requestKey already."""
-        claim = claim_of(command.request_key, command)
-        kept = await self._journal.key(None, claim.key) if claim else None
-        if claim is None or kept is None:
-            return None
-        claim.check(kept)
-        session_id = SessionId(kept.answer.decode())
-        if self.hub.feed(session_id) is None:
-            told = f"session {session_id} was made under this requestKey and has been deleted"
-            raise Refused(ErrorKind.NOT_FOUND, told, field="requestKey")
-        return session_id
-
-    async def _create(self, command: CreateSession) -> SessionId:
-        self._refuse_name(command.name)
-        provider = choose(command.provider, self._defaults.provider, self._providers.views())
-        sharing = self._working_in(command.cwd)
-        if sharing and command.exclusive:
-            told = f"another session works in {command.cwd}: {', '.join(sharing)}"
-            raise Refused(ErrorKind.DIRECTORY_BUSY, told, data={"sessions": sharing})
-        if command.mcp_servers and not self._providers[provider].capabilities.mcp_servers:
-            raise Refused(ErrorKind.INVALID_PARAMS, f"{provider} takes no MCP servers", field="mcpServers")
-        mode = command.permission_mode or self._defaults.permission_modes[provider]
-        facts = first_facts(command, provider, mode, sharing)
-        await self._settle(facts, birth(facts, claim_of(command.request_key, command)))
-        return facts.session_id
-
-    async def _settle(self, facts: Facts, batch: Batch) -> None:
-        with trio.move_on_after(BIRTH, shield=True):  # a client that leaves now must not leave half a session behind
-            await self._journal.append([batch])
-            self._roster.add(facts)
-            return
-        raise JournalError(ErrorKind.JOURNAL_FAILED, f"the session was not durable within {BIRTH:.0f} s")
-
-    async def _fork(self, command: ForkSession) -> SessionId:
-        fork = await self._forks.copied(command, self._providers.views())
-        async with self._creating:
-            self._refuse_name(command.name)  # it may have been given meanwhile
-            facts, batch = fork.finished(command, self._working_in(fork.cwd))
-            await self._settle(facts, batch)
-        self._forks.settled(fork)
-        return facts.session_id
-
-    def _refuse_name(self, name: str | None, own: SessionId | None = None) -> None:
-        """`own`: the session that is to have it, where there is one already."""
-        if name is None:
-            return
-        others = (facts for facts in self._roster.facts if facts.session_id != own)
-        if any(facts.name == name and facts.status is not Status.TERMINATED for facts in others):
-            raise Refused(ErrorKind.INVALID_PARAMS, f"a session is named {name!r} already", field="name")
-
-    def _working_in(self, cwd: str) -> list[SessionId]:
-        return [
-            facts.session_id
-            for facts in self._roster.facts
-            if facts.cwd == cwd and (facts.status in IN_TURN or self.get(facts.session_id).attached)
-        ]
-
-
-def _matches(facts: Facts, query: FindSessions) -> bool:
-    if facts.status is Status.TERMINATED and not (query.include_terminated or query.status is Status.TERMINATED):
-        return False
-    return (
-        query.status in (None, facts.status)
-        and query.provider in (None, facts.provider)
-        and query.cwd in (None, facts.cwd)
-    )
-
-
-def _check_cursor(cursor: str) -> None:
-    moment, mark, session_id = cursor.partition("~")
-    try:
-        datetime.fromisoformat(moment)
-    except ValueError:
-        mark = ""
-    if not (mark and session_id):
-        raise Refused(ErrorKind.INVALID_PARAMS, f"{cursor!r} is no nextCursor of a list", field="cursor")
-
-
-def _recency(facts: Facts) -> str:
-    """Sorts by the latest activity; names a place in the list."""
-    return f"{facts.last_activity.isoformat(timespec='milliseconds')}~{facts.session_id}"
 
 
 async def _examined(prompt: str | tuple[Block, ...]) -> Examined:

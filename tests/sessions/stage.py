@@ -19,9 +19,10 @@ from jelmored.domain.sessions import SessionView
 from jelmored.journal.base import Journal
 from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import BaseProvider, RunTimeouts
-from jelmored.sessions.directory import Defaults, Directory
+from jelmored.sessions.directory import Directory
 from jelmored.sessions.founding import located_now
 from jelmored.sessions.hub import Feed, Frame, Hub, Subscriber
+from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.session import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
