@@ -70,8 +70,9 @@ async def test_what_the_system_refuses_is_said_in_a_line(machine: Machine) -> No
     assert (blocked.code, blocked.err.count("\n")) == (Exit.NO_DAEMON, 1)
     assert "nobody can tell whether a daemon runs" in blocked.err
     binary = await machine.jelmore("run", "-p", stdin=b"\xff\xfe", RUNTIME_DIRECTORY=f"{machine.root}/none")
-    assert (binary.code, binary.err.count("\n")) == (Exit.REFUSED, 1)
-    assert "what was read makes no sense" in binary.err
+    assert (binary.code, binary.err.count("\n")) == (Exit.USAGE, 1)
+    assert "the prompt is no text in UTF-8" in binary.err
+    assert not (machine.root / "none").exists(), "a daemon was started for it"
 
 
 async def test_a_daemon_that_talks_nonsense_is_no_traceback(daemon: FakeDaemon, machine: Machine) -> None:

@@ -186,9 +186,14 @@ def _prompt(shell: Shell, prompt: str | None, include: list[str]) -> str | tuple
     """With the files that it names.
 
     Raises:
-        Misused: there is none, or one of the files can't be sent.
+        Misused: there is none, it is no text, or one of the files can't be sent.
     """
-    return with_files(_words(shell, prompt), shell.cwd, shell.home, include)
+    words = _words(shell, prompt)
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        raise Misused("the prompt is no text in UTF-8; `-i FILE` sends a file") from None
+    return with_files(words, shell.cwd, shell.home, include)
 
 
 def _words(shell: Shell, prompt: str | None) -> str:
