@@ -33,7 +33,7 @@ async def test_one_after_the_other_until_none_is_left(daemon: FakeDaemon, machin
 
 
 async def test_a_reason_an_edit_and_a_question(daemon: FakeDaemon, machine: Machine) -> None:
-    daemon.script = tests
+    daemon.script = edits
     await waiting(daemon, machine, "one", "two")
     daemon.script = wonders
     await waiting(daemon, machine, "three")
@@ -58,7 +58,7 @@ async def test_a_reason_an_edit_and_a_question(daemon: FakeDaemon, machine: Mach
     assert answered["answers"] == {"colour": ["Green"], "parts": ["Roof"]}
 
 
-async def tests(turn: Turn) -> None:
+async def edits(turn: Turn) -> None:
     tool = await turn.uses("execute", "Bash", "Bash: npm test")
     await turn.asks(tool, "Bash: npm test", command="npm test", toolName="Bash", input={"command": "npm test"})
     await turn.ends()
