@@ -133,6 +133,7 @@ async def _strike(fault: Fault, peer: _Peer) -> None:
             await trio.sleep(READ_SECONDS)
             raise _HungUp
         case Fault.CUT:
+            await trio.sleep(READ_SECONDS)
             raise _HungUp
 
 

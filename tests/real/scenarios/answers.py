@@ -16,7 +16,8 @@ SLOW = 0.6  # s: an answer that took longer was paced
 LONGEST = 4.0  # s that a paced answer takes here
 ENDLESS = 300  # deltas of an answer that nobody hears to its end
 PACE = 0.1  # s before each of them
-TOKENS = {"input_tokens": 10, "output_tokens": 7}  # of nearly each answer
+TOKENS = (10, 7)  # in and out, of nearly each answer in the first captures
+SCRIPTED = (100, 20)  # in those that were made with the scripted model
 
 ASKS = ("system/init", "system/status", "user")
 """Lines that the CLI writes just before it asks the model."""
@@ -48,7 +49,8 @@ class _Message:
 
 def answers(capture: Capture) -> list[Answer]:
     """One for each message of the model, in their order. Failures leave none: a scenario says them."""
-    return [_answer(message) for message in _messages(capture)]
+    tokens = tokens_of(capture)
+    return [_answer(message, tokens) for message in _messages(capture)]
 
 
 def endless(text: str) -> Answer:
@@ -83,26 +85,29 @@ def _message_id(entry: Entry) -> str | None:
             return None
 
 
-def counted(answer: Answer, usage: Mapping[str, int] = MappingProxyType({})) -> Answer:
-    """It takes as many tokens as when the captures were made. The first count of a message is less than the last."""
-    taken, given = (max(usage.get(key, 0), least) for key, least in TOKENS.items())
+def tokens_of(capture: Capture) -> tuple[int, int]:
+    """What an answer took where the capture was made, in and out."""
+    told = (message.usage.get("input_tokens") for message in _messages(capture))
+    return SCRIPTED if SCRIPTED[0] in told else TOKENS
+
+
+def counted(answer: Answer, tokens: tuple[int, int], usage: Mapping[str, int] = MappingProxyType({})) -> Answer:
+    """With as many tokens, or more where more were told. The first count of a message is less than the last."""
+    taken = max(usage.get("input_tokens", 0), tokens[0])
+    given = max(usage.get("output_tokens", 0), tokens[1])
     return attrs.evolve(answer, input_tokens=taken, output_tokens=given)
 
 
-def _answer(message: _Message) -> Answer:
+def _answer(message: _Message, tokens: tuple[int, int]) -> Answer:
     blocks = tuple(_blocks(message))
     if message.cut:
-        return attrs.evolve(endless(_spoken(blocks)), blocks=tuple(map(_stretched, blocks)))
+        return attrs.evolve(counted(endless("x"), tokens), blocks=tuple(map(_stretched, blocks)))
     uses = any(isinstance(block, ToolUse) for block in blocks)
-    answer = counted(Answer(blocks, "tool_use" if uses else "end_turn"), message.usage)
+    answer = counted(Answer(blocks, "tool_use" if uses else "end_turn"), tokens, message.usage)
     if message.seconds < SLOW:
         return answer
     pieces = sum(block.pieces for block in blocks)
     return attrs.evolve(answer, pace=min(message.seconds, LONGEST) / pieces)
-
-
-def _spoken(blocks: Sequence[Block]) -> str:
-    return "".join(block.text for block in blocks if isinstance(block, Text)) or "x"
 
 
 def _stretched(block: Block) -> Block:

@@ -91,6 +91,11 @@ class Capture:
         asked = (entry for entry in self.of("out") if entry.kind.startswith("control_request"))
         return [entry.message["request_id"] for entry in asked]
 
+    @property
+    def tasks(self) -> Sequence[str]:
+        """The ids of commands and subagents in the background, in order."""
+        return [entry.message["task_id"] for entry in self.of("out") if entry.kind == "system/task_started"]
+
     def traffic(self) -> Iterator[tuple[str, bytes]]:
         """Direction and line, as the normaliser's replay takes them."""
         return ((entry.direction, entry.line) for entry in self.of("in", "out"))

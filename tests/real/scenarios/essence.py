@@ -36,6 +36,7 @@ RANDOM = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UUID"),
     (re.compile(r"\buuid-\d+\b"), "UUID"),  # what the replay calls a message without a name
     (re.compile(r"\b\d+(\.\d+)?\s?(ms|s)\b"), "0s"),
+    (re.compile(r"(?<=/claude-)\d+(?=/)"), "UID"),
     (re.compile(r"(?<=duration_ms: )\d+"), "0"),
     (re.compile(r"(?<=plans/)[a-z-]+(?=\.md)"), "NAME"),
 )
@@ -68,7 +69,7 @@ class Plain:
 
     def complaints(self) -> set[str]:
         """What stands on stderr, without the bundle's own source."""
-        texts = (str(entry.message.get("_raw", "")) for entry in self._capture.of("err"))
+        texts = (str(entry.message.get("_raw", "")).rstrip() for entry in self._capture.of("err"))
         return {self._text(SOURCE.split(text)[0]) for text in texts if not NOISE.match(text)}
 
     def _streamed(self, entry: Entry) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,4 +32,4 @@ class Names:
     def captured(self, text: str) -> str:
         for prefix in (str(self.root), re.sub(r"[^a-zA-Z0-9]", "-", str(self.root))):
             text = text.replace(prefix, "")
-        return text.replace(f":{self.port}", ":PORT").replace(f"/claude-{os.getuid()}/", "/claude-UID/")
+        return text.replace(f":{self.port}", ":PORT")

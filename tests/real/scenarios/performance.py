@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import trio
@@ -34,17 +34,15 @@ class Performance:
         process: with its three pipes.
         names: of this place.
         place: whose processes are looked for when it has ended.
-        requested: the ids of the capture's requests of the CLI, in order; our answers go to those of this run.
+        captured: what the cues are from: they use its ids.
         silence: how long it may not say what is waited for, in seconds.
     """
 
-    def __init__(
-        self, process: trio.Process, names: Names, place: Place, requested: Sequence[str], silence: float
-    ) -> None:
+    def __init__(self, process: trio.Process, names: Names, place: Place, captured: Capture, silence: float) -> None:
         self._process = process
         self._names = names
         self._place = place
-        self._requested = requested
+        self._captured = captured
         self._silence = silence
         self._begun = trio.current_time()
         self._seen: Counter[str] = Counter()
@@ -93,8 +91,11 @@ class Performance:
             await self._process.stdin.send_all(line)
 
     def _addressed(self, line: bytes) -> bytes:
-        """An answer goes to the request of this run."""
-        for captured, lived in zip(self._requested, Capture(tuple(self.entries)).requests, strict=False):
+        """It is about the requests and the tasks of this run."""
+        now = Capture(tuple(self.entries))
+        requests = zip(self._captured.requests, now.requests, strict=False)
+        tasks = zip(self._captured.tasks, now.tasks, strict=False)
+        for captured, lived in (*requests, *tasks):
             line = line.replace(captured.encode(), lived.encode())
         return line
 

@@ -37,6 +37,14 @@ def repository(project: Path) -> None:
         subprocess.run(("git", *command), cwd=project, check=True)
 
 
+def together(*setups: Setup) -> Setup:
+    def make(project: Path) -> None:
+        for setup in setups:
+            setup(project)
+
+    return make
+
+
 def media(project: Path) -> None:
     """A picture, a document and long texts."""
     (document,) = (

@@ -17,12 +17,13 @@ from tests.real.daemon import Place, new_place
 from tests.real.model_server import ModelServer
 from tests.real.script import Answer, Line, Script, when
 
-from .answers import answers, counted
+from .answers import answers, counted, tokens_of
 from .capture import Capture, captured
 from .cues import cues
 from .names import Names
 from .performance import EXIT_SECONDS, LANDMARK_SECONDS, Performance
 
+AS_THE_DAEMON = {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1"}  # where a capture has no `env_extra`
 PAUSE = 3.0  # s, the longest that is made of a pause in a capture
 
 
@@ -72,14 +73,15 @@ class Scenario:
 
     def script(self, capture: Capture) -> Sequence[Line]:
         """What the model says, one line for each call; the last one for ever after."""
-        said: list[Line] = [_counted(line) for line in self.lines] or list(answers(capture))
+        tokens = tokens_of(capture)
+        said: list[Line] = [_counted(line, tokens) for line in self.lines] or list(answers(capture))
         for place, line in sorted(self.inserted.items()):
-            said.insert(place, _counted(line))
-        return said or (Answer(()),)
+            said.insert(place, _counted(line, tokens))
+        return said or [Answer(())]
 
 
-def _counted(line: Line) -> Line:
-    return counted(line) if isinstance(line, Answer) else line
+def _counted(line: Line, tokens: tuple[int, int]) -> Line:
+    return counted(line, tokens) if isinstance(line, Answer) else line
 
 
 async def play(scenario: Scenario) -> Capture:
@@ -105,7 +107,7 @@ async def _perform(scenario: Scenario, place: Place, model: ModelServer, known: 
         capture = scenario.expected.renamed(names.here)
         model.script = Script(when("", *scenario.script(capture)))
         process = await _start(scenario, capture.start, dict(_environment(scenario, capture, place, url)))
-        performance = Performance(process, names, place, capture.requests, scenario.silence)
+        performance = Performance(process, names, place, capture, scenario.silence)
         lived = await performance.run(cues(capture, scenario.pause), scenario.patience)
         return Capture((scenario.expected.entries[0], *lived.entries))
 
@@ -142,7 +144,7 @@ def _environment(scenario: Scenario, capture: Capture, place: Place, url: str) -
         "LANG": "C",
         "CLAUDE_CODE_TMPDIR": str(place.root / "tmp"),
         marker: value,
-        **capture.start["env_extra"],
+        **capture.start.get("env_extra", AS_THE_DAEMON),
         **scenario.environment,
     }
     return ((name, value) for name, value in chosen.items() if value is not None)
