@@ -91,6 +91,7 @@ APPROVAL = Shape(
         "questions": _each(OBJECT),
         "expiresAt": TIME,
         "answers": OBJECT,
+        "message": TEXT,
         "resolvedBy": RESOLVER,
     },
 )

@@ -201,7 +201,7 @@ def session_list(caller: Caller, params: FindSessions) -> m.SessionPage:
 
 async def session_prompt(caller: Caller, params: SendPrompt) -> PromptReceipt:
     """Say something to the agent. Answers when the prompt is on the disk. `seq` is that of its `user` event; `turn` is
-    there if it has started one."""
+    there if it has started one, or is to steer one."""
     return await caller.services.directory.prompt(params, caller.principal.author)
 
 

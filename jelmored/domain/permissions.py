@@ -112,6 +112,8 @@ class PermissionRequest:
     diffs: tuple[Diff, ...] = ()
     questions: tuple[Question, ...] = ()
     """It is no permission that is asked for: the agent wants to know these."""
+    guarded: bool = False
+    """The agent itself minds it, whatever it was allowed (a hook of git, its own settings): a person decides."""
     leaves_planning: bool = False
     """The agent has made its plan and wants to begin: whoever allows it says how much is asked from then on."""
 
@@ -125,12 +127,14 @@ class Rule:
     verdict: Verdict
     command: str | None = None
     directory: str | None = None
+    further: Mapping[str, Any] = attrs.field(factory=dict)
+    """Of a command: what else its tool was given."""
 
     def covers(self, request: PermissionRequest) -> bool:
         if request.tool_name != self.tool_name:
             return False
         if self.command is not None:
-            return request.command == self.command
+            return request.command == self.command and _further(request) == self.further
         if self.directory is not None:
             return bool(request.locations) and _within(request, [self.directory])
         return True
@@ -184,6 +188,7 @@ class Approval:
     created_at: datetime
     expires_at: datetime | None = None
     answers: Mapping[str, tuple[str, ...]] | None = None
+    message: str | None = None
     status: ApprovalStatus = ApprovalStatus.OPEN
     resolved_by: Resolver | None = None
 
@@ -224,6 +229,8 @@ def decide(
     reads = request.kind in HARMLESS and _within(request, directories)
     if mode is PermissionMode.PLAN:
         return Verdict.ALLOW if reads else Verdict.DENY
+    if request.guarded and mode is not PermissionMode.ALLOW_ALL:
+        return Verdict.ASK
     if mode is PermissionMode.ALLOW_ALL or Verdict.ALLOW in verdicts:
         return Verdict.ALLOW
     edits = request.kind is ToolKind.EDIT and bool(request.locations) and _within(request, directories)
@@ -236,6 +243,8 @@ def decide(
             return Verdict.ASK
 
 
+ALLOW = Option(option_id="allow", name="Allow", kind=OptionKind.ALLOW_ONCE)
+REJECT = Option(option_id="reject", name="Reject", kind=OptionKind.REJECT_ONCE)
 DECLINE = Option(option_id="reject", name="Decline to answer", kind=OptionKind.REJECT_ONCE)
 BEGIN = (
     Option(option_id="allow", name="Begin, and ask before changes", kind=OptionKind.ALLOW_ONCE),
@@ -256,23 +265,27 @@ def options_for(request: PermissionRequest, cwd: str) -> tuple[tuple[Option, ...
         return (DECLINE,), None
     if request.leaves_planning:
         return BEGIN, None
+    if request.guarded:
+        return (ALLOW, REJECT), None
     rule = _always(request, cwd)
-    return (
-        Option(option_id="allow", name="Allow", kind=OptionKind.ALLOW_ONCE),
-        Option(option_id="allow-always", name="Always allow", kind=OptionKind.ALLOW_ALWAYS, scope=rule.scope),
-        Option(option_id="reject", name="Reject", kind=OptionKind.REJECT_ONCE),
-    ), rule
+    always = Option(option_id="allow-always", name="Always allow", kind=OptionKind.ALLOW_ALWAYS, scope=rule.scope)
+    return (ALLOW, always, REJECT), rule
 
 
 def _always(request: PermissionRequest, cwd: str) -> Rule:
     bound = Rule(tool_name=request.tool_name, verdict=Verdict.ALLOW)
     if request.command is not None:
-        return attrs.evolve(bound, command=request.command)
+        return attrs.evolve(bound, command=request.command, further=_further(request))
     if request.locations:
         inside = _within(request, [cwd])
         home = cwd if inside else os.path.dirname(request.locations[0].path)
         return attrs.evolve(bound, directory=home)
     return bound
+
+
+def _further(request: PermissionRequest) -> Mapping[str, Any]:
+    """What a command is run with beside its words: in the background, without a sandbox. A description only says."""
+    return {name: value for name, value in request.input.items() if name not in ("command", "description")}
 
 
 def _within(request: PermissionRequest, directories: Sequence[str]) -> bool:

@@ -3,7 +3,9 @@ is as durable as the log."""
 
 from __future__ import annotations
 
-from collections import deque
+import bisect
+import enum
+import itertools
 from collections.abc import Iterable, Sequence
 
 import attrs
@@ -33,27 +35,55 @@ class Queued:
         return cls(prompt, StoredPrompt(prompt.prompt_id, codec.encode(slim(prompt, notes))))
 
 
+class Rank(enum.IntEnum):
+    """Who comes first; of one rank, whoever came first."""
+
+    AT_ONCE = 0
+    """It interrupts the turn."""
+    TAKEN_BACK = 1
+    """It was to steer the turn, and did not."""
+    IN_LINE = 2
+
+
+@attrs.frozen(order=True)
+class _Place:
+    rank: Rank
+    number: int
+    queued: Queued = attrs.field(order=False)
+
+
 class PromptQueue:
     """What waits in one session."""
 
     def __init__(self, queued: Sequence[Queued], chronicle: Chronicle) -> None:
-        self._waiting = deque(queued)
+        self._numbers = itertools.count()
+        self._places: list[_Place] = []
+        for one in queued:
+            self._line_up(one, Rank.IN_LINE)
         self._given: dict[PromptId, Queued] = {}
+        self._taken: dict[PromptId, Queued] = {}
+        """What the agent has read in this turn beside its prompt; the latest of it."""
         self._unwanted: set[PromptId] = set()
         """Of those that were given: dropped, if the agent has not taken them up yet."""
         self._chronicle = chronicle
         self._changed = False
 
+    def _line_up(self, queued: Queued, rank: Rank) -> None:
+        """The latest that interrupts is before the others."""
+        number = next(self._numbers)
+        place = _Place(rank, -number if rank is Rank.AT_ONCE else number, queued)
+        bisect.insort(self._places, place)
+
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._places)
 
     @property
     def waiting(self) -> tuple[Queued, ...]:
-        return tuple(self._waiting)
+        return tuple(place.queued for place in self._places)
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        return tuple(queued.prompt for queued in self._waiting)
+        return tuple(queued.prompt for queued in self.waiting)
 
     @property
     def given(self) -> bool:
@@ -62,27 +92,26 @@ class PromptQueue:
 
     def check_room(self) -> None:
         """Raises `Refused` (`queue-full`)."""
-        if len(self._waiting) + len(self._given) >= ROOM:
+        if len(self._places) + len(self._given) >= ROOM:
             raise Refused(ErrorKind.QUEUE_FULL, f"{ROOM} prompts wait already; take one back or wait")
 
     def add(self, prompt: Prompt, notes: tuple[BlockNote, ...], *, first: bool = False) -> None:
-        queued = Queued.of(prompt, notes)
-        (self._waiting.appendleft if first else self._waiting.append)(queued)
+        self._line_up(Queued.of(prompt, notes), Rank.AT_ONCE if first else Rank.IN_LINE)
         self._changed = True
 
     def take(self) -> Prompt | None:
         """The one whose turn it is."""
-        if not self._waiting:
+        if not self._places:
             return None
         self._changed = True
-        return self._waiting.popleft().prompt
+        return self._places.pop(0).queued.prompt
 
     def withdraw(self, prompt_id: PromptId) -> None:
         """Take one back. Raises `Refused` (`not-found`)."""
-        kept = [queued for queued in self._waiting if queued.prompt.prompt_id != prompt_id]
-        if len(kept) == len(self._waiting):
+        kept = [place for place in self._places if place.queued.prompt.prompt_id != prompt_id]
+        if len(kept) == len(self._places):
             raise Refused(ErrorKind.NOT_FOUND, f"no prompt {prompt_id} waits here", field="promptId")
-        self._waiting = deque(kept)
+        self._places = kept
         self._drop(prompt_id, "a queued prompt was taken back")
 
     def drop(self) -> None:
@@ -98,10 +127,35 @@ class PromptQueue:
         self._given[prompt.prompt_id] = Queued.of(prompt, notes)
         self._changed = True
 
+    @property
+    def steering(self) -> tuple[Prompt, ...]:
+        """What the agent was given, or is to be given, beside the prompt of its turn."""
+        return tuple(queued.prompt for queued in self._given.values())
+
     def settle(self, prompt_ids: Iterable[PromptId]) -> list[Prompt]:
         """The agent has taken these up; those of them that it was given, in its order."""
         found = [queued for one in prompt_ids if (queued := self._forget(one)) is not None]
+        self._taken.update({queued.prompt.prompt_id: queued for queued in found})
+        for oldest in list(self._taken)[:-ROOM]:
+            del self._taken[oldest]
         return [queued.prompt for queued in found]
+
+    def start_with(self, prompt_ids: Iterable[PromptId]) -> list[Prompt]:
+        """The agent begins a turn with these: the first is its prompt, the others steer it."""
+        prompts = self.settle(prompt_ids)
+        for prompt in prompts[:1]:
+            self._taken.pop(prompt.prompt_id, None)
+        return prompts
+
+    def give_again(self) -> None:
+        """The turn is done over: all that steered it will steer it again."""
+        self._given = {**self._taken, **self._given}
+        self._changed = self._changed or bool(self._taken)
+        self._taken.clear()
+
+    def turn_over(self) -> None:
+        """What has steered it is done with."""
+        self._taken.clear()
 
     def take_back(self, prompt_id: PromptId) -> None:
         """The agent will not take it up: it is dropped, or has the next turn."""
@@ -110,11 +164,11 @@ class PromptQueue:
         if queued is not None and unwanted:
             self._drop(prompt_id, "a prompt that was to steer was taken back")
         elif queued is not None:
-            self._waiting.appendleft(queued)
+            self._line_up(queued, Rank.TAKEN_BACK)
 
     def take_all_back(self) -> None:
         """Whoever they were given to is gone."""
-        for prompt_id in reversed(list(self._given)):
+        for prompt_id in list(self._given):
             self.take_back(prompt_id)
 
     def _forget(self, prompt_id: PromptId) -> Queued | None:
@@ -130,4 +184,4 @@ class PromptQueue:
     def to_store(self) -> tuple[StoredPrompt, ...] | None:
         """The whole queue if it is another than at the last call. After a restart what was given waits first."""
         changed, self._changed = self._changed, False
-        return tuple(queued.stored for queued in (*self._given.values(), *self._waiting)) if changed else None
+        return tuple(queued.stored for queued in (*self._given.values(), *self.waiting)) if changed else None

@@ -23,6 +23,7 @@ from .router import choose
 from .session import World
 
 BIRTH = 10.0  # seconds for a new session to be durable
+RESERVED = ("ses_", "apr_")  # a name that looks like an id would stand for another session
 
 
 @attrs.frozen(kw_only=True)
@@ -127,6 +128,9 @@ class Registrar:
         """`own`: the session that is to have it, where there is one already."""
         if name is None:
             return
+        if not name.strip() or not name.isprintable() or name.startswith(RESERVED):
+            told = f"name is a text in a line that does not begin like an id, not {name!r}"
+            raise Refused(ErrorKind.INVALID_PARAMS, told, field="name")
         others = (facts for facts in self._roster.facts if facts.session_id != own)
         if any(facts.name == name and facts.status is not Status.TERMINATED for facts in others):
             raise Refused(ErrorKind.INVALID_PARAMS, f"a session is named {name!r} already", field="name")

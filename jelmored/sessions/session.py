@@ -306,8 +306,8 @@ class Session:
 
     def _resolve(self, ask: Resolve) -> None:
         outcome = self._approvals.resolve(ask.command, ask.by)
-        if outcome.answer.interrupt and self._work.turn is not None:
-            self._work.turn.interrupted = True
+        if outcome.answer.interrupt:
+            self._work.end_with_answer()
         if outcome.mode is not None and outcome.mode is not self.facts.permission_mode:
             self._follow(outcome.mode)
         if outcome.rule is not None:

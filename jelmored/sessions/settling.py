@@ -60,8 +60,14 @@ def settled(opened: OpenApproval, command: ResolveApproval, by: Author) -> Settl
     """
     _check_form(opened.approval, command)
     if command.cancelled:
-        return _rejected(opened, command, cancelled(opened.approval, _resolver(command, by)))
-    approval = attrs.evolve(opened.approval, status=ApprovalStatus.RESOLVED, resolved_by=_resolver(command, by))
+        approval = attrs.evolve(opened.approval, message=command.message)
+        return _rejected(opened, command, cancelled(approval, _resolver(command, by)))
+    approval = attrs.evolve(
+        opened.approval,
+        status=ApprovalStatus.RESOLVED,
+        resolved_by=_resolver(command, by),
+        message=command.message,
+    )
     if command.answers is not None:
         return _answered(opened, command, approval)
     option = _option(opened.approval, command.option_id)
@@ -93,9 +99,11 @@ def _resolver(command: ResolveApproval, by: Author) -> Resolver:
 
 
 def _allowed(opened: OpenApproval, command: ResolveApproval, approval: Approval) -> Settled:
-    if command.updated_input is not None:
-        approval = _changed(approval, command.updated_input)
     always = _option(approval, command.option_id).kind is OptionKind.ALLOW_ALWAYS
+    if command.updated_input is not None:
+        if always:
+            raise _invalid("always is said of what was asked: allow a changed input once", "updatedInput")
+        approval = _changed(approval, command.updated_input)
     return Settled(
         approval=approval,
         request=opened.request,
@@ -117,12 +125,14 @@ def _rejected(opened: OpenApproval, command: ResolveApproval, approval: Approval
 
 
 def _changed(approval: Approval, updated_input: Mapping[str, Any]) -> Approval:
-    """The log says what really runs."""
+    """The log says what really runs: places and changes were those of the other input."""
     command = updated_input.get("command")
     return attrs.evolve(
         approval,
         input=updated_input,
         command=command if isinstance(command, str) and approval.command is not None else approval.command,
+        locations=(),
+        diffs=(),
     )
 
 

@@ -34,7 +34,6 @@ class Turn:
         by_agent: the agent began it: by itself, or with what came too late to steer the last one.
         started: Trio's time.
         said: the agent was given the prompt.
-        steered: what it was given beside it, in this order.
         interrupted: a client asked for its end.
         side_effects: a tool was used that may have changed something.
     """
@@ -46,7 +45,6 @@ class Turn:
     said: bool = False
     interrupted: bool = False
     side_effects: bool = False
-    steered: list[Prompt] = attrs.field(factory=list)
 
     @property
     def seconds(self) -> float:

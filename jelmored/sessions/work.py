@@ -122,10 +122,7 @@ class Work:
 
     def steer(self, prompt: Prompt) -> None:
         """Put it into the turn in hand; if its agent is not there yet, right behind the turn's own prompt."""
-        if self.turn is None:
-            return
-        self.turn.steered.append(prompt)
-        if self.turn.said:
+        if self.turn is not None and self.turn.said:
             self._hold.post(Steer(prompt))
 
     def interrupt(self) -> None:
@@ -143,6 +140,13 @@ class Work:
             self._hold.post(Stop())
         else:
             self._hold.close()
+
+    def end_with_answer(self) -> None:
+        """A client's answer is to end the turn too. The agent may end with it only a part of what it does: it is told
+        to stop, behind the answer."""
+        if self.turn is not None and not self.turn.interrupted:
+            self.turn.interrupted = True
+            self._chronicle.log.then(lambda: self._hold.post(Stop()))
 
     def pause_over(self, epoch: Epoch) -> None:
         """Another try with an agent that crashed."""
@@ -164,10 +168,9 @@ class Work:
             self._outdated = False
             self._hold.close()
 
-    def _start_turn(self, prompt: Prompt | None, *, by_agent: bool = False, steered: Sequence[Prompt] = ()) -> None:
+    def _start_turn(self, prompt: Prompt | None, *, by_agent: bool = False) -> None:
         number = self._facts.turn + 1
-        now = trio.current_time()
-        self.turn = Turn(number, prompt, now, by_agent=by_agent, said=by_agent, steered=list(steered))
+        self.turn = Turn(number, prompt, trio.current_time(), by_agent=by_agent, said=by_agent)
         self._chronicle.turn = number
         logs.in_turn(number)
         prompt_id = prompt.prompt_id if prompt else None
@@ -180,9 +183,11 @@ class Work:
     def _agent_began(self, prompt_ids: Sequence[PromptId]) -> None:
         """A turn that the agent began: by itself, or with what came too late to steer the last one."""
         if self.turn is not None:
+            for prompt_id in prompt_ids:
+                self._taken(prompt_id)
             return
-        prompts = self._queue.settle(prompt_ids)
-        self._start_turn(prompts[0] if prompts else None, by_agent=True, steered=prompts[1:])
+        prompts = self._queue.start_with(prompt_ids)
+        self._start_turn(prompts[0] if prompts else None, by_agent=True)
         for prompt in prompts[1:]:
             self._chronicle.note("steered", "this prompt went into the turn too", promptId=prompt.prompt_id)
 
@@ -195,7 +200,7 @@ class Work:
             self._chronicle.step(Step.TURN_STARTED)
             turn.said = True
             self._hold.post(Say(turn.prompt))
-            for prompt in turn.steered:
+            for prompt in self._queue.steering:
                 self._hold.post(Steer(prompt))
             return
         if self._facts.status is not Status.INITIALIZING:
@@ -234,6 +239,7 @@ class Work:
 
     def _forget_turn(self, step: Step) -> None:
         self.turn = self._chronicle.turn = None
+        self._queue.turn_over()
         logs.in_turn(None)
         self._chronicle.know(open_turn=None)
         self._chronicle.step(step)
@@ -358,6 +364,7 @@ class Work:
     def _restart(self, turn: Turn, failure: Failure | None) -> None:
         """The same prompt again, on the same provider; after a failure, when a pause is over that grows."""
         turn.said = False
+        self._queue.give_again()
         self._approvals.cancel()
         void_items(self._chronicle, "the agent does its answer over")
         if failure is not None:

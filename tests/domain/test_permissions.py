@@ -168,6 +168,25 @@ def test_an_always_says_how_far_it_reaches(request_: PermissionRequest, scope: s
     assert rule.covers(request_)
 
 
+@pytest.mark.parametrize(
+    ("mode", "verdict"),
+    [("ask", ASK), ("allow-reads", ASK), ("allow-edits", ASK), ("allow-all", ALLOW), ("deny", DENY)],
+)
+def test_what_the_agent_itself_minds_is_for_a_person(mode: str, verdict: Verdict) -> None:
+    hook = attrs.evolve(wants(ToolKind.EDIT, INSIDE), guarded=True)
+    assert decide(PermissionMode(mode), (ALLOW_TOOL,), hook, (HOME,)) is verdict
+    options, rule = options_for(hook, HOME)
+    assert ([option.option_id for option in options], rule) == (["allow", "reject"], None)
+
+
+def test_the_same_command_run_otherwise_is_asked_again() -> None:
+    make = attrs.evolve(wants(ToolKind.EXECUTE, command="make"), input={"command": "make", "description": "builds"})
+    _, rule = options_for(make, HOME)
+    assert rule is not None
+    assert rule.covers(attrs.evolve(make, input={"command": "make", "description": "makes"}))
+    assert not rule.covers(attrs.evolve(make, input={"command": "make", "run_in_background": True}))
+
+
 @pytest.mark.parametrize("mode", PermissionMode)
 def test_a_question_is_for_a_person_in_every_mode(mode: PermissionMode) -> None:
     asked = attrs.evolve(wants(ToolKind.OTHER), questions=(QUESTION,))

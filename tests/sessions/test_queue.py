@@ -167,6 +167,38 @@ async def test_what_comes_back_has_the_next_turn_in_its_order(autojump_clock: tr
         assert await s.book.published() == []
 
 
+async def test_what_interrupts_is_before_what_comes_back_one_by_one(autojump_clock: trio.testing.MockClock) -> None:
+    async with queued("later") as s:
+        given(s, "a", "b")
+        s.queue.add(prompt("urgent"), (), first=True)
+        for name in ("a", "b"):
+            s.queue.take_back(PromptId(name))
+        assert s.waiting == ["urgent", "a", "b", "later"]
+
+
+async def test_what_steered_a_turn_steers_it_again(autojump_clock: trio.testing.MockClock) -> None:
+    async with queued() as s:
+        given(s, "a", "b")
+        s.queue.settle([PromptId("a")])
+        s.queue.give_again()
+        assert [one.prompt_id for one in s.queue.steering] == ["a", "b"]
+        stored = s.queue.to_store()
+        assert stored is not None
+        assert [kept.prompt_id for kept in stored] == ["a", "b"]
+        s.queue.settle([PromptId("a"), PromptId("b")])
+        s.queue.turn_over()
+        s.queue.give_again()
+        assert not s.queue.given
+
+
+async def test_the_first_of_a_turn_is_its_prompt_and_steers_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    async with queued() as s:
+        given(s, "a", "b")
+        assert [one.prompt_id for one in s.queue.start_with([PromptId("a"), PromptId("b")])] == ["a", "b"]
+        s.queue.give_again()
+        assert [one.prompt_id for one in s.queue.steering] == ["b"]
+
+
 async def test_what_was_dropped_is_dropped_when_it_comes_back(autojump_clock: trio.testing.MockClock) -> None:
     async with queued("later") as s:
         given(s, "a", "b")

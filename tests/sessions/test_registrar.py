@@ -52,3 +52,13 @@ async def test_a_name_is_free_again_when_its_session_is_closed(autojump_clock: t
     async with stage() as s:
         await s.directory.close(await s.create(name="n"), ME)
         assert (await s.directory.create(CreateSession(cwd="/", name="n"), ME)).name == "n"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "a\x1b[2J", "ses_abc", "apr_abc"])
+async def test_what_would_stand_for_something_else_is_no_name(
+    autojump_clock: trio.testing.MockClock, name: str
+) -> None:
+    async with stage() as s:
+        results: list[SessionId | ErrorKind] = []
+        await made(s, results, name=name)
+        assert results == [ErrorKind.INVALID_PARAMS]

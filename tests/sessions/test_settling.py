@@ -13,6 +13,8 @@ from jelmored.domain.permissions import (
     Answer,
     Approval,
     ApprovalKind,
+    Diff,
+    Location,
     PermissionMode,
     PermissionRequest,
     Verdict,
@@ -34,6 +36,8 @@ PLAN = attrs.evolve(PLAN, leaves_planning=True)
 def opened(request: PermissionRequest) -> OpenApproval:
     options, rule = options_for(request, "/home")
     approval = Approval(
+        diffs=request.diffs,
+        locations=request.locations,
         approval_id=APPROVAL,
         session_id=SESSION,
         turn=1,
@@ -58,6 +62,29 @@ def test_whoever_lets_a_plan_begin_says_how_much_is_asked(option: str, mode: Per
     outcome = decide(PLAN, option_id=option)
     assert (outcome.mode, outcome.rule) == (mode, None)
     assert outcome.answer.verdict is (Verdict.DENY if mode is None else Verdict.ALLOW)
+
+
+def test_always_is_not_said_of_what_nobody_asked() -> None:
+    with pytest.raises(Refused, match="allow a changed input once") as refused:
+        decide(COMMAND, option_id="allow-always", updated_input={"command": "make -n"})
+    assert (refused.value.kind, refused.value.field) == (ErrorKind.APPROVAL_INVALID, "updatedInput")
+
+
+def test_a_changed_input_has_no_places_and_changes_of_the_other_one() -> None:
+    edit = attrs.evolve(
+        COMMAND,
+        command=None,
+        locations=(Location(path="/home/a"),),
+        diffs=(Diff(path="/home/a", old_text="1", new_text="2"),),
+    )
+    assert decide(edit, option_id="allow").approval.diffs == edit.diffs
+    changed = decide(edit, option_id="allow", updated_input={"new_string": "3"}).approval
+    assert (changed.input, changed.diffs, changed.locations) == ({"new_string": "3"}, (), ())
+
+
+@pytest.mark.parametrize("decision", [{"option_id": "reject"}, {"cancelled": True}])
+def test_the_log_keeps_what_the_agent_was_told(decision: dict[str, Any]) -> None:
+    assert decide(COMMAND, **decision, message="why", interrupt=True).approval.message == "why"
 
 
 def test_an_allowed_command_changes_no_mode() -> None:

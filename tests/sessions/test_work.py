@@ -153,6 +153,32 @@ async def test_after_a_crash_the_turn_has_all_its_prompts_again(autojump_clock: 
         assert [(await again.heard_steer()).text, (await again.heard_steer()).text] == ["two", "three"]
 
 
+async def test_what_steers_again_after_a_crash_is_no_less_kept(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id, run = await at_work(s)
+        read = await steer(s, session_id, "two")
+        await run.tell(Taken(read.prompt_id))
+        run.crash(CRASH)
+        again = await s.provider.opened()
+        await again.heard_steer()
+        await again.tell(COMPLETED, TurnBegan((read.prompt_id,)))
+        started = await s.watcher.wait_for("turn_started", 2)
+        assert started["metadata"] == {"origin": "prompt", "promptId": read.prompt_id}
+
+
+async def test_an_answer_that_ends_the_turn_stops_all_of_it(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        _, run = await at_work(s)
+        await run.tell(Asked(bash()))
+        await s.watcher.wait_for("approval_requested")
+        (asked,) = s.directory.approvals()
+        no = ResolveApproval(approval_id=asked.approval_id, option_id="reject", interrupt=True)
+        await s.directory.resolve(no, ME)
+        ended = await s.watcher.wait_for("turn_ended")
+        assert (ended["metadata"]["reason"], ended["metadata"]["cause"]) == ("interrupted", "user")
+        assert (len(run.answers), run.interrupts) == (1, 1)
+
+
 async def test_after_a_crash_with_effects_what_had_not_steered_is_next(autojump_clock: trio.testing.MockClock) -> None:
     async with stage() as s:
         session_id, run = await at_work(s)

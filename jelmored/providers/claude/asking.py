@@ -17,6 +17,10 @@ from .control import CanUseTool, ToolRequest
 
 EXIT_PLANNING = "ExitPlanMode"
 
+SAFETY = "safetyCheck"
+"""Why claude asks, whatever rules allow, before it writes what could run later: git's hooks, its own settings, a
+shell's start-up files (measured with 2.1.197)."""
+
 
 @attrs.define
 class Asking:
@@ -52,7 +56,8 @@ def permission_request(message: CanUseTool, directory: str) -> PermissionRequest
     request = message.request
     found = tool_request(message.request_id, request.tool_name, request.input, request.tool_use_id, directory)
     places = _places(request, found.locations, directory)
-    return attrs.evolve(found, kind=_kind(request, places, found.kind), locations=places)
+    guarded = request.decision_reason_type == SAFETY
+    return attrs.evolve(found, kind=_kind(request, places, found.kind), locations=places, guarded=guarded)
 
 
 def tool_request(
