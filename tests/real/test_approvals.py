@@ -179,3 +179,18 @@ async def test_an_interrupt_withdraws_the_question() -> None:
         assert late.value.kind == "already-resolved"
         assert not (stage.place.work / "made").exists()
         check(session)
+
+
+async def test_what_claude_minds_itself_is_for_a_person_though_edits_are_allowed() -> None:
+    async with open_stage(
+        Script(when("hook", uses("Write", file_path=".git/hooks/pre-commit", content="x"), says("No.")))
+    ) as s:
+        (s.place.work / ".git" / "hooks").mkdir(parents=True)
+        session = await s.session(prompt="a hook", permissionMode="allow-edits")
+        asked = await session.event("approval_requested")
+        assert [option["kind"] for option in asked["metadata"]["options"]] == ["allow_once", "reject_once"]
+        resolved = await s.resolve(session, "reject_once", message="leave git alone")
+        assert resolved["message"] == "leave git alone"
+        await session.turn_over(1)
+        assert not (s.place.work / ".git" / "hooks" / "pre-commit").exists()
+        check(session)
