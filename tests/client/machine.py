@@ -18,7 +18,7 @@ import trio
 from .emulator import Emulator
 
 COMMAND = (sys.executable, "-m", "jelmored.client.main")
-PATIENCE = 20.0
+PATIENCE = 60.0
 SETTLED = 0.15  # without a byte, a screen is drawn
 
 

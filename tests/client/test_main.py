@@ -44,7 +44,7 @@ NEEDED = {
 
 @pytest.mark.parametrize("command", ["status", "ls"])
 async def test_a_short_command_loads_only_what_it_needs(daemon: FakeDaemon, machine: Machine, command: str) -> None:
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         done = await trio.run_process(
             [sys.executable, "-c", LOADED, command],
             capture_stdout=True,

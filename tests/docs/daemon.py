@@ -17,7 +17,7 @@ from tests.real.daemon import Place, command, new_place
 
 from .pages import ROOT
 
-SECONDS = 20.0  # that it may take to get ready, or to stop
+SECONDS = 60.0  # that it may take to get ready, or to stop
 
 
 @attrs.frozen

@@ -15,7 +15,7 @@ from trio_websocket import WebSocketConnection, wrap_client_stream
 
 from .transcript import Json, Line
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 @attrs.define

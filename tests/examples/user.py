@@ -19,7 +19,7 @@ from .line import CutLine, cut_line
 
 EXAMPLES = ROOT / "examples"
 MODULES = ROOT / ".cache" / "editors" / "node_modules"
-SECONDS = 20.0
+SECONDS = 60.0
 SETTINGS = {"default_provider": "demo"}
 
 

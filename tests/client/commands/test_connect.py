@@ -38,7 +38,7 @@ async def test_notifications_come_as_lines_too(daemon: FakeDaemon, machine: Mach
 
 async def test_an_end_by_the_daemon_is_an_error(daemon: FakeDaemon, machine: Machine) -> None:
     daemon.breaks_at.add("ping")
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         done = await machine.jelmore("connect", stdin=line(1, "initialize", **HELLO) + line(2, "ping"))
     assert done.code == Exit.NO_DAEMON
     assert "the daemon closed the connection" in done.err
