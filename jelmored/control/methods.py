@@ -193,7 +193,7 @@ def session_get(caller: Caller, params: m.OneSession) -> SessionView:
 
 def session_list(caller: Caller, params: FindSessions) -> m.SessionPage:
     """Sessions, latest activity first, up to `limit` (1–500); the next page with `cursor: nextCursor`. Terminated ones
-    only on request."""
+    only on request. A session that becomes active between two pages may be in neither: `*` tells of all changes."""
     _refuse_limit(params.limit)
     sessions, cursor = caller.services.directory.find(params)
     return m.SessionPage(sessions=sessions, next_cursor=cursor)
