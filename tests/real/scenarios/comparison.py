@@ -27,6 +27,8 @@ def differences(scenario: Scenario, lived: Capture) -> list[str]:
         *_differing("messages", certain(known.messages()), certain(seen.messages())),
         *_differing("streams", certain(known.streams()), certain(seen.streams())),
         *_differing("run events", certain(known.events()), certain(seen.events())),
+        *_differing("facts", certain(known.facts()), certain(seen.facts())),
+        *_differing("deltas", certain(known.deltas()), certain(seen.deltas())),
         *_differing("stderr", sorted(known.complaints()), sorted(seen.complaints())),
         *_differing("end", *_ends(scenario.expected, lived)),
     ]

@@ -6,10 +6,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from jelmored.providers.base import Delta
+from jelmored.providers.base import Delta, RunEvent, RunFacts
 from tests.providers.claude.replay import readable, run_events
 
 from .capture import Capture, Entry
@@ -64,8 +64,18 @@ class Plain:
         return list(_once(self._streamed(entry) for entry in self._capture.of("out") if _streamed(entry)))
 
     def events(self) -> list[str]:
-        """What the normaliser makes of it."""
-        return list(_once(self._event(event) for event in run_events(self._capture.traffic())))
+        """What the normaliser makes of it, without what streams tell."""
+        apart = (Delta, RunFacts)
+        return [self._json(readable(event)) for event in self._run_events() if not isinstance(event, apart)]
+
+    def facts(self) -> list[str]:
+        """What the agent says of itself: some of it comes with streams."""
+        return [self._json(readable(event)) for event in self._run_events() if isinstance(event, RunFacts)]
+
+    def deltas(self) -> list[str]:
+        """The items that have any."""
+        items = (f"{event.kind} of {event.item_id}" for event in self._run_events() if isinstance(event, Delta))
+        return [self._text(item) for item in dict.fromkeys(items)]
 
     def complaints(self) -> set[str]:
         """What stands on stderr, without the bundle's own source."""
@@ -75,10 +85,8 @@ class Plain:
     def _streamed(self, entry: Entry) -> str:
         return entry.kind if entry.kind in MANY else self._json(entry.message)
 
-    def _event(self, event: Any) -> str:
-        if isinstance(event, Delta):
-            return f"deltas of {event.kind}"
-        return self._json(readable(event))
+    def _run_events(self) -> Sequence[RunEvent]:
+        return run_events(self._capture.traffic())
 
     def _json(self, value: Any) -> str:
         return json.dumps(self._value(value), ensure_ascii=False)
@@ -131,7 +139,7 @@ def _once(lines: Iterable[str]) -> Iterator[str]:
     """Deltas come in any number: of a row of them, each kind once."""
     row: set[str] = set()
     for line in lines:
-        if line.startswith(("deltas", *MANY)):
+        if line in MANY:
             row.add(line)
             continue
         yield from sorted(row)

@@ -152,11 +152,17 @@ ROWS = (
     # it asks who it is
     Scenario(name="skip_perms_root", root=True),
     Scenario(name="skip_perms_root_sandbox", root=True),
+    # it does two things at once
+    Scenario(name="background_agent_asks_late", race="a subagent in the background goes on beside the main answer"),
     # it is stopped while it waits for the model
     Scenario(name="interrupt_during_hang", inserted={0: Silence.HANG}),
     Scenario(name="interrupt_during_retry", lines=(_500,), pause=1.0),
     Scenario(name="steer", varies=(r"\bab[a-h]*\b",)),  # how much of an answer came before it was stopped
-    Scenario(name="interrupt_thinking", inserted={2: endless("s")}),
+    Scenario(
+        name="interrupt_thinking",
+        inserted={2: endless("s")},
+        race="a prompt and an interrupt are sent at once: how far is the turn when the CLI answers?",
+    ),
     Scenario(name="signal_sigterm_stream", lines=(endless("z"),)),
     Scenario(
         name="eof_mid_tool_finishes",
