@@ -1,9 +1,10 @@
 """For all tests: what one of them does to the log is not there for the next one, and generated examples may take their
-time."""
+time. And Ctrl-C ends what it should: a shell that runs us in the background lets it be ignored, by our children too."""
 
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,9 @@ import structlog
 
 hypothesis.settings.register_profile("jelmored", deadline=None)  # other tests may run beside
 hypothesis.settings.load_profile("jelmored")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 _configure = structlog.configure
 

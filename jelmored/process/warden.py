@@ -116,8 +116,8 @@ def become(order: Order, warden: int, complaints: int) -> NoReturn:
         if os.getppid() != warden:  # it died before the line above
             os._exit(1)
         os.setpgid(0, 0)
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores these two, and exec would keep that
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_DFL)  # what Python ignores, or who started the daemon, exec would keep so
         os.chdir(order.cwd)
         stage = "exec"
         os.execve(order.program, order.argv, order.env)  # noqa: S606  # no shell is wanted
