@@ -311,6 +311,8 @@ class Work:
             case Withdrawn(request_id=request_id):
                 self._approvals.withdraw(request_id)
             case RunFacts():
+                if event.background_tasks not in (None, self._hold.background_tasks):
+                    self._owner.view_changed()  # a task may end without an event
                 self._hold.note(event)
                 self.supervisor.note_quota(event.quota)
                 learn(self._chronicle, event)
