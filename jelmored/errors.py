@@ -77,7 +77,11 @@ class ErrorKind(enum.StrEnum):
         1102,
         "No sign of life from the agent for `timeout_seconds`, or from a tool for `tool_timeout_seconds`.",
     )
-    BUDGET_EXCEEDED = "budget-exceeded", 1103, "Not used yet."
+    BUDGET_EXCEEDED = (
+        "budget-exceeded",
+        1103,
+        "The session, or the day, has cost what it may; the remedy says how to raise it.",
+    )
     DIRECTORY_BUSY = "directory-busy", 1104, "`exclusive`, and another session is at work there."
     STATE_INVALID = (
         "state-invalid",
@@ -112,7 +116,11 @@ class ErrorKind(enum.StrEnum):
     MODEL_NOT_SUPPORTED = "model-not-supported", 1310, "The provider does not have the model."
     MODEL_RETIRED = "model-retired", 1311, "The model was retired; the remedy names its successor."
     NO_PROVIDER = "no-provider", 1312, "No provider can be used, or the one that was asked for can't."
-    PROVIDER_FULL = "provider-full", 1313, "Not used yet: a session waits for a place."
+    PROVIDER_FULL = (
+        "provider-full",
+        1313,
+        "All places of the provider, or of all, are taken, and the prompt was not to wait.",
+    )
 
     FORBIDDEN = "forbidden", 1400, "The client's scope is too small."
 

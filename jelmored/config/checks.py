@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 import cattrs
-from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import make_dict_structure_fn, override
 
 from . import secrets
 
@@ -75,6 +75,8 @@ CountOrNone = Annotated[int, Between(0, 10_000)]
 Seconds = Annotated[float, Between(0.1, 31_536_000)]
 SecondsOrNone = Annotated[float, Between(0, 31_536_000)]
 """0 means no limit."""
+Usd = Annotated[float, Between(0, 1_000_000)]
+"""0 means no limit."""
 Url = Annotated[str, Such("an http or https URL, or empty", _fault_of_url)]
 Argv = Annotated[tuple[str, ...], Such("a program and its arguments, or empty", _fault_of_argv)]
 """It is looked for when it is read: one that is missing is told at once, not when it is needed."""
@@ -111,6 +113,11 @@ def converter() -> cattrs.Converter:
     made.register_structure_hook_func(_origin_is(Mapping), _mapping(made))
     made.register_structure_hook_factory(attrs.has, lambda cls: _table(made, cls))
     return made
+
+
+def key_of(name: str) -> str:
+    """The configuration's key for a setting: `return_` is `return` there."""
+    return name.removesuffix("_")
 
 
 def _origin_is(origin: Any) -> Callable[[Any], bool]:
@@ -201,7 +208,8 @@ def _mapping(made: cattrs.Converter) -> Callable[[Any, Any], Any]:
 
 
 def _table(made: cattrs.Converter, cls: type[Any]) -> Callable[[Any, Any], Any]:
-    structure = make_dict_structure_fn(cls, made)
+    keys: Any = {name: override(rename=key_of(name)) for name in attrs.fields_dict(cls) if key_of(name) != name}
+    structure = make_dict_structure_fn(cls, made, **keys)
     return lambda value, hint: structure(_needs_table(value), hint)
 
 

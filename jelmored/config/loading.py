@@ -15,7 +15,7 @@ import cattrs
 from jelmored.domain.ids import ProviderName
 from jelmored.errors import ConfigError
 
-from .checks import Unexpected, converter
+from .checks import Unexpected, converter, key_of
 from .documents import Document, Key, merged, read
 from .providers import ProviderSettings
 from .settings import KINDS, ProviderEntry, Settings, built_in
@@ -135,7 +135,7 @@ def _leaves(error: Exception, key: Key) -> Iterator[tuple[Key, Exception]]:
         return
     noted, bare = error.group_exceptions()
     for cause, note in noted:
-        step = note.name if isinstance(note, cattrs.AttributeValidationNote) else note.index
+        step = key_of(note.name) if isinstance(note, cattrs.AttributeValidationNote) else note.index
         yield from _leaves(cause, (*key, str(step)))
     for cause in bare:
         yield from _leaves(cause, key)
@@ -143,7 +143,7 @@ def _leaves(error: Exception, key: Key) -> Iterator[tuple[Key, Exception]]:
 
 def _faults(key: Key, error: Exception) -> Iterator[Fault]:
     if isinstance(error, cattrs.ForbiddenExtraKeysError):
-        known = [field.name for field in attrs.fields(error.cl)]
+        known = [key_of(field.name) for field in attrs.fields(error.cl)]
         for extra in sorted(error.extra_fields):
             hint = _nearest(extra, known) or f"; there is {', '.join(known)}"
             yield (*key, extra), f"unknown key{hint}"

@@ -10,7 +10,7 @@ import attrs
 
 from jelmored.domain.ids import ProviderName
 
-from .checks import Argv, Count, SecondsOrNone, Url
+from .checks import Argv, Count, Seconds, SecondsOrNone, Url, Usd
 from .providers import ClaudeSettings, DemoSettings, ProviderSettings
 from .secrets import Secret
 
@@ -37,6 +37,40 @@ class JournalSettings:
 @attrs.frozen(kw_only=True)
 class SessionsSettings:
     hibernate_after: SecondsOrNone = 900
+
+
+class MidTurn(enum.StrEnum):
+    """What becomes of a turn that was cut after it may have changed something."""
+
+    CONTINUE = "continue"
+    ASK = "ask"
+    STOP = "stop"
+
+
+class Return(enum.StrEnum):
+    """When a session goes back to the provider that it has left."""
+
+    NEVER = "never"
+    NEXT_TURN = "next_turn"
+
+
+@attrs.frozen(kw_only=True)
+class FailoverSettings:
+    """How a conversation goes on when its provider fails. `return` is a word of Python's, so it is `return_` here."""
+
+    enabled: bool = True
+    order: tuple[ProviderName, ...] = ()
+    mid_turn: MidTurn = MidTurn.CONTINUE
+    return_: Return = Return.NEVER
+
+
+@attrs.frozen(kw_only=True)
+class BudgetSettings:
+    """What may be spent, in USD; 0: no limit."""
+
+    per_session_usd: Usd = 0
+    per_day_usd: Usd = 0
+    count_notional: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -84,10 +118,16 @@ class Settings:
     """Everything that can be set. `providers` are in the order of the configuration."""
 
     default_provider: ProviderName = ProviderName("claude")
+    auto_selection: bool = True
+    load_balancing: bool = False
+    cost_optimization: bool = False
     max_total_sessions: Count = 50
+    health_check_interval: Seconds = 30
     control: ControlSettings = ControlSettings()
     journal: JournalSettings = JournalSettings()
     sessions: SessionsSettings = SessionsSettings()
+    failover: FailoverSettings = FailoverSettings()
+    budget: BudgetSettings = BudgetSettings()
     notify: NotifySettings = NotifySettings()
     providers: Mapping[ProviderName, ProviderEntry] = attrs.field(factory=built_in)
 

@@ -12,7 +12,7 @@ import attrs
 from jelmored.errors import ErrorKind
 
 from .ids import ItemId, PromptId, ProviderName, SessionId, ToolUseId
-from .permissions import Approval, Diff, Location, ToolKind
+from .permissions import Approval, Diff, Location, PermissionMode, ToolKind
 from .prompts import Author
 
 
@@ -173,6 +173,35 @@ class Plan:
     entries: tuple[PlanEntry, ...]
 
 
+@attrs.frozen(kw_only=True)
+class Carried:
+    """How much of the conversation the next agent was told: turns, characters, and whether some had to be left out."""
+
+    turns: int
+    characters: int
+    truncated: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class ModeChange:
+    """The permission mode before and after."""
+
+    from_: PermissionMode
+    to: PermissionMode
+
+
+@attrs.frozen(kw_only=True)
+class FailedOver:
+    """The conversation goes on at another provider. `cause`: the kind of the failure, or `moved` for a client's wish,
+    or `returned` for the way back."""
+
+    from_: ProviderName
+    to: ProviderName
+    cause: str
+    carried: Carried
+    permission: ModeChange | None = None
+
+
 Metadata = (
     System
     | UserNote
@@ -186,6 +215,7 @@ Metadata = (
     | Approval
     | UsageNote
     | Plan
+    | FailedOver
 )
 
 METADATA: Mapping[EventType, type] = {
@@ -204,6 +234,7 @@ METADATA: Mapping[EventType, type] = {
     EventType.APPROVAL_RESOLVED: Approval,
     EventType.USAGE: UsageNote,
     EventType.PLAN: Plan,
+    EventType.FAILOVER: FailedOver,
 }
 """The type of each event's metadata."""
 

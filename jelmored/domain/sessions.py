@@ -11,20 +11,30 @@ import attrs
 from .ids import LogId, PromptId, ProviderName, SessionId, ToolUseId
 from .mcp import McpServer
 from .permissions import Approval, PermissionMode, Rule
+from .requirements import Requirements
 from .status import Status
 from .usage import Usage
 
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """`max_turns`: model calls of one turn; None: no limit."""
+    """`max_turns`: model calls of one turn. `turn_seconds`: of one turn, the time that it waits for a person left out.
+    `max_cost_usd`: of the session. None: no limit."""
 
     max_turns: int | None = attrs.field(default=None)
+    turn_seconds: float | None = attrs.field(default=None)
+    max_cost_usd: float | None = attrs.field(default=None)
 
     @max_turns.validator
     def _at_least_one(self, _: attrs.Attribute[int | None], value: int | None) -> None:
         if value is not None and value < 1:
             raise ValueError("a turn has one call of the model at least")
+
+    @turn_seconds.validator
+    @max_cost_usd.validator
+    def _above_nothing(self, _: attrs.Attribute[float | None], value: float | None) -> None:
+        if value is not None and not 0 < value <= 31_536_000:
+            raise ValueError("a number above 0, and no more than a year of seconds")
 
 
 @attrs.frozen(kw_only=True)
@@ -92,6 +102,7 @@ class Facts:
     directories: tuple[str, ...] = ()
     mcp_servers: Mapping[str, McpServer] = attrs.field(factory=dict)
     limits: Limits = Limits()
+    requirements: Requirements = Requirements()
     created_at: datetime
     last_activity: datetime
     log_id: LogId
@@ -102,6 +113,8 @@ class Facts:
     usage: Usage = Usage()
     context: ContextUse | None = None
     native: Mapping[ProviderName, NativeSession] = attrs.field(factory=dict)
+    heard: Mapping[ProviderName, int] = attrs.field(factory=dict)
+    """Up to which event the agent's own session there has the conversation; of providers that the session has left."""
     rules: tuple[Rule, ...] = ()
     approvals: tuple[Approval, ...] = ()
     """Open ones."""

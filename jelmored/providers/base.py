@@ -124,7 +124,8 @@ class Withdrawn:
 
 @attrs.frozen(kw_only=True)
 class RunFacts:
-    """What the agent says of itself; None is "nothing new". `native_id`: resume by it from now on."""
+    """What the agent says of itself; None is "nothing new". `native_id`: resume by it from now on. `spent`: what the
+    turn in hand has taken up to now, estimated if need be; `TurnOver.usage` has the last word."""
 
     native_id: str | None = None
     used: bool | None = None
@@ -134,6 +135,7 @@ class RunFacts:
     background_tasks: tuple[BackgroundTask, ...] | None = None
     context: ContextUse | None = None
     quota: QuotaWindow | None = None
+    spent: UsageNote | None = None
 
 
 RunEvent = Draft | Delta | ItemVoided | TurnBegan | Taken | TakenBack | TurnOver | Asked | Withdrawn | RunFacts

@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from jelmored.config.checks import key_of
 from jelmored.config.loading import files, load
 from jelmored.config.providers import ClaudeSettings
 from jelmored.config.settings import ControlSettings, NotifySettings, Settings, Synchronous
@@ -44,10 +45,14 @@ def test_the_reference_says_every_key_with_its_default() -> None:
 
 
 def _keys(settings: Settings) -> set[str]:
-    tables = {name: getattr(settings, name) for name in ("control", "journal", "sessions", "notify")}
+    tables = {
+        name: getattr(settings, name) for name in ("control", "journal", "sessions", "failover", "budget", "notify")
+    }
     tables |= {f"providers.{name}": entry.settings for name, entry in settings.providers.items()}
     top = {field.name for field in attrs.fields(Settings)} - set(tables) - {"providers"}
-    return top | {f"{table}.{field.name}" for table, value in tables.items() for field in attrs.fields(type(value))}
+    return top | {
+        f"{table}.{key_of(field.name)}" for table, value in tables.items() for field in attrs.fields(type(value))
+    }
 
 
 def _written(file: Path) -> set[str]:

@@ -11,7 +11,7 @@ import attrs
 from jelmored import cli, errors
 from jelmored.client import exits
 from jelmored.client.terminal import desk
-from jelmored.config.checks import Such
+from jelmored.config.checks import Such, key_of
 from jelmored.config.providers import ClaudeSettings, DemoSettings
 from jelmored.config.settings import Settings
 from jelmored.domain.failures import CLASS_OF
@@ -98,7 +98,7 @@ def _settings(cls: type, table: tuple[str, ...]) -> Table:
 def _keys(cls: type, table: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     hints = get_type_hints(cls, include_extras=True)
     for field in sorted(attrs.fields(cls), key=lambda field: field.name != "type"):  # attrs: what is inherited first
-        key = (*table, field.name)
+        key = (*table, key_of(field.name))
         if attrs.has(hints[field.name]):
             yield from _keys(hints[field.name], key)
         elif key != ("providers",):
