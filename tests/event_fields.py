@@ -121,6 +121,15 @@ METADATA: Mapping[str, Shape] = {
     "plan": Shape(
         {"entries": _each(Shape({"content": TEXT, "status": TEXT}, {"priority": TEXT}))},
     ),
+    "failover": Shape(
+        {
+            "from": TEXT,
+            "to": TEXT,
+            "cause": TEXT,
+            "carried": Shape({"turns": COUNT, "characters": COUNT, "truncated": FLAG}),
+        },
+        {"permission": CHANGE},
+    ),
     "system": Shape({"subtype": TEXT}, open=True),
 }
 
