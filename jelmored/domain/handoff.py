@@ -1,0 +1,222 @@
+"""What an agent is told of a conversation that it did not have: from the session's own log, bounded, the cuts named.
+
+Pure. `compose` makes the text that stands before the prompt in the first message to the next agent (design 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import attrs
+
+from .events import (
+    Carried,
+    Event,
+    EventType,
+    Plan,
+    Said,
+    ToolResult,
+    ToolUse,
+    TurnEnded,
+    TurnReason,
+    TurnStarted,
+    UserNote,
+)
+from .ids import PromptId
+from .permissions import HARMLESS, ToolKind
+
+CHARACTERS_PER_TOKEN = 3  # of code and English, on the safe side
+WINDOW = 128_000  # tokens, of a model whose window is not known
+SHARE = 3  # of the window a handoff takes one part at most: the agent's own prompt, tools and work need the others
+MOST = 450_000  # characters, however large the window is
+OUTPUT = 4_000  # characters of one tool's output; what matters of it the agent reads again
+INPUT = 1_000  # characters of one tool's input
+FILES = 100  # that are named
+FRAME = 200  # characters around what is told
+WRITES = frozenset({ToolKind.EDIT, ToolKind.DELETE, ToolKind.MOVE})
+
+
+@attrs.frozen(kw_only=True)
+class Handoff:
+    """`text` stands before the prompt; `carried` says how much of the conversation is in it."""
+
+    text: str
+    carried: Carried
+
+
+@attrs.frozen(kw_only=True)
+class Cut:
+    """The turn in hand was cut, and is gone on with. `same_agent`: it knows what was said before."""
+
+    why: str
+    same_agent: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Scene:
+    """Where the conversation stands, beside its events.
+
+    Args:
+        directory: in which the agent worked last.
+        system_prompt: what the client added to the agent's own.
+        returning: the agent had an earlier part of the conversation, and is told only what it missed.
+        skipped: earlier events are not among those given.
+        cut: of the turn in hand, that is to be gone on with.
+        prompt_turn: the number of the turn in hand: its prompt is given behind the handoff, not in it.
+    """
+
+    directory: str
+    system_prompt: str | None = None
+    returning: bool = False
+    skipped: bool = False
+    cut: Cut | None = None
+    prompt_turn: int | None = None
+
+
+def room(window: int | None) -> int:
+    """Characters that a handoff may have for a model with this window, in tokens."""
+    return min((window or WINDOW) // SHARE * CHARACTERS_PER_TOKEN, MOST)
+
+
+def compose(events: Sequence[Event], scene: Scene, characters: int) -> Handoff | None:
+    """The handoff, or None if there is nothing to tell.
+
+    Args:
+        events: in order, of everything that the agent does not know.
+        characters: that the text may have. The oldest output of tools is cut first, then the oldest turns.
+    """
+    entries = list(_entries(events, scene))
+    if not entries and scene.cut is None:
+        return None
+    head, tail = _head(scene, events), _tail(scene, events)
+    kept, truncated = _fitted(entries, characters - len(head) - len(tail) - FRAME)
+    told = _told(kept, truncated or scene.skipped)
+    text = "\n\n".join(part for part in (head, told, tail) if part)
+    turns = {entry.turn for entry in kept if entry.turn is not None}
+    return Handoff(
+        text=text, carried=Carried(turns=len(turns), characters=len(text), truncated=truncated or scene.skipped)
+    )
+
+
+@attrs.frozen
+class _Entry:
+    """One thing that was said or done. `brief` is what is left of it when its output is cut."""
+
+    turn: int | None
+    full: str
+    brief: str
+
+
+def _entries(events: Sequence[Event], scene: Scene) -> Iterator[_Entry]:
+    results = {event.metadata.tool_use_id: event for event in events if isinstance(event.metadata, ToolResult)}
+    prompts: dict[PromptId, str] = {}
+    for event in events:
+        in_hand = event.turn is not None and event.turn == scene.prompt_turn
+        match event.event_type, event.metadata:
+            case EventType.USER, UserNote(disposition="steered") if not in_hand:
+                yield _same(event.turn, f"USER, meanwhile: {event.content}")
+            case EventType.USER, UserNote(prompt_id=prompt_id):
+                prompts[prompt_id] = event.content  # told where its turn begins: it may have waited
+            case EventType.TURN_STARTED, TurnStarted(prompt_id=prompt_id) if prompt_id in prompts and not in_hand:
+                yield _same(event.turn, f"USER: {prompts[prompt_id]}")
+            case EventType.ASSISTANT, Said(parent_tool_use_id=None):
+                yield _same(event.turn, f"ASSISTANT: {event.content}")
+            case EventType.TOOL_USE, ToolUse(parent_tool_use_id=None) as use:
+                yield _used(event, use, results.get(use.tool_use_id))
+            case EventType.TURN_ENDED, TurnEnded(reason=reason) if reason is not TurnReason.COMPLETED:
+                yield _same(event.turn, f"[that turn did not complete: {reason}]")
+
+
+def _same(turn: int | None, text: str) -> _Entry:
+    return _Entry(turn, text, text)
+
+
+def _used(event: Event, use: ToolUse, result: Event | None) -> _Entry:
+    line = f"TOOL {event.content or use.name}"
+    if result is None:
+        return _same(event.turn, f"{line}\n[its outcome is not known: it was cut]")
+    failed = isinstance(result.metadata, ToolResult) and result.metadata.is_error
+    outcome = "[failed]" if failed else "[done]"
+    output = _cut(result.content, OUTPUT)
+    return _Entry(event.turn, f"{line}\n{outcome} {output}".rstrip(), f"{line}\n{outcome} [output left out]")
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"
+
+
+def _fitted(entries: Sequence[_Entry], characters: int) -> tuple[list[_Entry], bool]:
+    """The oldest output goes first, then the oldest entries; the very first prompt is kept as long as it may."""
+    texts = list(entries)
+    spare = characters - sum(len(entry.full) + 2 for entry in texts)
+    truncated = spare < 0
+    for index, entry in enumerate(texts):
+        if spare >= 0:
+            break
+        spare += len(entry.full) - len(entry.brief)
+        texts[index] = _Entry(entry.turn, entry.brief, entry.brief)
+    while spare < 0 and len(texts) > 1:
+        spare += len(texts.pop(1).full) + 2
+    if spare < 0:
+        texts = [_same(only.turn, _cut(only.full, max(characters, 0))) for only in texts]
+    return texts, truncated
+
+
+def _told(entries: Iterable[_Entry], truncated: bool) -> str:
+    told = [entry.full for entry in entries]
+    if truncated and told:
+        told.insert(1, "[… earlier parts, or the output of earlier tools, are left out here: read files again …]")
+    return "\n\n".join(["--- the conversation ---", *told, "--- end of it ---"]) if told else ""
+
+
+def _head(scene: Scene, events: Sequence[Event]) -> str:
+    if scene.cut is not None and scene.cut.same_agent:
+        return ""
+    lines = [
+        "You have had the first part of this conversation. Meanwhile another agent went on with it; this is what you "
+        "missed."
+        if scene.returning
+        else "You take over a conversation that another coding agent has had with the user so far. What it said is "
+        "told as ASSISTANT; take it as your own. Tools that it used are listed with their outcome: their effects are "
+        "on the disk, so do not do them again.",
+        f"Working directory: {scene.directory}",
+    ]
+    if scene.system_prompt and not scene.returning:
+        lines.append(f"Instructions of the user for the whole conversation: {scene.system_prompt}")
+    if files := _files(events):
+        lines.append("Files changed so far: " + ", ".join(files))
+    if plan := _plan(events):
+        lines.append(f"The plan as it stands:\n{plan}")
+    return "\n".join(lines)
+
+
+def _tail(scene: Scene, events: Sequence[Event]) -> str:
+    if scene.cut is None:
+        return "The user's next message follows."
+    done = [event.content for event in events if _changed(event, scene.prompt_turn)]
+    told = "\n".join(f"- {_cut(line, INPUT)}" for line in done)
+    begun = f"Already done, or at least begun, in it:\n{told}\n" if told else ""
+    return (
+        f"The work on the user's last message was cut off: {scene.cut.why}.\n{begun}"
+        "Look at how things stand, do not repeat what is done, and go on with the message, which follows again."
+    )
+
+
+def _changed(event: Event, turn: int | None) -> bool:
+    return event.turn == turn and isinstance(event.metadata, ToolUse) and event.metadata.kind not in HARMLESS
+
+
+def _files(events: Iterable[Event]) -> list[str]:
+    found: dict[str, None] = {}
+    for event in events:
+        if isinstance(event.metadata, ToolUse) and event.metadata.kind in WRITES:
+            found.update(dict.fromkeys(location.path for location in event.metadata.locations))
+    return list(found)[-FILES:]
+
+
+def _plan(events: Sequence[Event]) -> str:
+    plans = [event.metadata for event in events if isinstance(event.metadata, Plan)]
+    return "\n".join(f"- [{entry.status}] {entry.content}" for entry in plans[-1].entries) if plans else ""
