@@ -23,6 +23,7 @@ from jelmored.control.server import Connections
 from jelmored.control.services import Instance, Services
 from jelmored.domain.ids import new_instance_id
 from jelmored.domain.models import ProviderView
+from jelmored.domain.ranking import Policy as Choosing
 from jelmored.domain.times import utc_now
 from jelmored.journal.sqlite import SqliteJournal
 from jelmored.notify.notifier import Notifier
@@ -33,6 +34,7 @@ from jelmored.providers.base import BaseProvider, RunTimeouts
 from jelmored.sessions.directory import Directory
 from jelmored.sessions.hub import Hub
 from jelmored.sessions.registrar import Defaults
+from jelmored.sessions.router import Router
 from jelmored.sessions.session import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
@@ -71,7 +73,9 @@ async def serve(settings: Settings, places: Places, *, announce: Callable[[Mappi
         max_total_runs=settings.max_total_sessions,
         changed=lambda view: _tell_provider(hub, view),
     )
-    sessions = Directory(World(journal=journal, providers=providers, hub=hub), _defaults(settings))
+    sessions = Directory(
+        World(journal=journal, providers=providers, hub=hub, router=_router(settings, providers)), _defaults(settings)
+    )
     notifier = Notifier(hub, sessions.get, tuple(ways(settings.notify, os.environ, instance.instance_id)))
     services = Services(
         directory=sessions,
@@ -158,6 +162,11 @@ def _spec(settings: Settings, provider: BaseProvider, entry: ProviderEntry) -> P
 def _defaults(settings: Settings) -> Defaults:
     modes = {name: entry.settings.permission_mode for name, entry in settings.providers.items()}
     return Defaults(provider=settings.default_provider, permission_modes=modes)
+
+
+def _router(settings: Settings, providers: Providers) -> Router:
+    policy = Choosing(default=settings.default_provider, failover_order=settings.failover.order)
+    return Router(providers, settings.failover, policy)
 
 
 def _tell_provider(hub: Hub, view: ProviderView) -> None:

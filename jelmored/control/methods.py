@@ -17,6 +17,7 @@ from jelmored.domain.commands import (
     FindSessions,
     ForkSession,
     Interrupt,
+    MoveSession,
     PromptReceipt,
     ResolveApproval,
     SendPrompt,
@@ -201,7 +202,9 @@ def session_list(caller: Caller, params: FindSessions) -> m.SessionPage:
 
 async def session_prompt(caller: Caller, params: SendPrompt) -> PromptReceipt:
     """Say something to the agent. Answers when the prompt is on the disk. `seq` is that of its `user` event; `turn` is
-    there if it has started one, or is to steer one."""
+    there if it has started one, or is to steer one. `whenUnavailable`: when no provider can take it now, it waits in
+    the queue, also over a restart (`wait`), or its turn fails, also for the lack of a place (`fail`); left out, it waits
+    for a place only."""
     return await caller.services.directory.prompt(params, caller.principal.author)
 
 
@@ -251,6 +254,15 @@ async def session_close(caller: Caller, params: m.OneSession) -> SessionView:
     """End the session for good: the turn is interrupted, the queue dropped, the agent closed; the log stays. Again:
     nothing."""
     return await caller.services.directory.close(params.session_id, caller.principal.author)
+
+
+async def session_move(caller: Caller, params: MoveSession) -> SessionView | m.Preview:
+    """Take a session to another provider, with its conversation: `provider`, or the best other one. Between turns only
+    (`busy`). `dryRun`: nothing moves, the result is what the agent there would be told."""
+    directory = caller.services.directory
+    if params.dry_run:
+        return m.Preview(handoff=await directory.preview(params))
+    return await directory.move(params, caller.principal.author)
 
 
 async def session_fork(caller: Caller, params: ForkSession) -> SessionView:
@@ -364,7 +376,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     ),
     Method("session/get", WATCH, m.OneSession, session_get, SessionView),
     Method("session/list", WATCH, FindSessions, session_list, m.SessionPage),
-    Method("session/prompt", WORK, SendPrompt, session_prompt, PromptReceipt, absent=("whenUnavailable",)),
+    Method("session/prompt", WORK, SendPrompt, session_prompt, PromptReceipt),
     Method("session/queue", WATCH, m.OneSession, session_queue, m.PromptQueue),
     Method("session/unqueue", WORK, m.Unqueue, session_unqueue, m.PromptQueue),
     Method("session/interrupt", WORK, Interrupt, session_interrupt, m.Interrupted),
@@ -380,6 +392,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("session/tasks", WATCH, m.OneSession, session_tasks, m.TaskList),
     Method("session/stopTask", WORK, m.OneTask, session_stop_task, m.TaskStopped),
     Method("session/fork", WORK, ForkSession, session_fork, SessionView, absent=("provider",)),
+    Method("session/move", WORK, MoveSession, session_move, (SessionView, m.Preview)),
     Method("session/close", WORK, m.OneSession, session_close, SessionView),
     Method("session/delete", GOVERN, m.OneSession, session_delete, m.Nothing),
     Method("session/subscribe", WATCH, m.Subscribe, session_subscribe, (m.Subscribed, m.SubscribedAll)),

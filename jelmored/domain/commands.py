@@ -11,7 +11,7 @@ import attrs
 from .ids import ApprovalId, PromptId, ProviderName, SessionId
 from .mcp import McpServer
 from .permissions import PermissionMode
-from .prompts import Block
+from .prompts import Block, WhenUnavailable
 from .sessions import Limits
 from .status import Status
 from .texts import Instructions, Line
@@ -65,6 +65,7 @@ class SendPrompt:
     session_id: SessionId
     prompt: str | tuple[Block, ...]
     when_busy: WhenBusy = WhenBusy.QUEUE
+    when_unavailable: WhenUnavailable | None = None
     request_key: Line | None = None
 
 
@@ -98,6 +99,16 @@ class ConfigureSession:
     permission_mode: PermissionMode | None = None
     limits: Limits | None = None
     pin: bool | None = None
+
+
+@attrs.frozen(kw_only=True)
+class MoveSession:
+    """`session/move`: to `provider`, or any other; `dry_run`: only show what the agent there would be told."""
+
+    session_id: SessionId
+    provider: ProviderName | None = None
+    model: Line | None = None
+    dry_run: bool = False
 
 
 @attrs.frozen(kw_only=True)

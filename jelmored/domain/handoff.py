@@ -44,6 +44,9 @@ class Handoff:
     carried: Carried
 
 
+NOTHING_TO_TELL = Handoff(text="", carried=Carried(turns=0, characters=0))
+
+
 @attrs.frozen(kw_only=True)
 class Cut:
     """The turn in hand was cut, and is gone on with. `same_agent`: it knows what was said before."""

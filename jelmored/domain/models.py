@@ -100,6 +100,7 @@ class ProviderView:
     reason: str | None = None
     remedy: str | None = None
     breaker: BreakerState = BreakerState.CLOSED
+    open_until: datetime | None = None
     cooling_until: datetime | None = None
     draining: bool = False
     version: str | None = None

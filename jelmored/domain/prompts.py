@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Literal
 
 import attrs
@@ -43,6 +44,15 @@ class DocumentBlock:
     type: Literal["document"] = "document"
 
 
+class WhenUnavailable(enum.StrEnum):
+    """What becomes of a prompt when no provider can take it now."""
+
+    FAIL = "fail"
+    """Its turn fails, also when there is only no place free."""
+    WAIT = "wait"
+    """It waits in the queue, also over a restart, until a provider can take it."""
+
+
 Block = TextBlock | ImageBlock | FileBlock | DocumentBlock
 
 
@@ -64,6 +74,7 @@ class Prompt:
     blocks: tuple[Block, ...]
     by: Author
     compacts: bool = False
+    when_unavailable: WhenUnavailable | None = None
 
     @property
     def is_command(self) -> bool:

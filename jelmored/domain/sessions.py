@@ -114,7 +114,15 @@ class Facts:
     context: ContextUse | None = None
     native: Mapping[ProviderName, NativeSession] = attrs.field(factory=dict)
     heard: Mapping[ProviderName, int] = attrs.field(factory=dict)
-    """Up to which event the agent's own session there has the conversation; of providers that the session has left."""
+    """Up to which event the agent's own session there has the conversation."""
+    behind: int | None = None
+    """The agent of the provider does not know what came after this event: its next prompt tells it. None: it does."""
+    routed_model: str | None = None
+    """What the provider calls the model that the client asked for; None: the same."""
+    home: ProviderName | None = None
+    """The provider that the session has left because it failed."""
+    waiting_until: datetime | None = None
+    """The first prompt of the queue waits for a provider: then it is looked again."""
     rules: tuple[Rule, ...] = ()
     approvals: tuple[Approval, ...] = ()
     """Open ones."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 
+import attrs
 import structlog
 import trio
 
@@ -15,11 +16,13 @@ from jelmored.domain.commands import (
     FindSessions,
     ForkSession,
     Interrupt,
+    MoveSession,
     PromptReceipt,
     ResolveApproval,
     SendPrompt,
     WhenBusy,
 )
+from jelmored.domain.handoff import NOTHING_TO_TELL, Handoff
 from jelmored.domain.ids import (
     ApprovalId,
     PromptId,
@@ -27,7 +30,7 @@ from jelmored.domain.ids import (
     new_prompt_id,
 )
 from jelmored.domain.permissions import Approval
-from jelmored.domain.prompts import Author, Block, Prompt, TextBlock
+from jelmored.domain.prompts import Author, Block, Prompt, TextBlock, WhenUnavailable
 from jelmored.domain.sessions import BackgroundTask, SessionView
 from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind, Refused
@@ -36,9 +39,11 @@ from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
 
 from .attachments import Examined, examine
+from .briefing import handover_of, known_at
 from .finding import page_of
 from .founding import FIRST_PROMPT, claim_of, located
-from .messages import Admit, Close, Configure, Cut, EndTask, KeyClaim, Resolve, Unqueue
+from .handover import read_handoff
+from .messages import Admit, Close, Configure, Cut, EndTask, KeyClaim, Move, Resolve, Unqueue
 from .registrar import Defaults, Registrar
 from .roster import Roster
 from .session import World
@@ -68,6 +73,7 @@ class Directory:
         self.hub = world.hub
         self._journal = world.journal
         self._providers: Providers = world.providers
+        self._router = world.router
         self._settled: OrderedDict[ApprovalId, Approval] = OrderedDict()
         self._roster = Roster(world, self._note_settled)
         self._registrar = Registrar(world, self._roster, defaults)
@@ -136,7 +142,10 @@ class Directory:
                 return claim.answer_of(kept)
         examined = await _examined(command.prompt)
         return await self._roster.ask(
-            command.session_id, lambda: _admission(examined, by, when_busy=command.when_busy, claim=claim)
+            command.session_id,
+            lambda: _admission(
+                examined, by, when_busy=command.when_busy, claim=claim, when_unavailable=command.when_unavailable
+            ),
         )
 
     async def compact(self, command: CompactSession, by: Author) -> PromptId:
@@ -222,6 +231,26 @@ class Directory:
         log.info("forked", session=command.session_id, into=session_id, client=by.client)
         return self.get(session_id)
 
+    async def preview(self, command: MoveSession) -> Handoff:
+        """What the agent would be told, if the session were moved. Raises as `move`."""
+        facts = self._roster.facts_of(command.session_id)
+        route = self._router.choice(facts, command.provider, command.model)
+        there = attrs.evolve(facts, provider=route.provider, behind=known_at(facts, route.provider))
+        window = self._router.window(route.provider, route.model)
+        return await read_handoff(self._journal, handover_of(there, window, None)) or NOTHING_TO_TELL
+
+    async def move(self, command: MoveSession, by: Author) -> SessionView:
+        """Take a session to another provider, with its conversation.
+
+        Raises:
+            Refused: `not-found`, `wrong-status`, `busy`: a turn runs; `no-provider`, `model-not-supported`.
+        """
+        facts = self._roster.facts_of(command.session_id)
+        route = self._router.choice(facts, command.provider, command.model)
+        moved: SessionView = await self._roster.ask(command.session_id, lambda: Move(route=route, model=command.model))
+        log.info("moved", session=command.session_id, to=route.provider, client=by.client)
+        return moved
+
     async def resolve(self, command: ResolveApproval, by: Author) -> Approval:
         """The first answer wins.
 
@@ -274,9 +303,17 @@ def _admission(
     when_busy: WhenBusy = WhenBusy.QUEUE,
     claim: KeyClaim | None = None,
     compacts: bool = False,
+    when_unavailable: WhenUnavailable | None = None,
 ) -> Admit:
+    prompt = Prompt(
+        prompt_id=new_prompt_id(),
+        blocks=examined.blocks,
+        by=by,
+        compacts=compacts,
+        when_unavailable=when_unavailable,
+    )
     return Admit(
-        prompt=Prompt(prompt_id=new_prompt_id(), blocks=examined.blocks, by=by, compacts=compacts),
+        prompt=prompt,
         notes=examined.notes,
         attachments=examined.attachments,
         when_busy=when_busy,

@@ -68,10 +68,10 @@ class RunHold:
         if self._run is not None:
             self._run.post(order)
 
-    def close(self) -> None:
-        """End the run; its end is reported."""
-        if self._run is not None and not self._run.closing:
-            self._run.close()
+    def close(self, within: float | None = None) -> None:
+        """End the run; its end is reported. `within`: seconds, of less patience than usual."""
+        if self._run is not None and (within is not None or not self._run.closing):
+            self._run.close(within)
 
     def note(self, told: RunFacts) -> None:
         """What is only true while the agent is there."""
@@ -107,7 +107,7 @@ def _config(facts: Facts) -> SessionConfig:
     return SessionConfig(
         session_id=facts.session_id,
         cwd=facts.cwd,
-        model=facts.wanted_model,
+        model=facts.routed_model or facts.wanted_model,
         permission_mode=facts.permission_mode,
         system_prompt=facts.system_prompt,
         directories=facts.directories,

@@ -44,10 +44,19 @@ def is_native_lost(facts: Facts, failure: Failure) -> bool:
 
 
 def forget_native(chronicle: Chronicle, failure: Failure) -> None:
-    """The agent's own session is gone: the next run starts anew, and that is said."""
+    """The agent's own session is gone: the next run starts anew, told what was said, and that is noted."""
     provider = chronicle.facts.provider
     chronicle.note("native_lost", failure.message)
-    chronicle.know(native={name: kept for name, kept in chronicle.facts.native.items() if name != provider})
+    left = {name: kept for name, kept in chronicle.facts.native.items() if name != provider}
+    chronicle.know(native=left, behind=0)
+
+
+def note_heard(chronicle: Chronicle) -> None:
+    """The agent has all of the conversation up to here in its own session, if it has one."""
+    facts = chronicle.facts
+    native = facts.native.get(facts.provider)
+    if native is not None and native.used:
+        chronicle.know(behind=None, heard={**facts.heard, facts.provider: facts.seq})
 
 
 def joined(events: Sequence[RunEvent]) -> list[RunEvent]:

@@ -7,6 +7,7 @@ import attrs
 from jelmored.actors.mailbox import Ask, Tell
 from jelmored.domain.commands import ConfigureSession, PromptReceipt, ResolveApproval, WhenBusy
 from jelmored.domain.events import BlockNote
+from jelmored.domain.handoff import Handoff
 from jelmored.domain.ids import Epoch, PromptId
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author, Prompt
@@ -16,6 +17,9 @@ from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Attachment, StoredKey
 from jelmored.supervision.reports import Report
 from jelmored.wire import codec
+
+from .handover import Handover
+from .router import Route
 
 
 @attrs.frozen
@@ -87,6 +91,14 @@ class EndTask(Ask[bool]):
 
 
 @attrs.frozen(eq=False, kw_only=True)
+class Move(Ask[SessionView]):
+    """Go to another provider. `model`: as the client asked for it; None: as before."""
+
+    route: Route
+    model: str | None
+
+
+@attrs.frozen(eq=False, kw_only=True)
 class Close(Ask[SessionView]):
     """End the session for good; its log stays."""
 
@@ -106,8 +118,16 @@ class RestartDue(Tell):
 
 
 @attrs.frozen(eq=False)
+class Handed(Tell):
+    """What the next agent is to be told is made."""
+
+    handover: Handover
+    handoff: Handoff | None
+
+
+@attrs.frozen(eq=False)
 class Rest(Tell):
     """End your task if nothing is in hand."""
 
 
-Message = Admit | Cut | Unqueue | Resolve | Configure | EndTask | Close | Heard | RestartDue | Rest
+Message = Admit | Cut | Unqueue | Resolve | Configure | EndTask | Move | Close | Heard | RestartDue | Handed | Rest

@@ -65,6 +65,7 @@ class PromptQueue:
         """What the agent has read in this turn beside its prompt; the latest of it."""
         self._unwanted: set[PromptId] = set()
         """Of those that were given: dropped, if the agent has not taken them up yet."""
+        self._in_hand: Queued | None = None
         self._chronicle = chronicle
         self._changed = False
 
@@ -99,12 +100,28 @@ class PromptQueue:
         self._line_up(Queued.of(prompt, notes), Rank.AT_ONCE if first else Rank.IN_LINE)
         self._changed = True
 
-    def take(self) -> Prompt | None:
+    @property
+    def first(self) -> Prompt | None:
         """The one whose turn it is."""
+        return self._places[0].queued.prompt if self._places else None
+
+    def take(self) -> Prompt | None:
+        """The first one; it has its turn now."""
         if not self._places:
             return None
+        self._in_hand = self._places.pop(0).queued
         self._changed = True
-        return self._places.pop(0).queued.prompt
+        return self._in_hand.prompt
+
+    def start(self, prompt: Prompt, notes: tuple[BlockNote, ...]) -> None:
+        """This one has its turn at once."""
+        self._in_hand = Queued.of(prompt, notes)
+
+    def put_back(self) -> None:
+        """The one that has its turn is to have another one later."""
+        if self._in_hand is not None:
+            self._line_up(self._in_hand, Rank.TAKEN_BACK)
+            self._in_hand, self._changed = None, True
 
     def withdraw(self, prompt_id: PromptId) -> None:
         """Take one back. Raises `Refused` (`not-found`)."""

@@ -92,6 +92,10 @@ class Roster:
         holder = self._holder(session_id)
         return holder.view if isinstance(holder, Session) else self._view_of(holder)
 
+    def facts_of(self, session_id: SessionId) -> Facts:
+        """Raises `Refused` (`not-found`)."""
+        return self._holder(session_id).facts
+
     def queue(self, session_id: SessionId) -> tuple[Queued, ...]:
         """The prompts that wait. Raises `Refused` (`not-found`)."""
         return self._holder(session_id).queue

@@ -1,15 +1,28 @@
-"""Where a session goes: which provider begins it, and what follows when a run fails. Pure; failover decides here."""
+"""Where a session goes: which provider begins it, what follows when a run fails, and where it goes on."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
-from jelmored.domain.failures import RunClass, RunEnd
+import attrs
+
+from jelmored.config.settings import FailoverSettings, Return
+from jelmored.domain.failures import Failure, RunClass, RunEnd
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.models import Health, ProviderView
+from jelmored.domain.permissions import PermissionMode
+from jelmored.domain.prompts import DocumentBlock, ImageBlock, Prompt, WhenUnavailable
+from jelmored.domain.ranking import PASSING, Obstacle, Policy, Ranked, rank
+from jelmored.domain.requirements import Requirements
+from jelmored.domain.sessions import Facts
+from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
+from jelmored.supervision.providers import Providers
 
+ELSEWHERE = frozenset({RunClass.UNAVAILABLE, RunClass.THROTTLED, RunClass.PERMANENT})
+"""Classes of failure that another provider may not have."""
 NEVER_CHOSEN = frozenset({"demo"})  # a demo is only run by somebody who asks for it
 
 
@@ -17,6 +30,8 @@ class Next(enum.Enum):
     """What becomes of the turn whose run is gone."""
 
     RESTART = "the same provider, with the agent's own resume"
+    CONTINUE = "the same, told that it was cut and what was done"
+    FAIL_OVER = "another provider"
     END_TURN = "the turn ends as it is"
 
 
@@ -70,7 +85,7 @@ def _none_usable(views: Sequence[ProviderView]) -> str:
 
 
 def after(end: RunEnd, *, said: bool, side_effects: bool) -> Next:
-    """What follows when a run ends under a turn.
+    """What follows when a run ends under a turn, or its agent says that the turn has failed.
 
     A prompt is given again only if the agent did not get it, or crashed before anything but reading: two agents, or
     one twice, never do the same work.
@@ -79,8 +94,185 @@ def after(end: RunEnd, *, said: bool, side_effects: bool) -> Next:
         said: the agent was given the prompt.
         side_effects: a tool was used in this turn that may have changed something.
     """
-    if end.cls is RunClass.CRASH and not (said and side_effects):
-        return Next.RESTART
-    if end.failure is None and not said:
-        return Next.RESTART
-    return Next.END_TURN
+    if end.cls is RunClass.CRASH:
+        return Next.CONTINUE if said and side_effects else Next.RESTART
+    if end.failure is None:
+        return Next.END_TURN if said else Next.RESTART
+    moves = end.cls in ELSEWHERE or end.failure.kind is ErrorKind.CONTEXT_TOO_LONG
+    return Next.FAIL_OVER if moves else Next.END_TURN
+
+
+def after_turn(failure: Failure) -> Next:
+    """What follows when an agent, which is still there, says that its turn has failed."""
+    return (
+        Next.END_TURN if failure.cls is RunClass.CRASH else after(RunEnd.failed(failure), said=True, side_effects=True)
+    )
+
+
+@attrs.frozen
+class Route:
+    """Where work goes on. `model`: what the provider calls the one that the client asked for; None: its default."""
+
+    provider: ProviderName
+    model: str | None = None
+
+
+@attrs.frozen
+class Nowhere:
+    """There is no such place, and why. `until`: when there may be one."""
+
+    why: str
+    until: datetime | None = None
+
+
+class Router:
+    """Where the work of a session goes on when its provider can't do it.
+
+    Args:
+        settings: `[failover]`.
+        policy: what the configuration says of choosing.
+    """
+
+    def __init__(self, providers: Providers, settings: FailoverSettings, policy: Policy) -> None:
+        self.settings = settings
+        self._providers = providers
+        self._policy = policy
+
+    def obstacle(self, facts: Facts, prompt: Prompt | None) -> Failure | None:
+        """Why no turn should begin at the session's provider now. One that only a person can mend is tried all the
+        same, when there is no other: the person may have done so."""
+        found = self._found(facts.provider, _asked(facts, prompt))
+        if found is None:
+            return Failure(kind=ErrorKind.NO_PROVIDER, message=f"provider {facts.provider} is not configured any more")
+        failure = _hindered(found, self._providers.view(facts.provider), prompt)
+        if failure is None or found.obstacle is not Obstacle.UNHEALTHY:
+            return failure
+        onward = self.onward(facts, prompt, refused=(), failure=failure)
+        return failure if isinstance(onward, Route) else None
+
+    def refusal(self, facts: Facts, prompt: Prompt | None) -> Nowhere | None:
+        """Why no provider can take it now."""
+        failure = self.obstacle(facts, prompt)
+        if failure is None:
+            return None
+        route = self.onward(facts, prompt, refused=(), failure=failure)
+        return route if isinstance(route, Nowhere) else None
+
+    def onward(
+        self, facts: Facts, prompt: Prompt | None, *, refused: Collection[ProviderName], failure: Failure
+    ) -> Route | Nowhere:
+        """Another provider for the turn in hand.
+
+        Args:
+            refused: providers that have failed in this turn.
+            failure: why the session's own can't do it.
+        """
+        if not self.settings.enabled:
+            return Nowhere("", failure.retry_at)
+        if facts.pin:
+            return Nowhere(f"the session is pinned to {facts.provider}", failure.retry_at)
+        asked = _asked(facts, prompt)
+        if failure.kind is ErrorKind.CONTEXT_TOO_LONG:
+            window = self.window(facts.provider, facts.model or facts.routed_model or facts.wanted_model) or 0
+            asked = attrs.evolve(asked, min_context=max(asked.min_context or 0, window + 1))
+        others = frozenset({facts.provider, *refused})
+        ranking = rank(asked, self._providers.candidates(), self._policy, utc_now(), failover=True, exclude=others)
+        for ranked in ranking:
+            if ranked.accepted:
+                return Route(ranked.provider, ranked.model)
+        return self._nowhere(ranking, failure)
+
+    def choice(self, facts: Facts, provider: ProviderName | None, model: str | None) -> Route:
+        """Where a client wants the session to be.
+
+        Args:
+            provider: None: any other.
+            model: None: the one that it has, or an equivalent.
+
+        Raises:
+            Refused: `no-provider`, `model-not-supported`, with the reasons.
+        """
+        asked = attrs.evolve(_asked(facts, None), model=model or facts.wanted_model or facts.requirements.model)
+        others = frozenset({facts.provider}) if provider is None else frozenset()
+        ranking = rank(asked, self._providers.candidates(), self._policy, utc_now(), wanted=provider, exclude=others)
+        best = ranking[0] if ranking else None
+        if best is None or best.obstacle in _FORBIDS_MOVE:
+            raise _cant_move(provider, ranking)
+        return Route(best.provider, best.model)
+
+    def way_back(self, facts: Facts, prompt: Prompt | None) -> Route | None:
+        """To the provider that the session has left, when it is well again and the configuration wants it."""
+        if self.settings.return_ is Return.NEVER or facts.home is None or facts.pin:
+            return None
+        found = self._found(facts.home, _asked(facts, prompt))
+        return Route(found.provider, found.model) if found is not None and found.accepted else None
+
+    def window(self, provider: ProviderName, model: str | None) -> int | None:
+        """Tokens; None: not known."""
+        candidate = next((one for one in self._providers.candidates() if one.name == provider), None)
+        if candidate is None:
+            return None
+        models = candidate.offer.named(model) if model else candidate.offer.usual
+        return models[0].context_length or None if models else None
+
+    def steers(self, provider: ProviderName) -> bool:
+        """What is said to an agent there while it works reaches it."""
+        return self._providers[provider].capabilities.steer
+
+    def note_failover(self, provider: ProviderName) -> None:
+        """A session leaves it because it failed."""
+        self._providers[provider].note_failover()
+
+    def _found(self, provider: ProviderName, asked: Requirements) -> Ranked | None:
+        ranking = rank(asked, self._providers.candidates(), self._policy, utc_now(), wanted=provider)
+        return next((ranked for ranked in ranking if ranked.provider == provider), None)
+
+    def _nowhere(self, ranking: Sequence[Ranked], failure: Failure) -> Nowhere:
+        told = [ranked for ranked in ranking if ranked.obstacle not in (Obstacle.EXCLUDED, Obstacle.NOT_BY_ITSELF)]
+        views = {view.name: view for view in self._providers.views()}
+        ends = [views[ranked.provider] for ranked in told if ranked.obstacle in PASSING]
+        times = [failure.retry_at, *(view.cooling_until for view in ends), *(view.open_until for view in ends)]
+        why = "; ".join(f"{ranked.provider}: {ranked.reasons[0]}" for ranked in told)
+        return Nowhere(why, min((time for time in times if time is not None), default=None))
+
+
+_FORBIDS_MOVE = frozenset(set(Obstacle) - PASSING - {Obstacle.UNHEALTHY})
+"""A client may move a session to a provider that is not well: it may know better."""
+
+
+def _asked(facts: Facts, prompt: Prompt | None) -> Requirements:
+    """What the session needs of a provider: what its client asked for, and what it has come to need."""
+    blocks = prompt.blocks if prompt else ()
+    needed = {
+        "images": any(isinstance(block, ImageBlock) for block in blocks),
+        "documents": any(isinstance(block, DocumentBlock) for block in blocks),
+        "mcp_servers": bool(facts.mcp_servers),
+        "approvals": facts.permission_mode is not PermissionMode.ALLOW_ALL,  # or its policy would not be kept
+    }
+    named = dict.fromkeys((*facts.requirements.capabilities, *(name for name, is_so in needed.items() if is_so)))
+    model = facts.wanted_model or facts.requirements.model
+    return attrs.evolve(facts.requirements, model=model, capabilities=tuple(named))
+
+
+def _hindered(found: Ranked, view: ProviderView, prompt: Prompt | None) -> Failure | None:
+    """As a turn that failed by it would tell it."""
+    told = f"{view.name}: {found.reasons[0]}" if found.reasons else view.name
+    match found.obstacle:
+        case Obstacle.COOLING:
+            return Failure(kind=ErrorKind.RATE_LIMITED, message=told, retry_at=view.cooling_until, remedy=view.remedy)
+        case Obstacle.BREAKER:
+            return Failure(kind=ErrorKind.UNAVAILABLE, message=told, retry_at=view.open_until, remedy=view.remedy)
+        case Obstacle.DISABLED | Obstacle.DRAINING | Obstacle.UNHEALTHY:
+            return Failure(kind=ErrorKind.NO_PROVIDER, message=told, remedy=view.remedy)
+        case Obstacle.FULL if prompt is not None and prompt.when_unavailable is WhenUnavailable.FAIL:
+            return Failure(kind=ErrorKind.PROVIDER_FULL, message=told)
+    return None
+
+
+def _cant_move(provider: ProviderName | None, ranking: Sequence[Ranked]) -> Refused:
+    told = "; ".join(f"{ranked.provider}: {', '.join(ranked.reasons)}" for ranked in ranking if not ranked.accepted)
+    if provider is not None and not any(ranked.provider == provider for ranked in ranking):
+        told = f"there is no provider {provider!r}"
+    lacks_model = any(ranked.provider == provider and ranked.obstacle is Obstacle.MODEL for ranked in ranking)
+    kind = ErrorKind.MODEL_NOT_SUPPORTED if lacks_model else ErrorKind.NO_PROVIDER
+    return Refused(kind, f"the session can't go there ({told or 'there is no other provider'})", field="provider")

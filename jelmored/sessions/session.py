@@ -31,6 +31,8 @@ from jelmored.wire import codec
 
 from .approvals import Approvals
 from .chronicle import Chronicle
+from .failover import OURS
+from .handover import Handover, read_handoff
 from .hold import RunHold
 from .hub import Feed, Hub
 from .log import SessionLog
@@ -40,14 +42,17 @@ from .messages import (
     Configure,
     Cut,
     EndTask,
+    Handed,
     Heard,
     Message,
+    Move,
     Resolve,
     Rest,
     RestartDue,
     Unqueue,
 )
 from .queue import PromptQueue, Queued
+from .router import Router
 from .work import Work
 
 log = structlog.get_logger(__name__)
@@ -67,6 +72,7 @@ class World:
     journal: Journal
     providers: Providers
     hub: Hub
+    router: Router
 
 
 class Session:
@@ -112,7 +118,9 @@ class Session:
         self._cut_items = cut_items
         self._cut_cause = cut_cause
         self._hold.forget()
-        self._work = Work(self._chronicle, self._queue, self._approvals, self._hold, self._world.providers, self)
+        self._work = Work(
+            self._chronicle, self._queue, self._approvals, self._hold, self._world.providers, self._world.router, self
+        )
         self._keys: OrderedDict[str, StoredKey] = OrderedDict()
         self._closing: list[Close] = []
 
@@ -137,7 +145,7 @@ class Session:
     @property
     def resting(self) -> bool:
         """Nothing is in hand: the task may end, and the session be taken up again from its facts."""
-        return self._work.over and not self._closing
+        return self._work.over and not self._closing and self.facts.waiting_until is None
 
     @property
     def background_tasks(self) -> tuple[BackgroundTask, ...]:
@@ -152,6 +160,7 @@ class Session:
                 self._work.close_cut_turn(self._cut_items, self._cut_cause)
                 self._chronicle.commit(None)
                 await self._log.settled()
+                self._work.look_again()
                 self.up.set()
                 task_status.started()
                 try:
@@ -188,6 +197,10 @@ class Session:
                 self._configure(message)
             case EndTask():
                 self._stop_task(message)
+            case Move():
+                self._move(message)
+            case Handed(handover=handover, handoff=handoff):
+                self._work.handed(handover, handoff)
             case Heard(report=report):
                 self._work.hear(report)
             case RestartDue(epoch=epoch):
@@ -219,8 +232,23 @@ class Session:
         except Stopped:
             log.debug("a run told a session that is gone")
 
+    def hand_over(self, handover: Handover) -> None:
+        """`Handed` comes when it is made."""
+        self._nursery.start_soon(self._read, handover)
+
+    async def _read(self, handover: Handover) -> None:
+        await self._log.settled()
+        handoff = await read_handoff(self._world.journal, handover)
+        try:
+            await self.mailbox.tell(Handed(handover, handoff))
+        except Stopped:
+            log.debug("nobody to hand over to any more")
+
     def _answer(self, request_id: RequestId, answer: Answer) -> None:
         """The agent is told only after the decision is durable."""
+        if request_id == OURS:
+            self._work.decided(answer)
+            return
         self._log.then(lambda: self._hold.post(Reply(request_id, answer)))
 
     # Prompts
@@ -260,7 +288,7 @@ class Session:
         steers = ask.when_busy is WhenBusy.STEER and not ask.prompt.is_command
         if steers and self._work.steerable:
             return "steered"
-        waits = self._work.turn is not None or len(self._queue) > 0 or self._queue.given
+        waits = not self._work.free or len(self._queue) > 0 or self._work.refusal(ask.prompt) is not None
         return "queued" if waits else "started"
 
     def _welcome(self, ask: Admit) -> PromptReceipt:
@@ -275,6 +303,7 @@ class Session:
             self._chronicle.know(title=_title(prompt.text))
         match fate:
             case "started":
+                self._queue.start(prompt, ask.notes)
                 self._work.begin(prompt)
             case "steered":
                 self._queue.give(prompt, ask.notes)
@@ -345,6 +374,14 @@ class Session:
         if known:
             self._hold.post(StopTask(ask.task_id))
         ask.reply.set(known)
+
+    def _move(self, ask: Move) -> None:
+        self._check_open()
+        if not self._work.free:
+            raise Refused(ErrorKind.BUSY, "a turn runs: interrupt it first, or wait for its end")
+        if ask.model is not None:
+            self._chronicle.know(wanted_model=ask.model)
+        self._work.move(ask.route, lambda: self._log.answer(ask.reply, lambda: self.view))
 
     # The end
 

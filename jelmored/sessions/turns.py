@@ -18,7 +18,9 @@ from jelmored.domain.events import (
     UsageNote,
 )
 from jelmored.domain.failures import Failure, RunClass
-from jelmored.domain.prompts import Prompt
+from jelmored.domain.handoff import Cut, Handoff
+from jelmored.domain.ids import ProviderName
+from jelmored.domain.prompts import Prompt, TextBlock
 from jelmored.domain.usage import Usage
 from jelmored.providers.base import TurnOver
 
@@ -36,6 +38,10 @@ class Turn:
         said: the agent was given the prompt.
         interrupted: a client asked for its end.
         side_effects: a tool was used that may have changed something.
+        after: the number of the last event before it.
+        refused: providers that failed in this turn; none of them is tried again in it.
+        cut: its agent is gone, and may have changed something: it is gone on with, not begun anew.
+        told: what the agent has to be told before the prompt is there: `handoff`, or nothing.
     """
 
     number: int
@@ -45,6 +51,23 @@ class Turn:
     said: bool = False
     interrupted: bool = False
     side_effects: bool = False
+    after: int = 0
+    refused: set[ProviderName] = attrs.field(factory=set)
+    cut: Cut | None = None
+    told: bool = False
+    handoff: Handoff | None = None
+
+    @property
+    def words(self) -> Prompt | None:
+        """The prompt as the agent gets it: behind what it has to be told first."""
+        if self.prompt is None or self.handoff is None:
+            return self.prompt
+        return attrs.evolve(self.prompt, blocks=(TextBlock(text=self.handoff.text), *self.prompt.blocks))
+
+    def put_down(self) -> None:
+        """Its agent is gone: another one gets the prompt, or the same one again."""
+        self.said = self.told = False
+        self.handoff = None
 
     @property
     def seconds(self) -> float:
@@ -60,6 +83,13 @@ def record_end(chronicle: Chronicle, over: TurnOver, cause: TurnCause | None, se
         _record_usage(chronicle, over.usage)
     note = TurnEnded(reason=over.reason, cause=cause, error=error, duration_ms=int(seconds * 1000))
     chronicle.record(Draft(EventType.TURN_ENDED, over.reason, note))
+
+
+def record_setback(chronicle: Chronicle, failure: Failure, usage: UsageNote | None) -> None:
+    """A run failed under a turn that goes on elsewhere."""
+    _record_failure(chronicle, failure)
+    if usage is not None:
+        _record_usage(chronicle, usage)
 
 
 def close_items(chronicle: Chronicle, reason: str) -> None:

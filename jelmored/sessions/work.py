@@ -5,21 +5,25 @@ It decides and never waits: what it wants of an agent it posts, what becomes of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Protocol, assert_never
 
+import attrs
 import structlog
 import trio
 
 from jelmored import logs
-from jelmored.domain.events import Draft, EventType, OpenItem, ToolUse, TurnCause, TurnReason, TurnStarted
+from jelmored.config.settings import MidTurn
+from jelmored.domain.events import Draft, EventType, OpenItem, ToolUse, TurnCause, TurnReason, TurnStarted, UsageNote
 from jelmored.domain.failures import Failure, RunClass, RunEnd
+from jelmored.domain.handoff import Handoff
 from jelmored.domain.ids import Epoch, PromptId
-from jelmored.domain.permissions import HARMLESS
-from jelmored.domain.prompts import Prompt
+from jelmored.domain.permissions import HARMLESS, Answer
+from jelmored.domain.prompts import Prompt, WhenUnavailable
 from jelmored.domain.sessions import Facts, OpenTurn
 from jelmored.domain.status import Status, Step
-from jelmored.domain.times import utc_now
+from jelmored.domain.times import to_rfc3339, utc_now
 from jelmored.errors import ErrorKind, Refused
 from jelmored.providers.base import (
     Asked,
@@ -39,15 +43,20 @@ from jelmored.supervision.providers import Providers
 from jelmored.supervision.reports import Ready, Reconfigure, Report, Say, SleepWanted, Steer, Stop, Waiting
 
 from .approvals import Approvals
+from .briefing import Briefing
 from .chronicle import Chronicle
+from .failover import MOVED, RETURNED, Failover
+from .handover import Handover
 from .hold import RunHold
-from .learning import forget_native, is_native_lost, joined, learn, note_end
+from .learning import forget_native, is_native_lost, joined, learn, note_end, note_heard
 from .queue import PromptQueue
-from .router import Next, after
-from .turns import Turn, close_item, failed, holds_queue, record_end, void_items
+from .router import Next, Nowhere, Route, Router, after, after_turn
+from .turns import Turn, close_item, failed, holds_queue, record_end
 
 log = structlog.get_logger(__name__)
 
+LOOK_AGAIN = 30.0  # seconds between two looks for a provider that can take what waits
+SOON = 1.0  # seconds, at least
 LEFT = Failure(kind=ErrorKind.AGENT_CRASHED, message="the agent ended by itself, in a turn")
 
 
@@ -60,6 +69,9 @@ class Owner(Protocol):
     def remind(self, seconds: float, epoch: Epoch) -> None:
         """Say `pause_over(epoch)` after so many seconds."""
 
+    def hand_over(self, handover: Handover) -> None:
+        """Read the log beside the session's task; `handed` is said with the outcome."""
+
 
 class Work:
     """What one session is at.
@@ -70,6 +82,7 @@ class Work:
         approvals: what the agent asks.
         hold: of the run; it outlives a reset of the session.
         providers: where runs come from.
+        router: knows where work can go on.
         owner: the session.
     """
 
@@ -80,6 +93,7 @@ class Work:
         approvals: Approvals,
         hold: RunHold,
         providers: Providers,
+        router: Router,
         owner: Owner,
     ) -> None:
         self.turn: Turn | None = None
@@ -90,7 +104,10 @@ class Work:
         self._approvals = approvals
         self._hold = hold
         self._providers = providers
+        self._router = router
         self._owner = owner
+        self._briefing = Briefing(chronicle, router, owner.hand_over)
+        self._failover = Failover(chronicle, queue, approvals, hold, router, self._briefing, self)
         self._outdated = False
         """The agent was started with what is not so any more: it is closed after its turn."""
 
@@ -107,13 +124,50 @@ class Work:
     def begin(self, prompt: Prompt) -> None:
         """Start a turn with this."""
         self._start_turn(prompt)
-        self._pursue()
+        obstacle = self._router.obstacle(self._facts, prompt)
+        if self.turn is not None and obstacle is not None:
+            self._fail_over(self.turn, obstacle)
+        elif (home := self._router.way_back(self._facts, prompt)) is not None:
+            self._failover.move(home, RETURNED, self.turn)
+        else:
+            self._pursue()
+
+    @property
+    def free(self) -> bool:
+        """A turn may begin."""
+        return self.turn is None and not (self.ending or self._queue.given or self._failover.under_way)
 
     def begin_next(self) -> None:
-        """Start a turn with the prompt that has waited longest, if one may start."""
-        free = self.turn is None and not self.ending and not self._queue.given
-        if free and (prompt := self._queue.take()) is not None:
-            self.begin(prompt)
+        """Start a turn with the prompt that has waited longest, if one may start, and a provider can take it or it
+        does not want to wait for one."""
+        if not self.free or (prompt := self._queue.first) is None:
+            return
+        if (nowhere := self.refusal(prompt)) is not None:
+            self._park(prompt, nowhere)
+            return
+        self._chronicle.know(waiting_until=None)
+        self._queue.take()
+        self.begin(prompt)
+
+    def refusal(self, prompt: Prompt) -> Nowhere | None:
+        """Why this prompt, which wants to wait for a provider, has to."""
+        waits = prompt.when_unavailable is WhenUnavailable.WAIT
+        return self._router.refusal(self._facts, prompt) if waits else None
+
+    def _park(self, prompt: Prompt, nowhere: Nowhere) -> None:
+        """It waits at the head of the queue, also over a restart."""
+        until = nowhere.until or utc_now() + timedelta(seconds=LOOK_AGAIN)
+        if self._facts.waiting_until is None:
+            told = {"promptId": prompt.prompt_id, "until": to_rfc3339(until)}
+            self._chronicle.note("waiting_for_provider", nowhere.why, **told)
+        self._chronicle.know(waiting_until=until)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """For a provider that can take what waits, soon."""
+        if (until := self._facts.waiting_until) is not None:
+            left = (until - utc_now()).total_seconds()
+            self._owner.remind(min(max(left, SOON), LOOK_AGAIN), self._hold.epoch)
 
     @property
     def steerable(self) -> bool:
@@ -135,6 +189,7 @@ class Work:
         turn.interrupted = True
         if self._hold.empty:
             self._hold.pausing = False
+            self._failover.forget()
             self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
         elif turn.said:
             self._hold.post(Stop())
@@ -149,10 +204,15 @@ class Work:
             self._chronicle.log.then(lambda: self._hold.post(Stop()))
 
     def pause_over(self, epoch: Epoch) -> None:
-        """Another try with an agent that crashed."""
-        if epoch == self._hold.epoch and self._hold.pausing:
+        """Another try with an agent that crashed; another look for a provider; the last moment of an old run."""
+        if epoch != self._hold.epoch:
+            return
+        self._failover.proof_due(epoch)
+        if self._hold.pausing:
             self._hold.pausing = False
             self._pursue()
+        if self._facts.waiting_until is not None:
+            self.begin_next()
 
     def change(self, change: SessionChange) -> None:
         """The agent is told, if there is one; else it is started so."""
@@ -170,7 +230,7 @@ class Work:
 
     def _start_turn(self, prompt: Prompt | None, *, by_agent: bool = False) -> None:
         number = self._facts.turn + 1
-        self.turn = Turn(number, prompt, trio.current_time(), by_agent=by_agent, said=by_agent)
+        self.turn = Turn(number, prompt, trio.current_time(), by_agent=by_agent, said=by_agent, after=self._facts.seq)
         self._chronicle.turn = number
         logs.in_turn(number)
         prompt_id = prompt.prompt_id if prompt else None
@@ -194,19 +254,38 @@ class Work:
     def _pursue(self) -> None:
         """Bring the prompt in hand to an agent: say it, or see that there will be one to say it to."""
         turn = self.turn
-        if turn is None or turn.said or turn.prompt is None:
+        if turn is None or turn.said or turn.words is None or self._failover.leaves:
             return
-        if self._hold.listens:
-            self._chronicle.step(Step.TURN_STARTED)
-            turn.said = True
-            self._hold.post(Say(turn.prompt))
-            for prompt in self._queue.steering:
-                self._hold.post(Steer(prompt))
+        if self._briefing.lacks(turn):
+            self._briefing.ask(turn)
+        elif self._hold.listens:
+            self._say(turn, turn.words)
             return
         if self._facts.status is not Status.INITIALIZING:
             self._chronicle.step(Step.RUN_STARTING)
         if self._hold.empty and not self._hold.pausing:
             self._open_run()
+
+    def _say(self, turn: Turn, words: Prompt) -> None:
+        self._chronicle.step(Step.TURN_STARTED)
+        turn.said = True
+        self._hold.post(Say(words))
+        for prompt in self._queue.steering:
+            self._hold.post(Steer(prompt))
+
+    def handed(self, handover: Handover, handoff: Handoff | None) -> None:
+        """The handoff that was asked for is made; None: there is nothing to tell."""
+        if not self._briefing.made(handover):
+            return
+        if self.turn is not None:
+            self.turn.told, self.turn.handoff = True, handoff
+        self._failover.arrived(handoff)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """There is something to do for the agent."""
+        self._pursue()
+        self.begin_next()
 
     def _end_turn(self, over: TurnOver, *, started: bool = True) -> None:
         """Exactly once a turn.
@@ -220,6 +299,9 @@ class Work:
         cause = self._cause(turn, over)
         self._approvals.cancel()
         record_end(self._chronicle, over, cause, turn.seconds)
+        if over.reason is not TurnReason.FAILED and (turn.told or self._facts.behind is None):
+            note_heard(self._chronicle)
+        self._failover.forget()
         self._forget_turn(Step.TURN_ENDED if started else Step.START_FAILED)
         if self._hold.empty:
             self._queue.take_all_back()
@@ -282,6 +364,8 @@ class Work:
                     self._hold.close()
             case RunEnd() as end:
                 self._lose_run(end)
+            case _ if self._failover.leaves:
+                log.debug("told by a run that is left")
             case events:
                 for event in joined(events):
                     self._take(event)
@@ -304,8 +388,7 @@ class Work:
                 self.begin_next()
             case TurnOver():
                 if self._is_ours(event):
-                    self.supervisor.note_turn(event)
-                    self._end_turn(event)
+                    self._turn_over(event)
             case Asked(request=request):
                 self._approvals.take(request)
             case Withdrawn(request_id=request_id):
@@ -318,6 +401,16 @@ class Work:
                 learn(self._chronicle, event)
             case _:
                 assert_never(event)
+
+    def _turn_over(self, over: TurnOver) -> None:
+        """The agent says that its turn is over. It may be there still, though its provider failed."""
+        self.supervisor.note_turn(over)
+        turn, failure = self.turn, over.failure
+        ends = turn is None or failure is None or turn.interrupted
+        if turn is None or failure is None or ends or after_turn(failure) is not Next.FAIL_OVER:
+            self._end_turn(over)
+        else:
+            self._fail_over(turn, failure, over.usage)
 
     def _taken(self, prompt_id: PromptId) -> None:
         for _ in self._queue.settle([prompt_id]):
@@ -339,23 +432,42 @@ class Work:
         turn = self.turn
         if turn is not None and end.cls is RunClass.NORMAL:
             end = RunEnd.failed(LEFT)
-        failure = end.failure
-        if failure is not None:
-            note_end(self._chronicle, failure)
-        if turn is None:
+        if end.failure is not None:
+            note_end(self._chronicle, end.failure)
+        if turn is not None and turn.interrupted:
+            self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.USER))
+        elif self._failover.leaves:
+            self._failover.old_run_over()
+        elif turn is None:
             self._approvals.cancel()
             self._take_up_again()
-        elif turn.interrupted:
-            self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.USER))
-        elif failure is not None and not turn.said and is_native_lost(self._facts, failure):
-            forget_native(self._chronicle, failure)
-            self._pursue()
-        elif turn.prompt is not None and after(end, said=turn.said, side_effects=turn.side_effects) is Next.RESTART:
-            self._restart(turn, failure)
-        elif failure is not None:
-            self._fail_turn(turn, failure)
         else:
+            self._recover(turn, end)
+
+    def _recover(self, turn: Turn, end: RunEnd) -> None:
+        """The turn has lost its agent."""
+        failure = end.failure
+        follows = after(end, said=turn.said, side_effects=turn.side_effects)
+        if failure is not None and not turn.said and is_native_lost(self._facts, failure):
+            forget_native(self._chronicle, failure)
+            turn.put_down()
+            self._pursue()
+        elif turn.prompt is not None and follows in self._again:
+            self._restart(turn, failure)
+        elif failure is None:
             self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
+        elif follows is Next.FAIL_OVER:
+            self._note_failure(turn, failure)
+            self._fail_over(turn, failure)
+        else:
+            self._note_failure(turn, failure)
+            self.give_up(turn, failure)
+
+    @property
+    def _again(self) -> tuple[Next, ...]:
+        """What the same provider's next agent does."""
+        continues = self._router.settings.mid_turn is MidTurn.CONTINUE
+        return (Next.RESTART, Next.CONTINUE) if continues else (Next.RESTART,)
 
     def _take_up_again(self) -> None:
         """The agent went with prompts that it had not begun with: they have the next turns."""
@@ -364,15 +476,13 @@ class Work:
             self.begin_next()
 
     def _restart(self, turn: Turn, failure: Failure | None) -> None:
-        """The same prompt again, on the same provider; after a failure, when a pause is over that grows."""
-        turn.said = False
-        self._queue.give_again()
-        self._approvals.cancel()
-        void_items(self._chronicle, "the agent does its answer over")
+        """Another agent of the same provider; after a failure, when a pause is over that grows."""
+        self._failover.cut(turn, failure.message if failure else "the agent ended")
         if failure is not None:
             delay = self._hold.next_try(turn.seconds)
             if delay is None:
-                self._fail_turn(turn, failure)
+                self._note_failure(turn, failure)
+                self._fail_over(turn, failure)
                 return
             self.supervisor.note_restart()
             self._chronicle.note("run_restarting", f"the agent is started again in {delay:.1f} s")
@@ -380,18 +490,45 @@ class Work:
             self._owner.remind(delay, self._hold.epoch)
         self._pursue()
 
-    def _fail_turn(self, turn: Turn, failure: Failure) -> None:
-        over = failed(failure, TurnCause.CRASH if failure.cls is RunClass.CRASH else None)
+    def _note_failure(self, turn: Turn, failure: Failure) -> None:
         if turn.said:
-            self.supervisor.note_turn(over)
+            self.supervisor.note_turn(failed(failure))
         else:
             self.supervisor.note_start_failed(failure)
+
+    def _fail_over(self, turn: Turn, failure: Failure, usage: UsageNote | None = None) -> None:
+        """The provider can't do it: another one, or the end of the turn."""
+        nowhere = self._failover.leave(turn, failure, usage)
+        if nowhere is None:
+            return
+        if nowhere.why:
+            self._chronicle.note("no_failover", nowhere.why)
+        if turn.prompt is not None and turn.prompt.when_unavailable is WhenUnavailable.WAIT:
+            self._queue.put_back()
+        self.give_up(turn, failure, usage)
+
+    def give_up(self, turn: Turn, failure: Failure, usage: UsageNote | None = None) -> None:
+        """The turn has failed for good."""
+        cause = TurnCause.CRASH if failure.cls is RunClass.CRASH else None
+        over = attrs.evolve(failed(failure, cause), usage=usage)
         self._end_turn(over, started=self._facts.status is not Status.INITIALIZING)
+
+    def remind(self, seconds: float, epoch: Epoch) -> None:
+        """Say `pause_over(epoch)` after so many seconds."""
+        self._owner.remind(seconds, epoch)
+
+    def move(self, route: Route, done: Callable[[], None]) -> None:
+        """To another provider, because a client wants it. Only between turns."""
+        self._failover.move(route, MOVED, None, done)
+
+    def decided(self, answer: Answer) -> None:
+        """A person has answered what we asked."""
+        self._failover.decided(answer)
 
     @property
     def over(self) -> bool:
         """No turn is in hand, and no agent is there."""
-        return self.turn is None and self._hold.empty
+        return self.turn is None and self._hold.empty and not self._failover.under_way
 
     def wind_up(self) -> None:
         """Being ended: after the turn the run."""

@@ -51,16 +51,16 @@ class Deadlines:
     def turn_over(self) -> None:
         self._interrupt = None
 
-    def closed(self, now: float) -> None:
-        """It was told to end."""
-        self._close = now + CLOSE
+    def closed(self, now: float, within: float | None = None) -> None:
+        """It was told to end. `within`: seconds, if less than usual."""
+        self._close = now + (CLOSE if within is None else within)
 
     def missed(self, now: float) -> Failure | None:
         """Why the run can't go on."""
         for deadline, what in (
             (self._start, f"the agent was not ready within {START:.0f} s"),
             (self._interrupt, f"the agent did not answer an interrupt for {INTERRUPT:.0f} s"),
-            (self._close, f"the agent did not end within {CLOSE:.0f} s"),
+            (self._close, "the agent did not end when it was told to"),
         ):
             if deadline is not None and now >= deadline:
                 return Failure(kind=ErrorKind.AGENT_CRASHED, message=what)

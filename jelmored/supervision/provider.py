@@ -148,6 +148,13 @@ class ProviderSupervisor:
     def note_restart(self) -> None:
         self._counters = attrs.evolve(self._counters, restarts=self._counters.restarts + 1)
 
+    def note_failover(self) -> None:
+        self._counters = attrs.evolve(self._counters, failovers=self._counters.failovers + 1)
+
+    @property
+    def known_models(self) -> tuple[ModelInfo, ...]:
+        return self._facts.probe.models if self._facts.probe else ()
+
     def view(self) -> ProviderView:
         verdict = health(self._facts, utc_now())
         return ProviderView(

@@ -12,6 +12,8 @@ from jelmored.actors.running import running
 from jelmored.actors.supervisor import Supervisor
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.models import ModelInfo, ProviderView
+from jelmored.domain.offers import Offer
+from jelmored.domain.ranking import Candidate
 from jelmored.errors import ErrorKind, Refused
 
 from .places import Places
@@ -57,6 +59,13 @@ class Providers:
 
     def views(self) -> tuple[ProviderView, ...]:
         return tuple(supervisor.view() for supervisor in self._supervisors.values())
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """For the choice between them."""
+        return tuple(
+            Candidate(view=one.view(), offer=Offer(models=one.known_models), index=index)
+            for index, one in enumerate(self._supervisors.values())
+        )
 
     def view(self, name: ProviderName) -> ProviderView:
         return self[name].view()

@@ -117,12 +117,14 @@ class Run:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             log.debug("order to a run that has ended", order=type(order).__name__)
 
-    def close(self) -> None:
-        """End the run as asked; `RunEnd` follows. Before the agent is ready, at once."""
-        self.closing = True
+    def close(self, within: float | None = None) -> None:
+        """End the run as asked; `RunEnd` follows. Before the agent is ready, at once. `within`: seconds that it has
+        to end by itself, if less than usual."""
+        told, self.closing = self.closing, True
         if self.ready:
-            self._deadlines.closed(trio.current_time())
-            self.post(Close())
+            self._deadlines.closed(trio.current_time(), within)
+            if not told:
+                self.post(Close())
         else:
             self._scope.cancel()
 

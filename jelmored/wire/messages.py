@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import attrs
 
 from jelmored.domain.events import BlockNote, DeltaKind, Event, OpenItem
+from jelmored.domain.handoff import Handoff
 from jelmored.domain.ids import ConnectionId, InstanceId, ItemId, LogId, PromptId, ProviderName, SessionId, ToolUseId
 from jelmored.domain.models import Health, ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval
@@ -253,6 +254,13 @@ class History:
 
     events: tuple[Annotated[Any, ShapedLike(Event)], ...]
     has_more: bool
+
+
+@attrs.frozen(kw_only=True)
+class Preview:
+    """What the next agent would be told."""
+
+    handoff: Handoff
 
 
 @attrs.frozen(kw_only=True)

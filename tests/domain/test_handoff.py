@@ -120,7 +120,8 @@ def test_the_prompt_in_hand_is_not_told_twice() -> None:
 
     handoff = compose(log.events, Scene(directory="/work", prompt_turn=3), PLENTY)
 
-    assert handoff is not None and "and now this" not in handoff.text
+    assert handoff is not None
+    assert "and now this" not in handoff.text
 
 
 def test_nothing_said_is_nothing_to_tell() -> None:
@@ -151,7 +152,8 @@ def test_one_who_was_here_before_is_told_only_what_it_missed() -> None:
 
     assert handoff is not None
     assert "what you missed" in handoff.text
-    assert "plum" not in handoff.text and "be brief" not in handoff.text
+    assert "plum" not in handoff.text
+    assert "be brief" not in handoff.text
 
 
 def test_the_plan_and_the_instructions_go_along() -> None:
@@ -161,7 +163,8 @@ def test_the_plan_and_the_instructions_go_along() -> None:
     handoff = compose(log.events, Scene(directory="/work", system_prompt="be brief"), PLENTY)
 
     assert handoff is not None
-    assert "- [pending] test it" in handoff.text and "be brief" in handoff.text
+    assert "- [pending] test it" in handoff.text
+    assert "be brief" in handoff.text
 
 
 def test_the_oldest_output_goes_first_and_the_cut_is_named() -> None:
@@ -175,7 +178,8 @@ def test_the_oldest_output_goes_first_and_the_cut_is_named() -> None:
 
     assert handoff is not None
     assert handoff.carried.truncated
-    assert "<0>" not in handoff.text and "<3>" in handoff.text
+    assert "<0>" not in handoff.text
+    assert "<3>" in handoff.text
     assert all(f"prompt {number}" in handoff.text for number in range(4))
     assert "left out" in handoff.text
 
@@ -186,7 +190,8 @@ def test_a_subagents_words_stay_with_its_tool() -> None:
 
     handoff = compose(log.events, SCENE, PLENTY)
 
-    assert handoff is not None and "inner words" not in handoff.text
+    assert handoff is not None
+    assert "inner words" not in handoff.text
 
 
 def test_a_third_of_the_window_is_the_most() -> None:

@@ -11,10 +11,12 @@ import orjson
 import trio
 
 from jelmored.actors.running import running_in_order
+from jelmored.config.settings import FailoverSettings
 from jelmored.domain.commands import CreateSession, SendPrompt, WhenBusy
 from jelmored.domain.ids import ConnectionId, ProviderName, SessionId
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.prompts import Author
+from jelmored.domain.ranking import Policy
 from jelmored.domain.sessions import SessionView
 from jelmored.journal.base import Journal
 from jelmored.journal.memory import MemoryJournal
@@ -23,6 +25,7 @@ from jelmored.sessions.directory import Directory
 from jelmored.sessions.founding import located_now
 from jelmored.sessions.hub import Feed, Frame, Hub, Subscriber
 from jelmored.sessions.registrar import Defaults
+from jelmored.sessions.router import Router
 from jelmored.sessions.session import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
@@ -102,20 +105,31 @@ async def house(
     hibernate_after: float = 0,
     timeouts: RunTimeouts | None = None,
     mode: PermissionMode = PermissionMode.ASK,
+    others: Sequence[BaseProvider] = (),
+    failover: FailoverSettings | None = None,
 ) -> AsyncIterator[Directory]:
-    """Everything between the journal and the door, started and stopped as the daemon does."""
-    spec = ProviderSpec(
-        provider=provider,
-        type="puppet",
-        enabled=True,
-        named=True,
-        max_runs=max_runs,
-        timeouts=timeouts or RunTimeouts(),
-        hibernate_after=hibernate_after,
-    )
-    providers = Providers([spec], max_total_runs=50, changed=lambda view: None)
-    world = World(journal=journal, providers=providers, hub=Hub())
-    directory = Directory(world, Defaults(provider="puppet", permission_modes={PUPPET: mode}), locate=_locate)
+    """Everything between the journal and the door, started and stopped as the daemon does.
+
+    Args:
+        others: providers beside the first one, which is the default.
+    """
+    specs = [
+        ProviderSpec(
+            provider=one,
+            type="puppet",
+            enabled=True,
+            named=True,
+            max_runs=max_runs,
+            timeouts=timeouts or RunTimeouts(),
+            hibernate_after=hibernate_after,
+        )
+        for one in (provider, *others)
+    ]
+    providers = Providers(specs, max_total_runs=50, changed=lambda view: None)
+    router = Router(providers, failover or FailoverSettings(), Policy(default="puppet"))
+    world = World(journal=journal, providers=providers, hub=Hub(), router=router)
+    modes = {spec.provider.name: mode for spec in specs}
+    directory = Directory(world, Defaults(provider="puppet", permission_modes=modes), locate=_locate)
     world.hub.watch(watcher)
     async with running_in_order([journal.run, directory.hub.run, directory.run, providers.run]):
         yield directory

@@ -86,11 +86,11 @@ OTHERS = [
     [
         (CRASHED, False, False, Next.RESTART),
         (CRASHED, True, False, Next.RESTART),
-        (CRASHED, True, True, Next.END_TURN),
+        (CRASHED, True, True, Next.CONTINUE),
         (REQUESTED, False, False, Next.RESTART),
         (REQUESTED, True, False, Next.END_TURN),
         (REQUESTED, True, True, Next.END_TURN),
-        *((end, said, effects, Next.END_TURN) for end in OTHERS for said, effects in ((False, False), (True, True))),
+        *((end, said, effects, Next.FAIL_OVER) for end in OTHERS for said, effects in ((False, False), (True, True))),
     ],
 )
 def test_what_follows(end: RunEnd, said: bool, side_effects: bool, follows: Next) -> None:

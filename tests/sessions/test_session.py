@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+from jelmored.config.settings import FailoverSettings, MidTurn
 from jelmored.domain.commands import Interrupt, ResolveApproval
 from jelmored.domain.events import Draft, EventType, ToolUse, TurnReason
 from jelmored.domain.failures import Failure
@@ -236,8 +237,31 @@ async def test_a_crash_before_any_side_effect_is_done_over(autojump_clock: trio.
         assert s.directory.get(session_id).status is Status.IDLE
 
 
-async def test_a_crash_after_a_side_effect_ends_the_turn(autojump_clock: trio.testing.MockClock) -> None:
+async def test_after_a_side_effect_the_same_agent_goes_on_with_the_turn(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async with stage() as s:
+        await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(used_bash())
+        await s.watcher.wait_for("tool_use")
+        run.crash(CRASH)
+        again = await s.provider.opened()
+        words = (await again.heard()).text
+        assert again.config.native_id == "native-1"
+        assert "was cut off: killed by signal 9" in words
+        assert words.endswith("\none")
+        assert "You take over" not in words
+        await again.finish()
+        ended = await s.watcher.wait_for("turn_ended")
+        assert (ended["metadata"]["reason"], s.watcher.types.count("turn_started")) == ("completed", 1)
+
+
+async def test_a_crash_after_a_side_effect_ends_the_turn_if_so_configured(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage(failover=FailoverSettings(mid_turn=MidTurn.STOP)) as s:
         session_id = await s.create("one")
         run = await s.provider.opened()
         await run.heard()

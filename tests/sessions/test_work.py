@@ -179,15 +179,17 @@ async def test_an_answer_that_ends_the_turn_stops_all_of_it(autojump_clock: trio
         assert (len(run.answers), run.interrupts) == (1, 1)
 
 
-async def test_after_a_crash_with_effects_what_had_not_steered_is_next(autojump_clock: trio.testing.MockClock) -> None:
+async def test_after_a_crash_with_effects_what_had_not_steered_is_steered_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async with stage() as s:
         session_id, run = await at_work(s)
         await run.tell(used_bash())
         await steer(s, session_id, "late")
         run.crash(CRASH)
-        ended = await s.watcher.wait_for("turn_ended")
-        assert ended["metadata"]["reason"] == "failed"
-        assert [prompt.text for prompt in s.directory.queue(session_id)] == ["late"]
+        again = await s.provider.opened()
+        assert (await again.heard()).text.endswith("\none")
+        assert (await again.heard_steer()).text == "late"
 
 
 async def test_a_title_a_name_a_pin(autojump_clock: trio.testing.MockClock) -> None:

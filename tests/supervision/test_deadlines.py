@@ -47,7 +47,7 @@ def test_without_an_order_nothing_is_due() -> None:
     [
         (start, START, "the agent was not ready within 60 s"),
         (interrupt, INTERRUPT, "the agent did not answer an interrupt for 5 s"),
-        (close, CLOSE, "the agent did not end within 20 s"),
+        (close, CLOSE, "the agent did not end when it was told to"),
     ],
 )
 def test_what_was_ordered_is_due(order: Callable[[Deadlines], None], seconds: float, what: str) -> None:

@@ -1,0 +1,79 @@
+"""What an agent has to be told before a prompt: of a conversation that it did not have, or of a turn that was cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jelmored.domain.handoff import Scene
+from jelmored.domain.ids import ProviderName
+from jelmored.domain.sessions import Facts
+
+from .chronicle import Chronicle
+from .handover import Handover
+from .router import Router
+from .turns import Turn
+
+
+class Briefing:
+    """Has it made, once at a time, beside the session's task.
+
+    Args:
+        hand_over: begins to read the log; the session hears of the outcome as a message.
+    """
+
+    def __init__(self, chronicle: Chronicle, router: Router, hand_over: Callable[[Handover], None]) -> None:
+        self._chronicle = chronicle
+        self._router = router
+        self._hand_over = hand_over
+        self._asked: Handover | None = None
+
+    @property
+    def _facts(self) -> Facts:
+        return self._chronicle.facts
+
+    def lacks(self, turn: Turn) -> bool:
+        """The agent must be told something before the prompt, and that is not there yet."""
+        if turn.told or turn.prompt is None or turn.prompt.is_command:
+            return False
+        return self._facts.behind is not None or turn.cut is not None
+
+    def ask(self, turn: Turn | None) -> None:
+        """Have it made, unless that is on its way."""
+        if self._asked is None:
+            self._asked = self._handover(turn)
+            self._hand_over(self._asked)
+
+    def made(self, handover: Handover) -> bool:
+        """True if this is what we wait for."""
+        if handover is not self._asked:
+            return False
+        self._asked = None
+        return True
+
+    def forget(self) -> None:
+        """Nobody waits for it any more."""
+        self._asked = None
+
+    def _handover(self, turn: Turn | None) -> Handover:
+        facts = self._facts
+        window = self._router.window(facts.provider, facts.routed_model or facts.wanted_model)
+        return handover_of(facts, window, turn)
+
+
+def handover_of(facts: Facts, window: int | None, turn: Turn | None) -> Handover:
+    """What the agent at the session's provider has to be told, up to now."""
+    after = facts.behind if facts.behind is not None else turn.after if turn else facts.seq
+    scene = Scene(
+        directory=facts.directory,
+        system_prompt=facts.system_prompt,
+        returning=after > 0,
+        cut=turn.cut if turn else None,
+        prompt_turn=turn.number if turn else None,
+    )
+    return Handover(session_id=facts.session_id, after=after, until=facts.seq, window=window, scene=scene)
+
+
+def known_at(facts: Facts, provider: ProviderName) -> int:
+    """Up to which event the agent's own session there has the conversation."""
+    native = facts.native.get(provider)
+    return facts.heard.get(provider, 0) if native is not None and native.used else 0

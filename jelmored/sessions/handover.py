@@ -1,0 +1,77 @@
+"""Reads a session's log for the agent that takes it over. It runs beside the session, which goes on meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from jelmored.domain.events import Event
+from jelmored.domain.handoff import Handoff, Scene, compose, room
+from jelmored.domain.ids import SessionId
+from jelmored.journal.base import Entry, Journal
+from jelmored.wire import codec
+
+PAGE_EVENTS = 64  # decoded in one go: a few milliseconds
+PAGE_BYTES = 256 * 1024
+READ = 4  # times the handoff's room: of more, only the very beginning is read
+
+
+@attrs.frozen(kw_only=True)
+class Handover:
+    """What is to be told, and to whom.
+
+    Args:
+        after: the last event that the agent knows; 0: none.
+        until: the last one that it is told of.
+        window: of its model, in tokens; None: not known.
+    """
+
+    session_id: SessionId
+    after: int
+    until: int
+    window: int | None
+    scene: Scene
+
+
+async def read_handoff(journal: Journal, handover: Handover) -> Handoff | None:
+    """The handoff, from what is durable; None if there is nothing to tell.
+
+    Raises:
+        JournalError: the log can't be read.
+    """
+    characters = room(handover.window)
+    tail = await _tail(journal, handover, READ * characters)
+    begins = tail[0].seq if tail else handover.until + 1
+    head = await _head(journal, handover, begins)
+    skipped = bool(head) and head[-1].seq + 1 < begins
+    return compose((*head, *tail), attrs.evolve(handover.scene, skipped=skipped), characters)
+
+
+async def _tail(journal: Journal, handover: Handover, enough: int) -> list[Event]:
+    """The last events, as many as could be told."""
+    found: list[Event] = []
+    before, read = handover.until + 1, 0
+    while before > handover.after + 1 and read < enough:
+        limit = min(PAGE_EVENTS, before - handover.after - 1)
+        page = await journal.read(handover.session_id, before=before, limit=limit, max_bytes=PAGE_BYTES)
+        if not page.entries:
+            break
+        events = _decoded(page.entries, handover.after)
+        found[:0] = events
+        read += sum(len(event.content) for event in events)
+        before = page.entries[0].seq
+    return found
+
+
+async def _head(journal: Journal, handover: Handover, before: int) -> list[Event]:
+    """How it all began, where the tail does not reach back to it."""
+    limit = min(PAGE_EVENTS, before - handover.after - 1)
+    if limit <= 0:
+        return []
+    page = await journal.read(handover.session_id, after=handover.after, limit=limit, max_bytes=PAGE_BYTES)
+    return _decoded(page.entries, handover.after)
+
+
+def _decoded(entries: Sequence[Entry], after: int) -> list[Event]:
+    return [codec.decode(entry.body, Event) for entry in entries if entry.seq > after]

@@ -1,0 +1,366 @@
+"""A conversation goes on at another provider, with its context, and no two agents ever work for it at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from jelmored.config.settings import FailoverSettings, MidTurn, Return
+from jelmored.domain.commands import ConfigureSession, Interrupt, MoveSession, ResolveApproval
+from jelmored.domain.events import DeltaKind, TurnReason
+from jelmored.domain.failures import Failure
+from jelmored.domain.ids import ItemId, ProviderName, SessionId
+from jelmored.domain.prompts import WhenUnavailable
+from jelmored.domain.times import utc_now
+from jelmored.errors import ErrorKind, Refused, SessionError
+from jelmored.providers.base import Asked, Delta, RunFacts
+from jelmored.testing.puppet import PuppetProvider, PuppetSession
+from tests.eventually import eventually
+
+from .stage import ME, Stage, stage
+from .test_session import CRASH, bash, used_bash
+
+OVERLOADED = Failure(kind=ErrorKind.OVERLOADED, message="529 overloaded")
+SECOND, THIRD = ProviderName("second"), ProviderName("third")
+
+
+@attrs.frozen
+class Pair:
+    """Two providers, or three."""
+
+    stage: Stage
+    second: PuppetProvider
+    third: PuppetProvider
+
+    @property
+    def failovers(self) -> list[tuple[str, str, str]]:
+        events = [e["metadata"] for e in self.stage.watcher.events if e["eventType"] == "failover"]
+        return [(event["from"], event["to"], event["cause"]) for event in events]
+
+    async def first_turn(self, prompt: str = "the secret is plum") -> tuple[SessionId, PuppetSession]:
+        """One that goes well at the first provider."""
+        session_id = await self.stage.create(prompt)
+        run = await self.stage.provider.opened()
+        await run.heard()
+        await run.say("noted")
+        await run.finish()
+        await self.stage.watcher.wait_for("turn_ended")
+        return session_id, run
+
+
+@asynccontextmanager
+async def pair(**more: Any) -> AsyncIterator[Pair]:
+    second, third = PuppetProvider("second"), PuppetProvider("third")
+    second.facts = RunFacts(native_id="native-2", used=True, model="puppet-2")
+    async with stage(others=(second, third), **more) as s:
+        yield Pair(s, second, third)
+
+
+async def fail(run: PuppetSession, failure: Failure = OVERLOADED) -> None:
+    await run.finish(TurnReason.FAILED, failure)
+
+
+async def test_the_next_provider_gets_the_prompt_behind_the_conversation(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with pair() as p:
+        session_id, run = await p.first_turn()
+        await p.stage.prompt(session_id, "what is the secret?")
+        await run.heard()
+        await fail(run)
+        other = await p.second.opened()
+        words = (await other.heard()).text
+        assert "USER: the secret is plum" in words
+        assert "ASSISTANT: noted" in words
+        assert words.endswith("\nwhat is the secret?")
+        assert not run.alive, "the old run is over before the new one is told anything"
+        await other.say("plum")
+        await other.finish()
+        ended = await p.stage.watcher.wait_for("turn_ended", 2)
+        assert (ended["metadata"]["reason"], ended["provider"]) == ("completed", "second")
+        assert p.failovers == [("puppet", "second", "overloaded")]
+        assert p.stage.directory.get(session_id).provider == SECOND
+        types = p.stage.watcher.types
+        assert types.count("turn_started") == 2
+        assert types.count("error") == 1
+        assert types.index("error") < types.index("failover")
+
+
+async def test_the_first_prompt_of_all_needs_no_handoff(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        await p.stage.create("hello")
+        run = await p.stage.provider.opened()
+        await run.heard()
+        await fail(run)
+        assert (await (await p.second.opened()).heard()).text == "hello"
+        failover = await p.stage.watcher.wait_for("failover")
+        assert failover["metadata"]["carried"] == {"turns": 0, "characters": 0, "truncated": False}
+
+
+async def test_a_start_that_fails_for_good_moves_on_too(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        p.stage.provider.facts = SessionError(ErrorKind.AUTH_REQUIRED, "not logged in")
+        await p.stage.create("hello")
+        assert (await (await p.second.opened()).heard()).text == "hello"
+
+
+async def test_what_streamed_is_void_where_the_answer_is_done_over(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        await p.stage.create("hello")
+        run = await p.stage.provider.opened()
+        await run.heard()
+        await run.tell(Delta(item_id=ItemId("i"), kind=DeltaKind.TEXT, text="half an ans"))
+        await fail(run)
+        await (await p.second.opened()).heard()
+        methods = [message["method"] for message in p.stage.watcher.messages]
+        assert "session/itemVoided" in methods
+        assert "assistant" not in p.stage.watcher.types
+
+
+async def test_a_turn_that_changed_something_is_gone_on_with(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        await p.stage.create("change it")
+        run = await p.stage.provider.opened()
+        await run.heard()
+        await run.tell(used_bash())
+        await run.tell(Delta(item_id=ItemId("i"), kind=DeltaKind.TEXT, text="half an ans"))
+        await fail(run)
+        words = (await (await p.second.opened()).heard()).text
+        assert "was cut off: puppet failed (overloaded)" in words
+        assert "its outcome is not known" in words
+        assert "half an ans" in words
+        assert words.endswith("\nchange it")
+
+
+async def test_none_that_refused_in_this_turn_is_tried_again(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        await p.stage.create("hello")
+        for provider in (p.stage.provider, p.second, p.third):
+            run = await provider.opened()
+            await run.heard()
+            await fail(run)
+        ended = await p.stage.watcher.wait_for("turn_ended")
+        assert ended["metadata"]["reason"] == "failed"
+        assert p.failovers == [("puppet", "second", "overloaded"), ("second", "third", "overloaded")]
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.INVALID_REQUEST, ErrorKind.REFUSED, ErrorKind.MODEL_NOT_SUPPORTED])
+async def test_the_prompts_own_fault_moves_nothing(autojump_clock: trio.testing.MockClock, kind: ErrorKind) -> None:
+    async with pair() as p:
+        await p.stage.create("hello")
+        run = await p.stage.provider.opened()
+        await run.heard()
+        await fail(run, Failure(kind=kind, message="no"))
+        await p.stage.watcher.wait_for("turn_ended")
+        assert p.failovers == []
+
+
+async def test_a_pinned_session_stays(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        session_id = await p.stage.create("hello", pin=True)
+        run = await p.stage.provider.opened()
+        await run.heard()
+        await fail(run)
+        ended = await p.stage.watcher.wait_for("turn_ended")
+        assert ended["metadata"]["error"]["kind"] == "overloaded"
+        assert p.stage.directory.get(session_id).provider == "puppet"
+
+
+async def test_switched_off_it_does_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair(failover=FailoverSettings(enabled=False)) as p:
+        await p.stage.create("hello")
+        run = await p.stage.provider.opened()
+        await run.heard()
+        await fail(run)
+        await p.stage.watcher.wait_for("turn_ended")
+        assert p.failovers == []
+
+
+async def test_it_stays_there_and_comes_back_told_only_what_it_missed(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair(failover=FailoverSettings(return_=Return.NEXT_TURN)) as p:
+        session_id, run = await p.first_turn()
+        await p.stage.prompt(session_id, "two")
+        await run.heard()
+        await fail(run)
+        other = await p.second.opened()
+        await other.heard()
+        await other.say("second answer")
+        await other.finish()
+        await p.stage.watcher.wait_for("turn_ended", 2)
+        await p.stage.prompt(session_id, "three")
+        back = await p.stage.provider.opened()
+        words = (await back.heard()).text
+        assert back.config.native_id == "native-1"
+        assert "what you missed" in words
+        assert "second answer" in words
+        assert "plum" not in words
+        await p.stage.watcher.wait_for("failover", 2)
+        assert p.failovers[-1] == ("second", "puppet", "returned")
+
+
+async def test_without_the_wish_to_return_it_stays(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        session_id, run = await p.first_turn()
+        await p.stage.prompt(session_id, "two")
+        await run.heard()
+        await fail(run)
+        other = await p.second.opened()
+        await other.heard()
+        await other.finish()
+        await p.stage.watcher.wait_for("turn_ended", 2)
+        await p.stage.prompt(session_id, "three")
+        assert (await other.heard()).text == "three"
+
+
+async def test_an_interrupt_on_the_way_ends_the_turn(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        session_id, run = await p.first_turn()
+        run.clings = True
+        await p.stage.prompt(session_id, "two")
+        await run.heard()
+        await fail(run)
+        await p.stage.watcher.wait_for("error")
+        await p.stage.directory.interrupt(Interrupt(session_id=session_id), ME)
+        ended = await p.stage.watcher.wait_for("turn_ended", 2)
+        assert (ended["metadata"]["reason"], p.failovers) == ("interrupted", [])
+
+
+async def test_an_agent_that_clings_is_stopped_before_another_begins(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        session_id, run = await p.first_turn()
+        run.clings = True
+        await p.stage.prompt(session_id, "two")
+        await run.heard()
+        began = trio.current_time()
+        await fail(run)
+        await p.stage.watcher.wait_for("failover")
+        await (await p.second.opened()).heard()
+        assert not run.alive
+        assert trio.current_time() - began < 8
+
+
+@pytest.mark.parametrize(("word", "goes_on"), [("Go on", True), ("Stop", False)])
+async def test_a_person_decides_where_the_configuration_wants_it(
+    autojump_clock: trio.testing.MockClock, word: str, goes_on: bool
+) -> None:
+    async with pair(failover=FailoverSettings(mid_turn=MidTurn.ASK)) as p:
+        await p.stage.create("change it")
+        run = await p.stage.provider.opened()
+        await run.heard()
+        await run.tell(used_bash())
+        await fail(run)
+        await p.stage.watcher.wait_for("approval_requested")
+        (asked,) = p.stage.directory.approvals()
+        await p.stage.directory.resolve(
+            ResolveApproval(approval_id=asked.approval_id, answers={"failover": (word,)}), ME
+        )
+        if goes_on:
+            assert "was cut off" in (await (await p.second.opened()).heard()).text
+        else:
+            ended = await p.stage.watcher.wait_for("turn_ended")
+            assert (ended["metadata"]["reason"], p.failovers) == ("failed", [])
+
+
+async def test_an_open_approval_of_the_old_agent_is_closed(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        await p.stage.create("hello")
+        run = await p.stage.provider.opened()
+        await run.heard()
+        await run.tell(Asked(bash()))
+        await p.stage.watcher.wait_for("approval_requested")
+        run.crash(SessionError(ErrorKind.UNAVAILABLE, "gone"))
+        await (await p.second.opened()).heard()
+        assert p.stage.directory.approvals() == ()
+
+
+async def test_an_agent_that_crashes_again_and_again_is_left(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        await p.stage.create("hello")
+        for _ in range(3):
+            run = await p.stage.provider.opened()
+            await run.heard()
+            run.crash(CRASH)
+        assert (await (await p.second.opened()).heard()).text == "hello"
+
+
+async def test_what_steered_steers_the_next_agent(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        session_id = await p.stage.create("hello")
+        run = await p.stage.provider.opened()
+        await run.heard()
+        await p.stage.prompt_when_busy(session_id, "rather so", "steer")
+        await run.heard_steer()
+        await fail(run)
+        other = await p.second.opened()
+        await other.heard()
+        assert (await other.heard_steer()).text == "rather so"
+
+
+async def test_three_sessions_move_at_once(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        runs = []
+        for number in range(3):
+            await p.stage.create(f"prompt {number}")
+            run = await p.stage.provider.opened()
+            await run.heard()
+            runs.append(run)
+        async with trio.open_nursery() as nursery:
+            for run in runs:
+                nursery.start_soon(fail, run)
+        heard = [(await (await p.second.opened()).heard()).text for _ in runs]
+        assert sorted(heard) == ["prompt 0", "prompt 1", "prompt 2"]
+
+
+async def test_a_prompt_that_may_wait_does_and_is_not_lost(autojump_clock: trio.testing.MockClock) -> None:
+    later = attrs.evolve(OVERLOADED, retry_at=utc_now() + timedelta(seconds=1))
+    async with stage() as s:
+        session_id = await s.create()
+        receipt = await s.prompt(session_id, "patient", when_unavailable=WhenUnavailable.WAIT)
+        run = await s.provider.opened()
+        await run.heard()
+        await fail(run, later)
+        await s.watcher.wait_for("turn_ended")
+        assert [prompt.prompt_id for prompt in s.directory.queue(session_id)] == [receipt.prompt_id]
+
+
+# Moving by hand
+
+
+async def test_a_client_moves_a_session_and_may_look_first(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        session_id, _ = await p.first_turn()
+        handoff = await p.stage.directory.preview(MoveSession(session_id=session_id, provider=THIRD))
+        assert "USER: the secret is plum" in handoff.text
+        assert p.stage.directory.get(session_id).provider == "puppet"
+        view = await p.stage.directory.move(MoveSession(session_id=session_id, provider=THIRD), ME)
+        assert (view.provider, p.failovers) == (THIRD, [("puppet", "third", "moved")])
+        await p.stage.prompt(session_id, "and the secret?")
+        assert "plum" in (await (await p.third.opened()).heard()).text
+
+
+async def test_not_in_a_turn_and_not_to_nowhere(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        session_id = await p.stage.create("hello")
+        await (await p.stage.provider.opened()).heard()
+        for provider, kind in ((SECOND, ErrorKind.BUSY), (ProviderName("none"), ErrorKind.NO_PROVIDER)):
+            with pytest.raises(Refused) as refused:
+                await p.stage.directory.move(MoveSession(session_id=session_id, provider=provider), ME)
+            assert refused.value.kind is kind
+
+
+async def test_a_model_that_was_asked_for_must_be_there_too(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        session_id, run = await p.first_turn()
+        await p.stage.directory.configure(ConfigureSession(session_id=session_id, model="puppet-1"), ME)
+        p.second.probed = attrs.evolve(p.second.probed, models=())
+        await p.stage.prompt(session_id, "two")
+        await run.heard()
+        await fail(run)
+        await eventually(lambda: bool(p.failovers), 5)
+        assert p.stage.directory.get(session_id).provider in (SECOND, THIRD)
