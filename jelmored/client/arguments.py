@@ -248,6 +248,12 @@ def _changes(add: Add) -> None:
     fork.add_argument("-d", "--detach", action="store_true", help="do not attach to it")
     _begun(fork)
 
+    move = add("move", "changes:move", "take a session to another provider, with its conversation")
+    _session(move)
+    move.add_argument("--to", dest="provider", metavar=Operand.PROVIDER, help="this one; else the best other one")
+    move.add_argument("--model", metavar=Operand.MODEL, help="what to run there; else the same, or an equivalent")
+    move.add_argument("--dry-run", action="store_true", help="only show what the agent there would be told")
+
     _session(add("archive", "changes:archive", "end a session for good; its log stays"))
     rm = add("rm", "changes:remove", "delete archived sessions, their logs too")
     rm.add_argument("sessions", nargs="+", metavar=Operand.ARCHIVED, help=SESSION.partition(";")[0])

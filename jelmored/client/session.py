@@ -10,11 +10,13 @@ from jelmored.domain.commands import (
     ConfigureSession,
     ForkSession,
     Interrupt,
+    MoveSession,
     PromptReceipt,
     SendPrompt,
     WhenBusy,
 )
-from jelmored.domain.ids import PromptId, SessionId
+from jelmored.domain.handoff import Handoff
+from jelmored.domain.ids import PromptId, ProviderName, SessionId
 from jelmored.domain.permissions import Approval, PermissionMode
 from jelmored.domain.prompts import Block
 from jelmored.domain.sessions import BackgroundTask, Limits, SessionView
@@ -24,6 +26,7 @@ from jelmored.wire.messages import (
     Compacting,
     Interrupted,
     OneTask,
+    Preview,
     PromptQueue,
     QueuedPrompt,
     TaskList,
@@ -142,6 +145,16 @@ class Session:
         )
         reply = await self._link.call("session/fork", codec.to_json(command), again=False)
         return Session(self._link, codec.from_json(reply, SessionView), cursor=0)
+
+    async def move(self, *, provider: ProviderName | None = None, model: str | None = None) -> SessionView:
+        """Take it to another provider, with its conversation; None: the best other one. Between turns only."""
+        command = MoveSession(session_id=self.id, provider=provider, model=model)
+        return self._learn(await self._link.call("session/move", codec.to_json(command), again=False))
+
+    async def preview_move(self, *, provider: ProviderName | None = None, model: str | None = None) -> Handoff:
+        """What the agent there would be told; nothing moves."""
+        command = MoveSession(session_id=self.id, provider=provider, model=model, dry_run=True)
+        return codec.from_json(await self._link.call("session/move", codec.to_json(command)), Preview).handoff
 
     async def close(self) -> SessionView:
         """End it for good; its log stays."""

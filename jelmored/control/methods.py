@@ -203,8 +203,8 @@ def session_list(caller: Caller, params: FindSessions) -> m.SessionPage:
 async def session_prompt(caller: Caller, params: SendPrompt) -> PromptReceipt:
     """Say something to the agent. Answers when the prompt is on the disk. `seq` is that of its `user` event; `turn` is
     there if it has started one, or is to steer one. `whenUnavailable`: when no provider can take it now, it waits in
-    the queue, also over a restart (`wait`), or its turn fails, also for the lack of a place (`fail`); left out, it waits
-    for a place only."""
+    the queue, also over a restart (`wait`), or its turn fails, also for the lack of a place (`fail`); left out, it
+    waits for a place only."""
     return await caller.services.directory.prompt(params, caller.principal.author)
 
 
@@ -391,7 +391,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("session/compact", WORK, CompactSession, session_compact, m.Compacting),
     Method("session/tasks", WATCH, m.OneSession, session_tasks, m.TaskList),
     Method("session/stopTask", WORK, m.OneTask, session_stop_task, m.TaskStopped),
-    Method("session/fork", WORK, ForkSession, session_fork, SessionView, absent=("provider",)),
+    Method("session/fork", WORK, ForkSession, session_fork, SessionView),
     Method("session/move", WORK, MoveSession, session_move, (SessionView, m.Preview)),
     Method("session/close", WORK, m.OneSession, session_close, SessionView),
     Method("session/delete", GOVERN, m.OneSession, session_delete, m.Nothing),

@@ -15,10 +15,12 @@ from jelmored.domain.commands import (
     FindSessions,
     ForkSession,
     Interrupt,
+    MoveSession,
     PromptReceipt,
     ResolveApproval,
     SendPrompt,
 )
+from jelmored.domain.handoff import Handoff
 from jelmored.domain.ids import InstanceId, PromptId, ProviderName, SessionId
 from jelmored.domain.models import ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval
@@ -52,6 +54,10 @@ class Directory(Protocol):
     async def close(self, session_id: SessionId, by: Author) -> SessionView: ...
 
     async def fork(self, command: ForkSession, by: Author) -> SessionView: ...
+
+    async def move(self, command: MoveSession, by: Author) -> SessionView: ...
+
+    async def preview(self, command: MoveSession) -> Handoff: ...
 
     async def delete(self, session_id: SessionId, by: Author) -> None: ...
 

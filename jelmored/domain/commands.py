@@ -113,10 +113,12 @@ class MoveSession:
 
 @attrs.frozen(kw_only=True)
 class ForkSession:
-    """`session/fork`: a new session that knows what was said up to the event `at_seq` (None: up to now)."""
+    """`session/fork`: a new session that knows what was said up to the event `at_seq` (None: up to now). `provider`:
+    where it goes on; None: the same."""
 
     session_id: SessionId
     at_seq: int | None = None
+    provider: ProviderName | None = None
     title: Line | None = None
     name: Line | None = None
     model: Line | None = None

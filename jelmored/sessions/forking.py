@@ -23,7 +23,7 @@ from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Batch, Entry, Journal
 from jelmored.wire import codec
 
-from .router import check_fork
+from .router import can_fork, choose
 from .standing import BREAKS, Standing
 
 PAGE_EVENTS = 64  # decoded and encoded in one go: a few milliseconds
@@ -48,9 +48,10 @@ class Forks:
         at_seq = source.seq if command.at_seq is None else command.at_seq
         if not min(1, source.seq) <= at_seq <= source.seq:
             raise Refused(ErrorKind.INVALID_PARAMS, f"the log ends at {source.seq}, and begins at 1", field="atSeq")
-        check_fork(source.provider, views)
+        choose(command.provider or source.provider, source.provider, views)
         await self._clear()
-        self._half_made = fork = Fork(self._journal, source, at_seq)
+        here = command.provider in (None, source.provider) and can_fork(source.provider, views)
+        self._half_made = fork = Fork(self._journal, source, at_seq, native=here)
         await fork.copy()
         return fork
 
@@ -79,14 +80,16 @@ class Fork:
         journal: has the source.
         source: its facts, as the journal has them.
         at_seq: the last event that is copied; 0: none.
+        native: the agent can begin in the middle of its own session; else it is told what was said.
     """
 
-    def __init__(self, journal: Journal, source: Facts, at_seq: int) -> None:
+    def __init__(self, journal: Journal, source: Facts, at_seq: int, *, native: bool) -> None:
         self.session_id = new_session_id()
         self.cwd = source.cwd
         self._journal = journal
         self._source = source
         self._at_seq = at_seq
+        self._native = native
         self._seq = 0
         self._standing = Standing()
         self._unanswered: set[ApprovalId] = set()
@@ -180,13 +183,17 @@ class Fork:
 
     def _facts(self, command: ForkSession, sharing: Sequence[SessionId]) -> Facts:
         source, now, origin = self._source, utc_now(), self._origin()
+        provider = command.provider or source.provider
+        moved = provider != source.provider
         return attrs.evolve(
             source,
             session_id=self.session_id,
             name=command.name,
             title=command.title or source.title,
             status=Status.IDLE,
-            model=None if command.model else source.model,
+            provider=provider,
+            model=None if command.model or moved else source.model,
+            routed_model=None if command.model or moved else source.routed_model,
             wanted_model=command.model or source.wanted_model,
             directory=self._standing.directory or source.cwd,
             permission_mode=command.permission_mode or source.permission_mode,
@@ -199,6 +206,10 @@ class Fork:
             usage=Usage(),
             context=None,
             native={source.provider: NativeSession(native_id="", origin=origin)} if origin else {},
+            heard={},
+            behind=None if origin else 0,
+            home=None,
+            waiting_until=None,
             rules=(),
             approvals=(),
             warnings=({"kind": "directory-shared", "sessions": list(sharing)},) if sharing else (),
@@ -206,6 +217,8 @@ class Fork:
 
     def _origin(self) -> NativeOrigin | None:
         """None: there is nothing that its agent could remember."""
+        if not self._native:
+            return None
         native_id, said = self._native_then(), self._standing.said
         return NativeOrigin(native_id=native_id, at=said) if native_id and said else None
 

@@ -57,19 +57,9 @@ def choose(wanted: ProviderName | None, default: str, views: Sequence[ProviderVi
     raise Refused(ErrorKind.NO_PROVIDER, _none_usable(views), remedy='install an agent, or ask for provider "demo"')
 
 
-def check_fork(provider: ProviderName, views: Sequence[ProviderView]) -> None:
-    """A provider that is to go on with a fork can do so.
-
-    Raises:
-        Refused: `no-provider`: it is not there; `invalid-request`: its agents can't begin in the middle.
-    """
-    choose(provider, provider, views)
-    if not any(view.capabilities.fork for view in views if view.name == provider):
-        raise Refused(
-            ErrorKind.INVALID_REQUEST,
-            f"{provider} can't fork a conversation",
-            remedy="create a session, and tell its agent what it has to know",
-        )
+def can_fork(provider: ProviderName, views: Sequence[ProviderView]) -> bool:
+    """Its agents can begin in the middle of a conversation of theirs."""
+    return any(view.capabilities.fork for view in views if view.name == provider)
 
 
 def _why_not(wanted: ProviderName, views: Sequence[ProviderView]) -> str:

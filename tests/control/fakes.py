@@ -17,11 +17,13 @@ from jelmored.domain.commands import (
     FindSessions,
     ForkSession,
     Interrupt,
+    MoveSession,
     PromptReceipt,
     ResolveApproval,
     SendPrompt,
 )
-from jelmored.domain.events import Change, DeltaKind, Draft, Event, EventType, Said
+from jelmored.domain.events import Carried, Change, DeltaKind, Draft, Event, EventType, Said
+from jelmored.domain.handoff import Handoff
 from jelmored.domain.ids import (
     ApprovalId,
     InstanceId,
@@ -212,6 +214,13 @@ class FakeDirectory:
             Draft(EventType.STATUS_CHANGE, "idle → terminated", Change(from_="idle", to="terminated"))
         )
         return self.get(session_id)
+
+    async def move(self, command: MoveSession, by: Author) -> SessionView:
+        return attrs.evolve(self.get(command.session_id), provider=command.provider or ProviderName("other"))
+
+    async def preview(self, command: MoveSession) -> Handoff:
+        self.get(command.session_id)
+        return Handoff(text="so far", carried=Carried(turns=1, characters=6))
 
     async def fork(self, command: ForkSession, by: Author) -> SessionView:
         source = self._find(command.session_id)

@@ -37,6 +37,7 @@ SPOKEN = {
     "session/close": "operator",
     "session/delete": "admin",
     "session/fork": "operator",
+    "session/move": "operator",
     "session/subscribe": "observer",
     "session/unsubscribe": "observer",
     "session/history": "observer",
@@ -50,6 +51,15 @@ PICTURE = {"type": "image", "mimeType": "image/png", "data": "aGk="}
 
 def test_the_table_is_the_protocol_s() -> None:
     assert {name: method.scope.value for name, method in METHODS.items()} == SPOKEN
+
+
+async def test_a_session_is_moved_or_its_move_is_shown() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = (await client.request("session/create", cwd="/"))["sessionId"]
+        shown = await client.request("session/move", sessionId=session, dryRun=True)
+        assert shown == {"handoff": {"text": "so far", "carried": {"turns": 1, "characters": 6, "truncated": False}}}
+        assert (await client.request("session/move", sessionId=session, provider="there"))["provider"] == "there"
+        await refused(client.request("session/move", sessionId="ses_none"), -32002, "not-found", "sessionId")
 
 
 async def test_ping() -> None:
@@ -170,7 +180,7 @@ async def test_prompt_queue_unqueue() -> None:
         left = await client.request("session/unqueue", sessionId=session, promptId=receipt["promptId"])
         assert left["prompts"] == [rich]
         await refused(client.request("session/prompt", sessionId=session, prompt=3), -32602, "invalid-params", "prompt")
-        wait = client.request("session/prompt", sessionId=session, prompt="x", whenUnavailable="wait")
+        wait = client.request("session/prompt", sessionId=session, prompt="x", whenUnavailable="hope")
         await refused(wait, -32602, "invalid-params", "whenUnavailable")
 
 
@@ -189,8 +199,6 @@ async def test_fork() -> None:
         made = await client.request("session/fork", sessionId=session, atSeq=3, title="new")
         assert (made["title"], made["sessionId"] != session) == ("new", True)
         assert stage.directory.did == ["fork at 3"]
-        elsewhere = client.request("session/fork", sessionId=session, provider="claude")
-        await refused(elsewhere, -32602, "invalid-params", "provider")
         await refused(client.request("session/fork", sessionId="ses_none"), -32002, "not-found", "sessionId")
 
 

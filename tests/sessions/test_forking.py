@@ -12,7 +12,7 @@ import trio
 
 from jelmored.domain.commands import CreateSession, FindSessions, ForkSession, ResolveApproval
 from jelmored.domain.events import Change, Draft, EventType, Said, System, ToolResult, ToolUse
-from jelmored.domain.ids import ItemId, SessionId, ToolUseId
+from jelmored.domain.ids import ItemId, ProviderName, SessionId, ToolUseId
 from jelmored.domain.permissions import PermissionMode, ToolKind
 from jelmored.domain.prompts import ImageBlock
 from jelmored.domain.sessions import Facts, NativeOrigin, NativeSession, SessionView
@@ -22,7 +22,7 @@ from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import Asked, RunFacts
 from jelmored.sessions.forking import PAGE_EVENTS
-from jelmored.testing.puppet import PuppetSession
+from jelmored.testing.puppet import PuppetProvider, PuppetSession
 from jelmored.wire import codec
 from tests.invariants import check
 from tests.watch import Note, Watch
@@ -291,15 +291,36 @@ async def test_a_fork_takes_its_origin_up_until_it_is_used(autojump_clock: Clock
         assert await origin(s, made) == ("native-9", "m2")
 
 
-async def test_an_agent_that_can_not_be_forked_is_named(autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_agent_that_can_not_be_forked_is_told_what_was_said(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with stage() as s:
-        source = await s.create()
+        source = await s.create("the secret is plum")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
         capabilities = attrs.evolve(s.provider.capabilities, fork=False)
         monkeypatch.setattr(type(s.provider), "capabilities", capabilities)
-        with pytest.raises(Refused, match="puppet can't fork") as no:
-            await fork(s, source)
-        assert no.value.kind is ErrorKind.INVALID_REQUEST
-        assert no.value.remedy is not None
+        copy = await fork(s, source)
+        await s.prompt(copy.session_id, "well?")
+        other = await s.provider.opened()
+        assert other.config.native_id is None
+        assert "USER: the secret is plum" in (await other.heard()).text
+
+
+async def test_a_fork_may_go_on_elsewhere(autojump_clock: Clock) -> None:
+    there = PuppetProvider("there")
+    async with stage(others=(there,)) as s:
+        source = await s.create("the secret is plum")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+        copy = await fork(s, source, provider=ProviderName("there"))
+        assert copy.provider == "there"
+        await s.prompt(copy.session_id, "well?")
+        assert "USER: the secret is plum" in (await (await there.opened()).heard()).text
 
 
 # Attachments, pages, ends

@@ -1,4 +1,4 @@
-"""`set`, `compact`, `fork`, `archive`, `rm`: a session changed, copied, ended."""
+"""`set`, `compact`, `fork`, `move`, `archive`, `rm`: a session changed, copied, moved, ended."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from jelmored.client.exits import Exit
 from jelmored.client.picking import named, pick_session
 from jelmored.client.shell import Shell
 from jelmored.client.terminal.labels import label, short
+from jelmored.domain.handoff import Handoff
+from jelmored.domain.ids import ProviderName
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.sessions import Limits, SessionView
 
@@ -84,6 +86,34 @@ async def fork(
         from .conversations import attach
 
         return await attach(shell, session=made.id)
+    return Exit.OK
+
+
+async def move(shell: Shell, *, session: str | None, provider: str | None, model: str | None, dry_run: bool) -> Exit:
+    """Take a session to another provider, or show what the agent there would be told."""
+    wanted = ProviderName(provider) if provider else None
+    async with shell.client() as client:
+        target = await pick_session(client, session, shell.real_cwd())
+        if dry_run:
+            return _show(shell, await target.preview_move(provider=wanted, model=model))
+        view = await target.move(provider=wanted, model=model)
+    if shell.json:
+        shell.give(view)
+    else:
+        shell.note(
+            f"{label(view)}: goes on at {view.provider}; its agent is told the conversation with your next prompt"
+        )
+    return Exit.OK
+
+
+def _show(shell: Shell, handoff: Handoff) -> Exit:
+    if shell.json:
+        shell.give(handoff)
+    else:
+        shell.say(handoff.text)
+        carried = handoff.carried
+        cut = ", cut to fit" if carried.truncated else ""
+        shell.note(f"{carried.turns} turns in {carried.characters:,} characters{cut}; nothing has moved")
     return Exit.OK
 
 
