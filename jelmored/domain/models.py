@@ -92,7 +92,7 @@ class ProviderCounters:
 
 @attrs.frozen(kw_only=True)
 class ProviderView:
-    """Provider of protocol 1, section 3."""
+    """Provider of protocol 1, section 3. `open_until`: while the breaker is open, when it lets a prompt try."""
 
     name: ProviderName
     type: str
@@ -100,6 +100,7 @@ class ProviderView:
     reason: str | None = None
     remedy: str | None = None
     breaker: BreakerState = BreakerState.CLOSED
+    open_until: datetime | None = None
     cooling_until: datetime | None = None
     draining: bool = False
     version: str | None = None

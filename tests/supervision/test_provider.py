@@ -38,6 +38,18 @@ def ended(reason: TurnReason = TurnReason.COMPLETED, failure: Failure | None = N
 FAILED = ended(TurnReason.FAILED, NETWORK)
 
 
+class NoOutage:
+    """A network that is always there."""
+
+    offline = False
+
+    def failed(self, name: ProviderName) -> bool:
+        return False
+
+    def reached(self) -> None:
+        """That is no news."""
+
+
 @attrs.define
 class Scene:
     supervisor: ProviderSupervisor
@@ -67,7 +79,8 @@ def supervised(provider: PuppetProvider | None = None, **spec: Any) -> Scene:
     }
     told: list[ProviderView] = []
     spec_ = ProviderSpec(provider=puppets, **{**settings, **spec})
-    return Scene(ProviderSupervisor(spec_, Places(10, {PUPPET: 4}), told.append), puppets, told)
+    supervisor = ProviderSupervisor(spec_, Places(10, {PUPPET: 4}), told.append, network=NoOutage())
+    return Scene(supervisor, puppets, told)
 
 
 @asynccontextmanager
