@@ -326,8 +326,8 @@ class ProviderSupervisor:
         return self.view()
 
     async def restart(self) -> ProviderView:
-        """End all runs cleanly, and what they share; start that again, forget its failures, look. Returns when all of
-        it is done; it goes on if the caller does not wait for it. A run that is opened meanwhile waits.
+        """Forget its failures; end all runs cleanly, and what they share; start that again, and look. Returns when all
+        of it is done; it goes on if the caller does not wait for it. A run that is opened meanwhile waits.
 
         Raises:
             Refused: `no-provider`, if it is switched off, or stopping.
@@ -337,6 +337,7 @@ class ProviderSupervisor:
         restarted = self._restarted
         if restarted is None:
             restarted = self._restarted = trio.Event()
+            self._change(self._facts.begun_anew())
             for run in self._runs:
                 run.close()
             self._nursery.start_soon(self._start_anew, restarted, tuple(self._runs))
@@ -349,7 +350,6 @@ class ProviderSupervisor:
                 await run.over.wait()  # a run has deadlines of its own
             with trio.move_on_after(START):
                 await self._shared.restart()
-            self._change(self._facts.begun_anew())
             await self._probe(asked=True)
         finally:
             self._restarted = None
