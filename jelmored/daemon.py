@@ -72,6 +72,7 @@ async def serve(settings: Settings, places: Places, *, announce: Callable[[Mappi
         _specs(settings, registry.build(settings, instance.instance_id, places.state)),
         max_total_runs=settings.max_total_sessions,
         changed=lambda view: _tell_provider(hub, view),
+        journal=journal,
     )
     sessions = Directory(
         World(journal=journal, providers=providers, hub=hub, router=_router(settings, providers)), _defaults(settings)
@@ -156,6 +157,7 @@ def _spec(settings: Settings, provider: BaseProvider, entry: ProviderEntry) -> P
         max_runs=own.max_concurrent_sessions,
         timeouts=RunTimeouts(model=own.timeout_seconds, tool=own.tool_timeout_seconds),
         hibernate_after=settings.sessions.hibernate_after,
+        check_interval=settings.health_check_interval,
     )
 
 

@@ -16,7 +16,7 @@ ELSEWHERE = {
         "client/terminal/voices.py",
         "client/watching.py",
     ),
-    "client/commands/test_daemons.py": ("client/commands/logs.py", "client/commands/providers.py"),
+    "client/commands/test_daemons.py": ("client/commands/logs.py",),
     "client/terminal/test_transcript.py": (
         "client/terminal/closing.py",
         "client/terminal/labels.py",

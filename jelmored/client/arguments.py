@@ -262,6 +262,15 @@ def _changes(add: Add) -> None:
 def _providers(add: Add) -> None:
     providers = add("providers", "providers:providers", "who can answer, how they are, what to do about it")
     providers.add_argument("--check", action="store_true", help="look now, free of charge")
+    verbs = providers.add_subparsers(title="commands", metavar="COMMAND")
+    for verb, words in (
+        ("restart", "end its agents and its server, start again"),
+        ("drain", "start no more agents there; turns in hand end"),
+        ("undrain", "start agents there again"),
+    ):
+        govern = add(verb, "providers:govern", words, to=verbs)
+        govern.set_defaults(verb=verb)
+        govern.add_argument("provider", metavar=Operand.PROVIDER, help="its name")
     models = add("models", "providers:models", "the models on offer; prices for a million tokens")
     models.add_argument("--provider", metavar=Operand.PROVIDER, help="only of this one")
 

@@ -100,6 +100,21 @@ class Client:
         """Look at it now; free of charge."""
         return codec.from_json(await self.call("provider/check", {"name": name}), ProviderView)
 
+    async def restart_provider(self, name: str) -> ProviderView:
+        """End its agents and its server, start again. Returns when that is done."""
+        return await self._govern("restart", name)
+
+    async def drain_provider(self, name: str) -> ProviderView:
+        """It starts no more agents."""
+        return await self._govern("drain", name)
+
+    async def undrain_provider(self, name: str) -> ProviderView:
+        """It starts agents again."""
+        return await self._govern("undrain", name)
+
+    async def _govern(self, verb: str, name: str) -> ProviderView:
+        return codec.from_json(await self.call(f"provider/{verb}", {"name": name}), ProviderView)
+
     async def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
         """Those of one provider, or all."""
         params = {} if provider is None else {"provider": provider}

@@ -173,6 +173,23 @@ async def provider_check(caller: Caller, params: m.NamedProvider) -> ProviderVie
     return await caller.services.providers.check(params.name)
 
 
+async def provider_restart(caller: Caller, params: m.NamedProvider) -> ProviderView:
+    """End its agents cleanly, and its server if it has one; start again, and look. Turns in hand are interrupted.
+    Answers when it is done; once begun, it is finished also if you leave."""
+    return await caller.services.providers.restart(params.name)
+
+
+def provider_drain(caller: Caller, params: m.NamedProvider) -> ProviderView:
+    """Start no more agents there: turns in hand end, agents that are idle are closed. Until `provider/undrain`, or a
+    restart of the daemon."""
+    return caller.services.providers.drain(params.name)
+
+
+def provider_undrain(caller: Caller, params: m.NamedProvider) -> ProviderView:
+    """Start agents there again."""
+    return caller.services.providers.undrain(params.name)
+
+
 async def model_list(caller: Caller, params: m.FindModels) -> m.ModelList:
     """The models of one provider, or of all that are switched on, as their last look saw them."""
     return m.ModelList(models=await caller.services.providers.models(params.provider))
@@ -365,6 +382,9 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("provider/list", WATCH, m.Nothing, provider_list, m.ProviderList),
     Method("provider/get", WATCH, m.NamedProvider, provider_get, ProviderView),
     Method("provider/check", WORK, m.NamedProvider, provider_check, ProviderView),
+    Method("provider/restart", GOVERN, m.NamedProvider, provider_restart, ProviderView),
+    Method("provider/drain", GOVERN, m.NamedProvider, provider_drain, ProviderView),
+    Method("provider/undrain", GOVERN, m.NamedProvider, provider_undrain, ProviderView),
     Method("model/list", WATCH, m.FindModels, model_list, m.ModelList),
     Method(
         "session/create",

@@ -92,7 +92,7 @@ class ProviderCounters:
 
 @attrs.frozen(kw_only=True)
 class ProviderView:
-    """Provider of protocol 1, section 3."""
+    """Provider of protocol 1, section 3. `open_until`: while the breaker is open, when it lets a prompt try."""
 
     name: ProviderName
     type: str

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 import trio
 
+from jelmored.domain.ids import ProviderName
 from jelmored.errors import JournalError
 from jelmored.journal.base import Batch
 
@@ -20,8 +21,10 @@ class Write:
 
     batches: Sequence[Batch]
     size: int
-    since: float
+    since: float = attrs.field(factory=trio.current_time)
     """Trio's time at which it came."""
+    providers: Mapping[ProviderName, bytes] = attrs.field(factory=dict)
+    """What is to be kept of some of them."""
     error: JournalError | None = None
     done: trio.Event = attrs.field(factory=trio.Event)
 

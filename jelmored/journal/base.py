@@ -6,14 +6,14 @@ pass tests/journal/contract.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import attrs
 import trio
 
-from jelmored.domain.ids import PromptId, SessionId
+from jelmored.domain.ids import PromptId, ProviderName, SessionId
 
 PAGE_EVENTS = 500
 PAGE_BYTES = 4 * 1024 * 1024
@@ -148,5 +148,12 @@ class Journal(Protocol):
         """A requestKey of a session, or a daemon-wide one (None), not older than 24 h."""
 
     async def attachment(self, sha256: str) -> bytes | None: ...
+
+    async def keep_provider(self, name: ProviderName, body: bytes) -> None:
+        """Keep what is to be known of a provider after a restart, in place of what was kept before. Returns when it is
+        durable."""
+
+    async def providers(self) -> Mapping[ProviderName, bytes]:
+        """What is kept of each provider."""
 
     def status(self) -> JournalStatus: ...

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from jelmored.domain.ids import SessionId
+from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.journal.base import KEY_AGE, Batch, StoredKey, StoredPrompt
 from jelmored.journal.heads import Log
 from jelmored.journal.removal import remove
@@ -52,6 +52,7 @@ class Changes:
     attachments: list[Row] = attrs.field(factory=list)
     attachment_uses: list[Row] = attrs.field(factory=list)
     removed: dict[int, Log] = attrs.field(factory=dict)
+    providers: dict[ProviderName, bytes] = attrs.field(factory=dict)
 
     def add(self, log: Log, batch: Batch) -> None:
         """A batch that may follow what is there; `log` has its head already."""
@@ -91,6 +92,7 @@ def store(connection: sqlite3.Connection, changes: Changes, now: Callable[[], da
     if changes.keys:
         connection.execute("DELETE FROM keys WHERE created_at <= ?", (to_microseconds(now() - KEY_AGE),))
         KEYS.run(connection, changes.keys)
+    PROVIDERS.run(connection, list(changes.providers.items()))
     for row, log in changes.removed.items():  # last: nothing of them follows
         remove(connection, row, log.session_id)
 
@@ -134,3 +136,4 @@ KEYS = Insert(
 )
 ATTACHMENTS = Insert("attachments (sha256, data)", 2, "ON CONFLICT (sha256) DO NOTHING")
 ATTACHMENT_USES = Insert("attachment_uses (sha256, session)", 2, "ON CONFLICT (sha256, session) DO NOTHING")
+PROVIDERS = Insert("providers (name, body)", 2, "ON CONFLICT (name) DO UPDATE SET body = excluded.body")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import attrs
 import trio
 
-from jelmored.domain.ids import SessionId
+from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.times import utc_now
 from jelmored.journal.base import (
     KEY_AGE,
@@ -62,6 +62,7 @@ class MemoryJournal:
         self._attachments: dict[str, bytes] = {}
         self._uses: defaultdict[str, set[SessionId]] = defaultdict(set)
         self._removed: set[SessionId] = set()
+        self._providers: dict[ProviderName, bytes] = {}
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Let appends and reads in until cancelled."""
@@ -157,6 +158,16 @@ class MemoryJournal:
         """See `Journal.attachment`."""
         await self._enter()
         return self._attachments.get(sha256)
+
+    async def keep_provider(self, name: ProviderName, body: bytes) -> None:
+        """See `Journal.keep_provider`."""
+        await self._enter()
+        self._providers[name] = body
+
+    async def providers(self) -> Mapping[ProviderName, bytes]:
+        """See `Journal.providers`."""
+        await self._enter()
+        return dict(self._providers)
 
     def status(self) -> JournalStatus:
         """How it is now; nothing ever waits, nothing is on disk."""

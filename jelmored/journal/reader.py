@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from jelmored.domain.ids import SessionId
+from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.journal.base import KEY_AGE, Entry, Page, StoredKey, StoredPrompt, StoredSession
 from jelmored.journal.changes import DAEMON_WIDE, from_microseconds, key_owner, to_microseconds
 from jelmored.journal.engine import connect, told, transaction
@@ -133,3 +133,8 @@ def attachment(connection: sqlite3.Connection, sha256: str) -> bytes | None:
     """See `Journal.attachment`."""
     found = connection.execute("SELECT data FROM attachments WHERE sha256 = ?", (sha256,)).fetchone()
     return found[0] if found else None
+
+
+def providers(connection: sqlite3.Connection) -> dict[ProviderName, bytes]:
+    """See `Journal.providers`."""
+    return dict(connection.execute("SELECT name, body FROM providers").fetchall())

@@ -88,7 +88,12 @@ SECOND: Migration = (
     "CREATE TABLE removed (session_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
 )
 
-MIGRATIONS: Sequence[Migration] = (FIRST, SECOND)
+THIRD: Migration = (
+    # What is to be known of a provider after a restart: until when it cools.
+    "CREATE TABLE providers (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
+)
+
+MIGRATIONS: Sequence[Migration] = (FIRST, SECOND, THIRD)
 
 
 def opened(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import trio
 
-from jelmored.domain.ids import SessionId
+from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.times import utc_now
 from jelmored.journal import reader
 from jelmored.journal.backlog import Backlog, Write, weight
@@ -101,11 +101,20 @@ class SqliteJournal:
 
     async def append(self, batches: Sequence[Batch]) -> None:
         """See `Journal.append`. Waits while 1024 appends or 16 MiB are on their way."""
+        await self._write_out(Write(batches, sum(map(weight, batches))))
+
+    async def keep_provider(self, name: ProviderName, body: bytes) -> None:
+        """See `Journal.keep_provider`."""
+        await self._write_out(Write((), len(body), providers={name: body}))
+
+    async def providers(self) -> Mapping[ProviderName, bytes]:
+        """See `Journal.providers`."""
+        return await self._query(reader.providers)
+
+    async def _write_out(self, write: Write) -> None:
         await self._door.enter()
-        size = sum(map(weight, batches))
-        await self._backlog.wait_room(size)
+        await self._backlog.wait_room(write.size)
         self._door.check()
-        write = Write(batches, size, since=trio.current_time())
         self._backlog.add(write)
         self._inbox.put(write)
         await write.done.wait()

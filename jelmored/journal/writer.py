@@ -97,6 +97,7 @@ class Writer:
         for write in writes:
             try:
                 self._admit(write, changes)
+                changes.providers.update(write.providers)
             except JournalError as refusal:
                 write.fail(refusal)
         return changes

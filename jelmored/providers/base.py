@@ -219,9 +219,11 @@ class BaseProvider(abc.ABC):
 
     Args:
         name: as configured, `claude` or `claude-work`.
+        remote: its model is somewhere else, so that it can't work without a network.
     """
 
     name: ProviderName
+    remote: bool = True
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold what all runs share (a server, an event stream). It is restarted when it fails. Default: nothing."""
@@ -237,6 +239,11 @@ class BaseProvider(abc.ABC):
     async def probe(self) -> Probe:
         """Look whether it is there, logged in, and which models it has. Free of charge, ≤ 10 s; failures are in the
         answer, nothing is raised for them."""
+
+    async def reachable(self) -> bool | None:
+        """Does the model's server answer, as far as one sees free of charge (it takes a connection)? Asked again and
+        again after failures by the network, until something answers; ≤ 10 s. Default: not known."""
+        return None
 
     def check_model(self, model: str, known: Sequence[ModelInfo]) -> None:
         """Is this a model that a session here may ask for? Default: one of those that the last probe saw, by its name

@@ -23,6 +23,8 @@ from jelmored.supervision.providers import Providers
 
 ELSEWHERE = frozenset({RunClass.UNAVAILABLE, RunClass.THROTTLED, RunClass.PERMANENT})
 """Classes of failure that another provider may not have."""
+SOFT = frozenset({Obstacle.COOLING, Obstacle.UNHEALTHY})
+"""It may have come round: whoever has no other provider asks it all the same."""
 NEVER_CHOSEN = frozenset({"demo"})  # a demo is only run by somebody who asks for it
 
 
@@ -129,24 +131,28 @@ class Router:
         self._policy = policy
 
     def obstacle(self, facts: Facts, prompt: Prompt | None) -> Failure | None:
-        """Why no turn should begin at the session's provider now. One that only a person can mend is tried all the
-        same, when there is no other: the person may have done so."""
-        found = self._found(facts.provider, _asked(facts, prompt))
-        if found is None:
-            return Failure(kind=ErrorKind.NO_PROVIDER, message=f"provider {facts.provider} is not configured any more")
-        failure = _hindered(found, self._providers.view(facts.provider), prompt)
-        if failure is None or found.obstacle is not Obstacle.UNHEALTHY:
+        """Why no turn should begin at the session's provider now. One that cools, or that only a person can mend, is
+        asked all the same when there is no other: it may have come round."""
+        obstacle, failure = self._hindrance(facts, prompt)
+        if failure is None or obstacle not in SOFT:
             return failure
         onward = self.onward(facts, prompt, refused=(), failure=failure)
         return failure if isinstance(onward, Route) else None
 
     def refusal(self, facts: Facts, prompt: Prompt | None) -> Nowhere | None:
         """Why no provider can take it now."""
-        failure = self.obstacle(facts, prompt)
+        _, failure = self._hindrance(facts, prompt)
         if failure is None:
             return None
         route = self.onward(facts, prompt, refused=(), failure=failure)
         return route if isinstance(route, Nowhere) else None
+
+    def _hindrance(self, facts: Facts, prompt: Prompt | None) -> tuple[Obstacle | None, Failure | None]:
+        found = self._found(facts.provider, _asked(facts, prompt))
+        if found is None:
+            told = f"provider {facts.provider} is not configured any more"
+            return None, Failure(kind=ErrorKind.NO_PROVIDER, message=told)
+        return found.obstacle, _hindered(found, self._providers.view(facts.provider), prompt)
 
     def onward(
         self, facts: Facts, prompt: Prompt | None, *, refused: Collection[ProviderName], failure: Failure
@@ -205,6 +211,11 @@ class Router:
         models = candidate.offer.named(model) if model else candidate.offer.usual
         return models[0].context_length or None if models else None
 
+    @property
+    def offline(self) -> bool:
+        """The network is gone for all: no provider is to blame."""
+        return self._providers.offline
+
     def steers(self, provider: ProviderName) -> bool:
         """What is said to an agent there while it works reaches it."""
         return self._providers[provider].capabilities.steer
@@ -252,7 +263,11 @@ def _hindered(found: Ranked, view: ProviderView, prompt: Prompt | None) -> Failu
             return Failure(kind=ErrorKind.RATE_LIMITED, message=told, retry_at=view.cooling_until, remedy=view.remedy)
         case Obstacle.BREAKER:
             return Failure(kind=ErrorKind.UNAVAILABLE, message=told, retry_at=view.open_until, remedy=view.remedy)
-        case Obstacle.DISABLED | Obstacle.DRAINING | Obstacle.UNHEALTHY:
+        case Obstacle.OFFLINE:
+            return Failure(kind=ErrorKind.NETWORK, message=told, remedy=view.remedy)
+        case Obstacle.UNHEALTHY:
+            return Failure(kind=ErrorKind.UNAVAILABLE, message=told, remedy=view.remedy)
+        case Obstacle.DISABLED | Obstacle.DRAINING:
             return Failure(kind=ErrorKind.NO_PROVIDER, message=told, remedy=view.remedy)
         case Obstacle.FULL if prompt is not None and prompt.when_unavailable is WhenUnavailable.FAIL:
             return Failure(kind=ErrorKind.PROVIDER_FULL, message=told)

@@ -56,6 +56,7 @@ from .turns import Turn, close_item, failed, holds_queue, record_end
 log = structlog.get_logger(__name__)
 
 LOOK_AGAIN = 30.0  # seconds between two looks for a provider that can take what waits
+OFFLINE_LOOK = 2.0  # seconds between two looks whether the network is back
 SOON = 1.0  # seconds, at least
 LEFT = Failure(kind=ErrorKind.AGENT_CRASHED, message="the agent ended by itself, in a turn")
 
@@ -126,6 +127,7 @@ class Work:
         self._start_turn(prompt)
         obstacle = self._router.obstacle(self._facts, prompt)
         if self.turn is not None and obstacle is not None:
+            self._chronicle.step(Step.RUN_STARTING)
             self._fail_over(self.turn, obstacle)
         elif (home := self._router.way_back(self._facts, prompt)) is not None:
             self._failover.move(home, RETURNED, self.turn)
@@ -187,8 +189,8 @@ class Work:
         if turn is None or turn.interrupted:
             return
         turn.interrupted = True
+        self._hold.pausing = False
         if self._hold.empty:
-            self._hold.pausing = False
             self._failover.forget()
             self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
         elif turn.said:
@@ -208,7 +210,9 @@ class Work:
         if epoch != self._hold.epoch:
             return
         self._failover.proof_due(epoch)
-        if self._hold.pausing:
+        if self._hold.pausing and self._router.offline:
+            self._owner.remind(OFFLINE_LOOK, epoch)
+        elif self._hold.pausing:
             self._hold.pausing = False
             self._pursue()
         if self._facts.waiting_until is not None:
@@ -258,7 +262,7 @@ class Work:
             return
         if self._briefing.lacks(turn):
             self._briefing.ask(turn)
-        elif self._hold.listens:
+        elif self._hold.listens and not self._hold.pausing:
             self._say(turn, turn.words)
             return
         if self._facts.status is not Status.INITIALIZING:
@@ -498,14 +502,27 @@ class Work:
 
     def _fail_over(self, turn: Turn, failure: Failure, usage: UsageNote | None = None) -> None:
         """The provider can't do it: another one, or the end of the turn."""
+        wish = turn.prompt.when_unavailable if turn.prompt else WhenUnavailable.FAIL
+        if self._router.offline and wish is not WhenUnavailable.FAIL:
+            self._wait_for_network(turn, failure)
+            return
         nowhere = self._failover.leave(turn, failure, usage)
         if nowhere is None:
             return
         if nowhere.why:
             self._chronicle.note("no_failover", nowhere.why)
-        if turn.prompt is not None and turn.prompt.when_unavailable is WhenUnavailable.WAIT:
+        if wish is WhenUnavailable.WAIT:
             self._queue.put_back()
         self.give_up(turn, failure, usage)
+
+    def _wait_for_network(self, turn: Turn, failure: Failure) -> None:
+        """No provider is to blame, and none would do better: the turn goes on when the network is back."""
+        self._failover.cut(turn, failure.message)
+        turn.refused.clear()
+        self._chronicle.note("offline", f"{failure.message}; the turn goes on when the network is back")
+        self._hold.pausing = True
+        self._owner.remind(OFFLINE_LOOK, self._hold.epoch)
+        self._pursue()
 
     def give_up(self, turn: Turn, failure: Failure, usage: UsageNote | None = None) -> None:
         """The turn has failed for good."""

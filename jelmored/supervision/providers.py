@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
+import structlog
 import trio
 
 from jelmored.actors.children import Child
@@ -14,10 +16,17 @@ from jelmored.domain.ids import ProviderName
 from jelmored.domain.models import ModelInfo, ProviderView
 from jelmored.domain.offers import Offer
 from jelmored.domain.ranking import Candidate
+from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
+from jelmored.journal.base import Journal
+from jelmored.wire import codec
 
+from .connectivity import Connectivity
+from .cooling import Cooling
 from .places import Places
 from .provider import ProviderSpec, ProviderSupervisor
+
+log = structlog.get_logger(__name__)
 
 POLICY = Policy(
     limit=Limit(restarts=5, period=60),
@@ -34,14 +43,27 @@ class Providers:
         specs: each provider and its settings.
         max_total_runs: agents at work at once, over all.
         changed: told when a provider's view is another.
+        journal: keeps until when they cool; None: nothing is kept.
+        now: the wall clock.
     """
 
     def __init__(
-        self, specs: Sequence[ProviderSpec], *, max_total_runs: int, changed: Callable[[ProviderView], None]
+        self,
+        specs: Sequence[ProviderSpec],
+        *,
+        max_total_runs: int,
+        changed: Callable[[ProviderView], None],
+        journal: Journal | None = None,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
+        self._journal = journal
+        self._network = Connectivity(lambda: tuple(self._supervisors.values()), now)
         self._places = Places(max_total_runs, {spec.provider.name: spec.max_runs for spec in specs})
         self._supervisors: Mapping[ProviderName, ProviderSupervisor] = {
-            spec.provider.name: ProviderSupervisor(spec, self._places, changed) for spec in specs
+            spec.provider.name: ProviderSupervisor(
+                spec, self._places, changed, network=self._network, journal=journal, now=now
+            )
+            for spec in specs
         }
 
     def __getitem__(self, name: ProviderName) -> ProviderSupervisor:
@@ -51,6 +73,17 @@ class Providers:
         except KeyError:
             known = ", ".join(self._supervisors)
             raise Refused(ErrorKind.NOT_FOUND, f"there is no provider {name!r}; there are: {known}") from None
+
+    @property
+    def offline(self) -> bool:
+        """The network is gone: a failure by it was nobody's fault, and no other provider that is `OFFLINE` will do. A
+        turn that failed so may be given again when it is over; `when_online` tells."""
+        return self._network.offline
+
+    def when_online(self, callback: Callable[[], None]) -> None:
+        """Call this once when `offline` has become false, at once if it is. The next prompt may fail by the network
+        again: nobody has tried a model meanwhile, only its server. The callback must not raise."""
+        self._network.when_online(callback)
 
     @property
     def runs(self) -> int:
@@ -74,6 +107,17 @@ class Providers:
         """A live look, free of charge."""
         return await self[name].check()
 
+    async def restart(self, name: ProviderName) -> ProviderView:
+        """End its runs cleanly, and start it again."""
+        return await self[name].restart()
+
+    def drain(self, name: ProviderName) -> ProviderView:
+        """Let turns in hand end, and take no others."""
+        return self[name].drain()
+
+    def undrain(self, name: ProviderName) -> ProviderView:
+        return self[name].undrain()
+
     async def models(self, name: ProviderName | None = None) -> tuple[ModelInfo, ...]:
         """Of one provider, or of all that are switched on."""
         chosen = [self[name]] if name else [one for one in self._supervisors.values() if one.enabled]
@@ -81,9 +125,19 @@ class Providers:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """One for one, until cancelled; then all end their runs at once."""
+        await self._remember()
         kept = Supervisor("providers", [], POLICY)
-        async with running(kept.run):
+        async with running(self._network.run), running(kept.run):
             for name, supervisor in self._supervisors.items():
                 await kept.start_child(Child(name, supervisor.run, essential=False))
             task_status.started()
             await trio.sleep_forever()
+
+    async def _remember(self) -> None:
+        """What a former life of the daemon has kept; of a provider that is configured no more, nothing."""
+        kept = await self._journal.providers() if self._journal else {}
+        for name in kept.keys() & self._supervisors.keys():
+            try:
+                self._supervisors[name].remember(codec.decode(kept[name], Cooling))
+            except codec.InvalidValue as fault:
+                log.warning("what was kept of a provider is not understood", provider=name, error=str(fault))

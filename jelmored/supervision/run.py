@@ -5,7 +5,7 @@ It talks to the agent, watches its clock, and tells its session lists of events 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 import attrs
@@ -21,6 +21,7 @@ from jelmored.errors import ErrorKind, ProviderError, leaves
 from jelmored.providers.base import (
     BaseProvider,
     BaseSession,
+    Delta,
     RunEvent,
     RunFacts,
     RunTimeouts,
@@ -66,6 +67,7 @@ class Run:
         hear: the session's ear.
         places: where it needs a place first.
         timeouts: of the stall clock.
+        answers: told how many seconds a prompt waited for the first words of its answer.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Run:
         hear: Hear,
         places: Places,
         timeouts: RunTimeouts,
+        answers: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self.epoch = epoch
         self.config = config
@@ -84,8 +87,12 @@ class Run:
         self.ready = False
         self.background_tasks = 0
         self.closing = False
+        self.turns = 0
+        """That have ended."""
         self._idle_since: float | None = None
         self._prompted = False
+        self._prompted_at: float | None = None
+        self._answers = answers
         self._provider = provider
         self._hear = hear
         self._places = places
@@ -236,6 +243,9 @@ class Run:
     def _amend(self, event: RunEvent, now: float) -> RunEvent:
         """Keep what we need to know of it; the end of a turn that we stopped for its silence says so."""
         match event:
+            case Delta() if self._prompted_at is not None:
+                self._answers(now - self._prompted_at)
+                self._prompted_at = None
             case TurnBegan():
                 self._idle_since = None
             case RunFacts(background_tasks=tuple(tasks)):
@@ -247,8 +257,9 @@ class Run:
         return event
 
     def _end_turn(self, over: TurnOver, now: float) -> TurnOver:
+        self.turns += 1
         self._deadlines.turn_over()
-        self._prompted = False
+        self._prompted, self._prompted_at = False, None
         self._idle_since = now
         self._places.stir()
         stalled, self._stalled = self._stalled, None
@@ -268,7 +279,7 @@ class Run:
         match order:
             case Say(prompt=prompt):
                 self._idle_since = None
-                self._prompted = True
+                self._prompted, self._prompted_at = True, now
                 self._deadlines.silence.prompted(now)
                 await session.prompt(prompt)
             case Reply(request_id=request_id, answer=answer):

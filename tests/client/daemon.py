@@ -218,6 +218,8 @@ class FakeDaemon:
     asked: list[Json] = attrs.field(factory=list)
     breaks_at: set[str] = attrs.field(factory=set)
     """Methods that, the next time, get a broken connection for an answer."""
+    providers: dict[str, Json] = attrs.field(factory=lambda: {"claude": {}, "demo": {}})
+    """What is said of each beside the usual."""
     connections: int = 0
     stopped: trio.Event = attrs.field(factory=trio.Event)
     _keys: dict[str, Json] = attrs.field(factory=dict)
@@ -395,14 +397,28 @@ class FakeDaemon:
     def do_daemon_shutdown(self, peer: Peer, params: Json) -> Any:
         return {}, self.stopped.set
 
+    def _provider(self, name: str) -> Json:
+        return {**_provider(name), **self.providers[name]}
+
     def do_provider_list(self, peer: Peer, params: Json) -> Any:
-        return {"providers": [_provider("claude"), _provider("demo")]}
+        return {"providers": [self._provider(name) for name in self.providers]}
 
     def do_provider_get(self, peer: Peer, params: Json) -> Any:
-        return _provider(params["name"])
+        return self._provider(params["name"])
 
     def do_provider_check(self, peer: Peer, params: Json) -> Any:
-        return _provider(params["name"])
+        return self._provider(params["name"])
+
+    def do_provider_restart(self, peer: Peer, params: Json) -> Any:
+        return self._provider(params["name"])
+
+    def do_provider_drain(self, peer: Peer, params: Json) -> Any:
+        self.providers[params["name"]]["draining"] = True
+        return self._provider(params["name"])
+
+    def do_provider_undrain(self, peer: Peer, params: Json) -> Any:
+        self.providers[params["name"]]["draining"] = False
+        return self._provider(params["name"])
 
     def do_model_list(self, peer: Peer, params: Json) -> Any:
         model = {

@@ -67,6 +67,7 @@ def test_nothing_is_typed_yet_after_the_sign_of_bash() -> None:
         (("rm", "one", ""), Operand.ARCHIVED),
         (("rm", "--", "-"), Operand.ARCHIVED),
         (("daemon", "start", "--config", ""), Operand.FILE),
+        (("providers", "--check", "restart", ""), Operand.PROVIDER),
         (("fly", ""), None),
     ],
 )

@@ -299,6 +299,15 @@ class FakeProviders:
             raise ZeroDivisionError("a bug of ours")
         return self.view(name)
 
+    async def restart(self, name: ProviderName) -> ProviderView:
+        return self.view(name)
+
+    def drain(self, name: ProviderName) -> ProviderView:
+        return attrs.evolve(self.view(name), draining=True)
+
+    def undrain(self, name: ProviderName) -> ProviderView:
+        return self.view(name)
+
     async def models(self, name: ProviderName | None = None) -> tuple[ModelInfo, ...]:
         model = ModelInfo(
             name="sonnet", provider=name or CLAUDE, context_length=200_000, capabilities=("tools",), equivalents=()

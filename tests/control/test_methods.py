@@ -22,6 +22,9 @@ SPOKEN = {
     "provider/list": "observer",
     "provider/get": "observer",
     "provider/check": "operator",
+    "provider/restart": "admin",
+    "provider/drain": "admin",
+    "provider/undrain": "admin",
     "model/list": "observer",
     "session/create": "operator",
     "session/get": "observer",
@@ -98,6 +101,9 @@ async def test_providers_and_models() -> None:
         assert [one["name"] for one in listed] == ["claude", "broken"]
         assert await client.request("provider/get", name="claude") == listed[0]
         assert (await client.request("provider/check", name="claude"))["health"] == "healthy"
+        assert (await client.request("provider/drain", name="claude"))["draining"]
+        assert not (await client.request("provider/undrain", name="claude"))["draining"]
+        assert (await client.request("provider/restart", name="claude"))["name"] == "claude"
         models = (await client.request("model/list", provider="claude"))["models"]
         assert [(one["name"], one["contextLength"]) for one in models] == [("sonnet", 200_000)]
         await refused(client.request("provider/get", name="none"), -32002, "not-found", "name")

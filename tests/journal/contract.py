@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from jelmored.domain.ids import PromptId, SessionId
+from jelmored.domain.ids import PromptId, ProviderName, SessionId
 from jelmored.errors import ErrorKind, JournalError
 from jelmored.journal.base import Attachment, Batch, Entry, Journal, StoredKey, StoredPrompt, StoredSession
 
@@ -384,3 +384,13 @@ class JournalContract:
             await journal.append([batch(1, 1)])
             status = journal.status()
             assert (status.ok, status.lag_ms) == (True, 0.0)
+
+    async def test_keeps_what_is_known_of_a_provider_over_a_restart(self, make: Make) -> None:
+        claude, other = ProviderName("claude"), ProviderName("other")
+        async with running(make()) as journal:
+            assert await journal.providers() == {}
+            await journal.keep_provider(claude, b"{}")
+            await journal.keep_provider(other, b"[1]")
+            await journal.keep_provider(claude, b'{"until":null}')
+        async with running(make()) as journal:
+            assert await journal.providers() == {claude: b'{"until":null}', other: b"[1]"}

@@ -27,6 +27,7 @@ from .stage import ME, Stage, stage
 from .test_session import CRASH, bash, used_bash
 
 OVERLOADED = Failure(kind=ErrorKind.OVERLOADED, message="529 overloaded")
+BROKEN = Failure(kind=ErrorKind.UNAVAILABLE, message="500")
 SECOND, THIRD = ProviderName("second"), ProviderName("third")
 
 
@@ -187,7 +188,7 @@ async def test_it_stays_there_and_comes_back_told_only_what_it_missed(autojump_c
         session_id, run = await p.first_turn()
         await p.stage.prompt(session_id, "two")
         await run.heard()
-        await fail(run)
+        await fail(run, BROKEN)
         other = await p.second.opened()
         await other.heard()
         await other.say("second answer")

@@ -19,6 +19,7 @@ from jelmored.domain.sessions import BackgroundTask, Limits, NativeSession
 from jelmored.errors import ErrorKind, Refused
 from jelmored.providers.base import RunTimeouts, SessionConfig
 from jelmored.sessions.hold import RunHold
+from jelmored.supervision.connectivity import Connectivity
 from jelmored.supervision.places import Places
 from jelmored.supervision.provider import ProviderSpec, ProviderSupervisor
 from jelmored.supervision.reports import Ready, Report, Say
@@ -66,7 +67,9 @@ async def holding() -> AsyncIterator[Scene]:
         timeouts=RunTimeouts(),
         hibernate_after=0,
     )
-    supervisor = ProviderSupervisor(spec, Places(10, {PROVIDER: 4}), lambda view: None)
+    supervisor = ProviderSupervisor(
+        spec, Places(10, {PROVIDER: 4}), lambda view: None, network=Connectivity(lambda: ())
+    )
     async with running(supervisor.run):
         yield Scene(supervisor, provider, RunHold(hear), reports)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -12,18 +12,22 @@ import pytest
 import trio
 
 from jelmored.actors.running import running
-from jelmored.domain.events import TurnReason
+from jelmored.domain.events import DeltaKind, TurnReason
 from jelmored.domain.failures import Failure, RunEnd
-from jelmored.domain.ids import Epoch, ProviderName, SessionId
-from jelmored.domain.models import Health, ProviderView
-from jelmored.domain.times import utc_now
-from jelmored.errors import ErrorKind, Refused
-from jelmored.providers.base import Probe, RunTimeouts, SessionConfig, TurnOver
+from jelmored.domain.ids import ConnectionId, Epoch, ItemId, PromptId, ProviderName, SessionId
+from jelmored.domain.models import BreakerState, Health, ProviderView
+from jelmored.domain.prompts import Author, Prompt, TextBlock
+from jelmored.errors import ErrorKind, JournalError, Refused
+from jelmored.journal.base import Journal
+from jelmored.journal.memory import MemoryJournal
+from jelmored.providers.base import Delta, Probe, RunTimeouts, SessionConfig, TurnOver
+from jelmored.supervision.cooling import Cooling
 from jelmored.supervision.places import Places
-from jelmored.supervision.provider import ProviderSpec, ProviderSupervisor
-from jelmored.supervision.reports import Report, SleepWanted
+from jelmored.supervision.provider import Blame, ProviderSpec, ProviderSupervisor
+from jelmored.supervision.reports import Report, Say, SleepWanted
 from jelmored.supervision.run import Run
 from jelmored.testing.puppet import PuppetProvider, PuppetSession
+from jelmored.wire import codec
 
 PUPPET = ProviderName("puppet")
 CONFIG = SessionConfig(session_id=SessionId("ses_1"), cwd="/")
@@ -35,7 +39,23 @@ def ended(reason: TurnReason = TurnReason.COMPLETED, failure: Failure | None = N
     return TurnOver(reason=reason, failure=failure)
 
 
+def limited(retry_at: datetime | None = None) -> Failure:
+    return Failure(kind=ErrorKind.RATE_LIMITED, message="slow down", retry_at=retry_at)
+
+
 FAILED = ended(TurnReason.FAILED, NETWORK)
+
+
+class NoOutage:
+    """A network that is always there."""
+
+    offline = False
+
+    def failed(self, name: ProviderName) -> bool:
+        return False
+
+    def reached(self) -> None:
+        """That is no news."""
 
 
 @attrs.define
@@ -55,7 +75,21 @@ class Scene:
         return run, puppet
 
 
-def supervised(provider: PuppetProvider | None = None, **spec: Any) -> Scene:
+BEGAN = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def wall() -> datetime:
+    """A wall clock that goes with Trio's."""
+    return BEGAN + timedelta(seconds=trio.current_time())
+
+
+def supervised(
+    provider: PuppetProvider | None = None,
+    *,
+    network: Blame | None = None,
+    journal: Journal | None = None,
+    **spec: Any,
+) -> Scene:
     puppets = provider or PuppetProvider()
     settings: dict[str, Any] = {
         "type": "puppet",
@@ -67,7 +101,9 @@ def supervised(provider: PuppetProvider | None = None, **spec: Any) -> Scene:
     }
     told: list[ProviderView] = []
     spec_ = ProviderSpec(provider=puppets, **{**settings, **spec})
-    return Scene(ProviderSupervisor(spec_, Places(10, {PUPPET: 4}), told.append), puppets, told)
+    places, network = Places(10, {PUPPET: 4}), network or NoOutage()
+    supervisor = ProviderSupervisor(spec_, places, told.append, network=network, journal=journal, now=wall)
+    return Scene(supervisor, puppets, told)
 
 
 @asynccontextmanager
@@ -218,11 +254,15 @@ async def test_a_good_look_settles_what_only_a_person_could_mend(autojump_clock:
 
 
 async def test_a_throttled_provider_says_until_when(autojump_clock: trio.testing.MockClock) -> None:
-    later = utc_now() + timedelta(hours=1)
     async with at_work() as s:
-        limited = Failure(kind=ErrorKind.RATE_LIMITED, message="slow down", retry_at=later)
-        s.supervisor.note_turn(ended(TurnReason.FAILED, limited))
+        later = wall() + timedelta(hours=1)
+        s.supervisor.note_turn(ended(TurnReason.FAILED, limited(later)))
         assert s.supervisor.view().cooling_until == later
+        told = len(s.told)
+        await trio.sleep(3599)
+        assert len(s.told) == told
+        await trio.sleep(1.1)
+        assert (s.told[-1].health, s.told[-1].cooling_until) == (Health.HEALTHY, None), "clients are told"
 
 
 async def test_runs_that_are_idle_for_long_are_asked_to_sleep(autojump_clock: trio.testing.MockClock) -> None:
@@ -234,3 +274,230 @@ async def test_runs_that_are_idle_for_long_are_asked_to_sleep(autojump_clock: tr
         assert any(isinstance(news, SleepWanted) for news in s.news)
         assert puppet.alive
         assert not run.closing, "its session decides"
+
+
+GO = Prompt(
+    prompt_id=PromptId("prm_1"),
+    blocks=(TextBlock(text="go"),),
+    by=Author(connection_id=ConnectionId("con_1"), client="test"),
+)
+HELLO = Delta(item_id=ItemId("i"), kind=DeltaKind.TEXT, text="hello")
+
+
+def fail_thrice(s: Scene) -> None:
+    for _ in range(3):
+        s.supervisor.note_turn(FAILED)
+
+
+async def test_an_open_breaker_lets_one_run_try_when_its_rest_is_over(autojump_clock: trio.testing.MockClock) -> None:
+    async with at_work() as s:
+        fail_thrice(s)
+        with pytest.raises(Refused, match="3 failures in a row, the last one: connection refused"):
+            await s.open_run()
+        assert s.told[-1].open_until == wall() + timedelta(seconds=60)
+        await trio.sleep(60.1)
+        assert s.told[-1].breaker is BreakerState.HALF_OPEN, "clients are told"
+        assert s.supervisor.admits()
+        trial, puppet = await s.open_run()
+        assert not s.supervisor.admits()
+        puppet.leave()
+        await trial.over.wait()
+        await trio.testing.wait_all_tasks_blocked()
+        assert s.supervisor.admits(), "it ended without a word on the provider"
+        await s.open_run()
+        s.supervisor.note_turn(FAILED)
+        assert s.told[-1].open_until == wall() + timedelta(seconds=120)
+
+
+async def test_a_trial_is_over_when_its_turn_is_not_when_another_sessions_is(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with at_work() as s:
+        fail_thrice(s)
+        await trio.sleep(60)
+        trial, puppet = await s.open_run()
+        trial.post(Say(GO))
+        await puppet.heard()
+        s.supervisor.note_turn(ended(TurnReason.INTERRUPTED))
+        assert not s.supervisor.admits(), "that was a turn of another session"
+        await puppet.finish(TurnReason.INTERRUPTED)
+        await trio.testing.wait_all_tasks_blocked()
+        s.supervisor.note_turn(ended(TurnReason.INTERRUPTED))
+        assert s.supervisor.admits()
+        assert s.supervisor.view().breaker is BreakerState.HALF_OPEN
+
+
+async def test_the_first_words_of_an_answer_close_the_breaker_and_are_measured(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with at_work() as s:
+        fail_thrice(s)
+        await trio.sleep(60)
+        trial, puppet = await s.open_run()
+        trial.post(Say(GO))
+        await trio.sleep(2)
+        await puppet.tell(HELLO)
+        await trio.sleep(5)
+        await puppet.tell(HELLO)
+        await trio.testing.wait_all_tasks_blocked()
+        view = s.told[-1]
+        assert (view.breaker, view.health, view.latency_ms) == (BreakerState.CLOSED, Health.HEALTHY, 2000)
+
+
+async def test_what_only_a_person_can_mend_is_looked_at_again_until_one_has(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with at_work(check_interval=30) as s:
+        s.supervisor.note_turn(ended(TurnReason.FAILED, LOGGED_OUT))
+        await trio.sleep(100)
+        assert s.supervisor.view().health is Health.UNHEALTHY, "each look said what the first one did"
+        await s.open_run()
+        s.provider.probed = attrs.evolve(s.provider.probed, account="ada")
+        await trio.sleep(31)
+        assert s.told[-1].health is Health.HEALTHY
+
+
+async def test_one_that_is_well_is_not_looked_at_again(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    async def look(provider: PuppetProvider) -> Probe:
+        looks.append(trio.current_time())
+        return provider.probed
+
+    monkeypatch.setattr(PuppetProvider, "probe", look)
+    async with at_work(check_interval=30):
+        await trio.sleep(1000)
+    assert looks == [0]
+
+
+async def test_a_cooling_is_kept_when_it_changes_and_only_then(autojump_clock: trio.testing.MockClock) -> None:
+    journal = MemoryJournal()
+    async with running(journal.run), at_work(journal=journal) as s:
+        s.supervisor.note_turn(FAILED)
+        await trio.testing.wait_all_tasks_blocked()
+        assert await journal.providers() == {}
+        s.supervisor.note_turn(ended(TurnReason.FAILED, limited()))
+        await trio.testing.wait_all_tasks_blocked()
+        kept = codec.decode((await journal.providers())[PUPPET], Cooling)
+        assert kept.until == wall() + timedelta(seconds=60)
+        again = supervised().supervisor
+        again.remember(kept)
+        assert again.view().cooling_until == kept.until
+
+
+class FullJournal(MemoryJournal):
+    async def keep_provider(self, name: ProviderName, body: bytes) -> None:
+        raise JournalError(ErrorKind.JOURNAL_FULL, "no room")
+
+
+async def test_a_journal_without_room_does_not_fell_a_provider(autojump_clock: trio.testing.MockClock) -> None:
+    async with at_work(journal=FullJournal()) as s:
+        s.supervisor.note_turn(ended(TurnReason.FAILED, limited()))
+        await trio.sleep(100)
+        await s.open_run()
+
+
+async def test_drained_it_starts_no_agents_and_sends_the_idle_to_sleep(autojump_clock: trio.testing.MockClock) -> None:
+    async with at_work() as s:
+        idle, _ = await s.open_run()
+        busy, puppet = await s.open_run()
+        busy.post(Say(GO))
+        await puppet.heard()
+        assert s.supervisor.drain().draining
+        with pytest.raises(Refused, match="drained"):
+            await s.open_run()
+        await trio.testing.wait_all_tasks_blocked()
+        assert sum(isinstance(news, SleepWanted) for news in s.news) == 1
+        idle.close()
+        await puppet.finish()
+        await trio.testing.wait_all_tasks_blocked()
+        s.supervisor.note_turn(ended())
+        await trio.testing.wait_all_tasks_blocked()
+        assert sum(isinstance(news, SleepWanted) for news in s.news) == 2
+        assert not busy.closing, "its session decides"
+        assert s.supervisor.undrain().health is Health.HEALTHY
+        await s.open_run()
+
+
+async def test_a_restart_ends_runs_cleanly_and_what_is_opened_meanwhile_waits(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with at_work() as s:
+        run, puppet = await s.open_run()
+        puppet.clings = True
+        fail_thrice(s)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(s.supervisor.restart)
+            nursery.start_soon(s.supervisor.restart)
+            await trio.sleep(1)
+            s.supervisor.open_run(CONFIG, Epoch(2), s.hear)
+            await trio.sleep(12)
+            with pytest.raises(trio.TooSlowError):
+                await s.provider.opened()
+        view = s.supervisor.view()
+        assert puppet.closed
+        assert run.over.is_set()
+        assert 20 <= trio.current_time() < 23, "a run has a deadline of its own"
+        assert (view.health, view.breaker) == (Health.HEALTHY, BreakerState.CLOSED)
+        assert (await s.provider.opened()).alive
+
+
+async def test_a_restart_that_nobody_waits_for_is_finished(autojump_clock: trio.testing.MockClock) -> None:
+    async with at_work() as s:
+        _, puppet = await s.open_run()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await s.supervisor.restart()
+        await trio.testing.wait_all_tasks_blocked()
+        assert puppet.closed
+        await s.open_run()
+
+
+async def test_what_does_not_run_can_not_be_restarted() -> None:
+    with pytest.raises(Refused):
+        await supervised().supervisor.restart()
+
+
+class Outage(NoOutage):
+    offline = True
+
+    def __init__(self) -> None:
+        self.ended = False
+
+    def failed(self, name: ProviderName) -> bool:
+        return True
+
+    def reached(self) -> None:
+        self.ended = True
+
+
+async def test_when_the_network_is_to_blame_the_provider_is_not(autojump_clock: trio.testing.MockClock) -> None:
+    async with at_work(network=(outage := Outage())) as s:
+        fail_thrice(s)
+        stalled = Failure(kind=ErrorKind.TURN_STALLED, message="silent")
+        s.supervisor.note_turn(ended(TurnReason.FAILED, stalled))
+        view = s.told[-1]
+        assert (view.health, view.breaker, view.reason) == (Health.OFFLINE, BreakerState.CLOSED, "silent")
+        s.supervisor.reconnected(blamed=False)
+        assert s.told[-1].health is Health.HEALTHY
+        s.supervisor.cut_off()
+        assert s.told[-1].reason == "the model's server can't be reached"
+        s.supervisor.note_turn(ended())
+        assert (s.told[-1].health, outage.ended) == (Health.HEALTHY, True)
+
+
+async def test_a_network_that_was_there_all_the_time_leaves_the_blame(autojump_clock: trio.testing.MockClock) -> None:
+    async with at_work(network=Outage()) as s:
+        for _ in range(3):
+            s.supervisor.note_turn(FAILED)
+            s.supervisor.reconnected(blamed=True)
+        assert s.told[-1].breaker is BreakerState.OPEN
+        s.supervisor.reconnected(blamed=True)
+
+
+async def test_a_failover_is_counted(autojump_clock: trio.testing.MockClock) -> None:
+    async with at_work() as s:
+        s.supervisor.note_failover()
+        assert s.told[-1].counters.failovers == 1

@@ -14,10 +14,11 @@ from jelmored.client.terminal.text import one_line
 from jelmored.domain.models import BreakerState, Health, ModelInfo, ProviderView, QuotaWindow
 from jelmored.domain.times import utc_now
 
-PROVIDERS = ("PROVIDER", "HEALTH", "RUNS", "VERSION", "TURNS", "FAILED", "COST")
+PROVIDERS = ("PROVIDER", "HEALTH", "PLACES", "LATENCY", "VERSION", "TURNS", "FAILED", "COST")
 MODELS = ("MODEL", "PROVIDER", "CONTEXT", "IN", "OUT")
-LOOKS = {Health.HEALTHY: Look.GOOD, Health.DISABLED: Look.DIM}
+LOOKS = {Health.HEALTHY: Look.GOOD, Health.DISABLED: Look.DIM, Health.DEGRADED: Look.ASKS, Health.OFFLINE: Look.ASKS}
 NEARLY = 80  # percent of a quota
+BAR = 10  # columns
 
 
 async def providers(shell: Shell, *, check: bool) -> Exit:
@@ -32,6 +33,24 @@ async def providers(shell: Shell, *, check: bool) -> Exit:
         shell.give({"providers": views})
     else:
         shell.paint(list(_spans(views, shell.columns)))
+    return Exit.OK
+
+
+async def govern(shell: Shell, *, verb: str, provider: str, check: bool) -> Exit:
+    """`restart`, `drain` or `undrain` one, and show how it is then; with `check` it is looked at after that."""
+    async with shell.client() as client:
+        verbs = {
+            "restart": client.restart_provider,
+            "drain": client.drain_provider,
+            "undrain": client.undrain_provider,
+        }
+        view = await verbs[verb](provider)
+        if check:
+            view = await client.check_provider(provider)
+    if shell.json:
+        shell.give(view)
+    else:
+        shell.paint(list(_spans([view], shell.columns)))
     return Exit.OK
 
 
@@ -62,31 +81,50 @@ def _coloured(row: str, health: Health) -> Iterator[Span]:
 
 
 def _remarks(view: ProviderView, now: datetime) -> Iterator[tuple[str, Look]]:
+    """What is the matter, what to do about it, and until when it lasts if time will heal it."""
+    look = LOOKS.get(view.health, Look.BAD)
     if view.reason:
-        yield view.reason, Look.DIM if view.health is Health.DISABLED else Look.BAD
+        yield view.reason, Look.DIM if look is Look.GOOD else look
     if view.remedy:
         yield f"→ {view.remedy}", Look.PLAIN
     if view.cooling_until and view.cooling_until > now:
-        yield f"rests for {brief((view.cooling_until - now).total_seconds())} more", Look.ASKS
-    if view.breaker is not BreakerState.CLOSED:
-        yield "failed too often: it is tried again in a while", Look.ASKS
+        yield f"cooling until {_moment(view.cooling_until, now)}", Look.ASKS
+    if view.breaker is BreakerState.OPEN:
+        until = f" until {_moment(view.open_until, now)}" if view.open_until else ""
+        yield f"breaker open{until}", Look.ASKS
+    if view.breaker is BreakerState.HALF_OPEN:
+        yield "breaker half open: the next prompt is its trial", Look.ASKS
     if view.draining:
-        yield "takes no new turns", Look.ASKS
+        yield "draining: starts no more agents", Look.ASKS
     for window in view.quota:
         full = window.used_percent is not None and window.used_percent >= NEARLY
         yield _quota(window, now), Look.ASKS if full else Look.DIM
 
 
+def _moment(moment: datetime, now: datetime) -> str:
+    """`14:05 (in 12 min)`, `Fri 14:05 (in 2 d)`: on the clock of who reads it."""
+    here = moment.astimezone()
+    day = "" if here.date() == now.astimezone().date() else "%a "
+    return f"{here:{day}%H:%M} (in {brief((moment - now).total_seconds())})"
+
+
 def _quota(window: QuotaWindow, now: datetime) -> str:
-    used = "" if window.used_percent is None else f" {window.used_percent:.0f} % used"
-    new = f", new in {brief((window.resets_at - now).total_seconds())}" if window.resets_at else ""
-    return f"quota {window.window}:{used}{new}".replace(":,", ":")
+    """`quota five_hour ███████░░░ 72 %, new at 14:05 (in 12 min)`."""
+    used = "" if window.used_percent is None else f" {_bar(window.used_percent)} {window.used_percent:.0f} %"
+    new = f", new at {_moment(window.resets_at, now)}" if window.resets_at and window.resets_at > now else ""
+    return f"quota {window.window}{used}{new}"
+
+
+def _bar(percent: float) -> str:
+    full = round(min(max(percent, 0), 100) * BAR / 100)
+    return "█" * full + "░" * (BAR - full)
 
 
 def _provider(view: ProviderView) -> tuple[str, ...]:
     runs, counters = f"{view.runs.active}/{view.runs.max}", view.counters
-    cost = money(counters.cost_usd)
-    return view.name, view.health.value, runs, view.version or "", str(counters.turns), str(counters.failures), cost
+    latency = "" if view.latency_ms is None else f"{view.latency_ms / 1000:.1f} s"
+    turns, failures, cost = str(counters.turns), str(counters.failures), money(counters.cost_usd)
+    return view.name, view.health.value, runs, latency, view.version or "", turns, failures, cost
 
 
 def _model(info: ModelInfo) -> tuple[str, ...]:

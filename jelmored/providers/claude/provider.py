@@ -18,6 +18,7 @@ from jelmored.errors import ErrorKind, ModelNotSupportedError, ProviderError
 from jelmored.process.child import Child, Command
 from jelmored.process.environment import child_environment
 from jelmored.providers.base import BaseProvider, Probe, RunEvent, SessionConfig
+from jelmored.providers.reaching import reaches
 
 from . import models
 from .control import ReplyBody
@@ -31,6 +32,10 @@ log = structlog.get_logger(__name__)
 PROBE = 10.0  # s for the whole of a probe
 KNOWN_VERSIONS = "2.1."
 """What was measured; another version is used all the same."""
+
+API = "https://api.anthropic.com"
+ELSEWHERE = ("CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY")
+"""With one of these the model is served by a cloud whose address only the CLI knows."""
 
 CAPABILITIES = ProviderCapabilities(
     thinking=True,
@@ -88,6 +93,14 @@ class ClaudeProvider(BaseProvider):
                 return Probe(failure=_told(Failure.of(error)))
         message = f"{self._settings.claude_bin} did not answer within {PROBE:.0f} s"
         return Probe(failure=Failure(kind=ErrorKind.UNAVAILABLE, message=message))
+
+    async def reachable(self) -> bool | None:
+        """By a connection to `ANTHROPIC_BASE_URL`, or the vendor's own server. An address that stands in claude's own
+        settings is not seen here."""
+        env = self._environment()
+        if any(env.get(name) for name in ELSEWHERE):
+            return None
+        return await reaches(env.get("ANTHROPIC_BASE_URL") or API, env)
 
     async def _look(self) -> Probe:
         version = await self._version()

@@ -37,6 +37,8 @@ class DemoProvider(BaseProvider):
         pace: seconds between two words.
     """
 
+    remote = False
+
     def __init__(
         self,
         name: ProviderName,

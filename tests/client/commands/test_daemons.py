@@ -56,17 +56,6 @@ async def test_the_log_is_followed(machine: Machine) -> None:
     terminal.close()
 
 
-async def test_providers_and_models(daemon: FakeDaemon, machine: Machine) -> None:
-    assert (await machine.jelmore("providers")).out == expected(__file__, "providers")
-    assert (await machine.jelmore("providers", "--check", "--json")).json["providers"][1]["remedy"]
-    assert [request["params"]["name"] for request in daemon.asked if request["method"] == "provider/check"] == [
-        "claude",
-        "demo",
-    ]
-    assert (await machine.jelmore("models")).out == expected(__file__, "models")
-    assert (await machine.jelmore("models", "--provider", "claude", "--json")).json["models"][0]["contextLength"]
-
-
 async def test_the_log_of_a_session(daemon: FakeDaemon, machine: Machine) -> None:
     await machine.jelmore("run", "-d", "-n", "job", "-C", "/w", "go")
     await machine.jelmore("wait", "job")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,17 @@ def test_a_retired_model_is_refused_by_name(tmp_path: Path, model: str) -> None:
     assert "claude-opus-4-8" in (caught.value.remedy or "")
     with pytest.raises(ModelNotSupportedError):
         provider(tmp_path, default_model=model).open(config())
+
+
+async def test_its_server_is_reached_or_not(tmp_path: Path) -> None:
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(partial(trio.serve_tcp, trio.aclose_forcefully, 0, host="127.0.0.1"))
+        address = {"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{listener.socket.getsockname()[1]}", "NO_PROXY": "*"}
+        assert await provider(tmp_path, environment=address).reachable() is True
+        nursery.cancel_scope.cancel()
+    assert await provider(tmp_path, environment=address).reachable() is False
+    in_a_cloud = {**address, "CLAUDE_CODE_USE_BEDROCK": "1"}
+    assert await provider(tmp_path, environment=in_a_cloud).reachable() is None
 
 
 async def test_a_model_is_checked_by_what_was_seen(tmp_path: Path) -> None:
