@@ -16,6 +16,7 @@ from jelmored.errors import ConfigError
 Key = tuple[str, ...]
 
 _TABLE = re.compile(r"""\s*\[\s*([\w\s."'-]+?)\s*\]""")
+_PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
 _PAIR = re.compile(r"""\s*([\w."'-]+)\s*=""")
 
 
@@ -93,4 +94,5 @@ def _keys(text: str) -> Iterator[tuple[int, Key]]:
 
 
 def _split(dotted: str) -> Key:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+    """Dots inside of quotes belong to a name: `models."kimi-k2.6"`."""
+    return tuple(part.strip("\"'") for part in _PART.findall(dotted))

@@ -36,9 +36,13 @@ def files(config: Path | None = None, environ: Mapping[str, str] = os.environ) -
     """The files to read, later ones win: `config` alone, or those of the system and of the user that are there."""
     if config is not None:
         return [config]
+    return [file for file in (SYSTEM, user_directory(environ) / "config.toml") if file.exists()]
+
+
+def user_directory(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the user's own files of configuration lie."""
     home = environ.get("XDG_CONFIG_HOME", "")
-    user = Path(home) if os.path.isabs(home) else Path.home() / ".config"
-    return [file for file in (SYSTEM, user / "jelmored" / "config.toml") if file.exists()]
+    return (Path(home) if os.path.isabs(home) else Path.home() / ".config") / "jelmored"
 
 
 def load(files: Iterable[Path], kinds: Kinds = KINDS) -> Settings:
@@ -51,10 +55,10 @@ def load(files: Iterable[Path], kinds: Kinds = KINDS) -> Settings:
     Raises:
         ConfigError: with every fault of all files.
     """
-    documents, faults = _read_all(files)
+    documents, faults = read_all(files)
     tree = merged(documents)
     settings, wrong = build(tree, kinds)
-    if faults := faults + [_line(documents, fault) for fault in wrong]:
+    if faults := faults + [line_of(documents, fault) for fault in wrong]:
         raise ConfigError(faults)
     return settings
 
@@ -62,7 +66,7 @@ def load(files: Iterable[Path], kinds: Kinds = KINDS) -> Settings:
 def build(tree: Mapping[str, Any], kinds: Kinds = KINDS) -> tuple[Settings, list[Fault]]:
     """Tables to settings; with a fault, what is faulty has its default."""
     rest = {key: value for key, value in tree.items() if key != "providers"}
-    settings, faults = _structure(rest, Settings, ())
+    settings, faults = structured(rest, Settings, ())
     providers, more = _providers(tree.get("providers", {}), kinds)
     faults += more
     if settings.default_provider not in providers:
@@ -70,7 +74,8 @@ def build(tree: Mapping[str, Any], kinds: Kinds = KINDS) -> tuple[Settings, list
     return attrs.evolve(settings, providers=providers), faults
 
 
-def _read_all(files: Iterable[Path]) -> tuple[list[Document], list[str]]:
+def read_all(files: Iterable[Path]) -> tuple[list[Document], list[str]]:
+    """The files that can be read, and what is wrong with the others."""
     documents: list[Document] = []
     faults: list[str] = []
     for file in files:
@@ -102,7 +107,7 @@ def _provider(name: str, table: Any, kinds: Kinds) -> tuple[ProviderEntry, list[
     if (fault := _bad_type(key, table, kinds)) is not None:
         return ProviderEntry(settings=ProviderSettings(), named=True), [fault]
     kind = table.get("type", name)
-    settings, faults = _structure(table, kinds[kind], key)
+    settings, faults = structured(table, kinds[kind], key)
     if not _NAME.fullmatch(name):
         faults.append((key, "a provider's name is made of small letters, digits, - and _, 64 at most"))
     return ProviderEntry(settings=settings, named=True), faults
@@ -122,7 +127,8 @@ def _bad_type(key: Key, table: Any, kinds: Kinds) -> Fault | None:
 # Faults
 
 
-def _structure(value: Any, cls: type[Any], key: Key) -> tuple[Any, list[Fault]]:
+def structured(value: Any, cls: type[Any], key: Key) -> tuple[Any, list[Fault]]:
+    """A table as a value of its class; with a fault, as that class has it by default."""
     try:
         return _converter.structure(value, cls), []
     except (cattrs.BaseValidationError, Unexpected) as error:
@@ -145,24 +151,26 @@ def _faults(key: Key, error: Exception) -> Iterator[Fault]:
     if isinstance(error, cattrs.ForbiddenExtraKeysError):
         known = [key_of(field.name) for field in attrs.fields(error.cl)]
         for extra in sorted(error.extra_fields):
-            hint = _nearest(extra, known) or f"; there is {', '.join(known)}"
+            hint = nearest(extra, known) or f"; there is {', '.join(known)}"
             yield (*key, extra), f"unknown key{hint}"
     elif isinstance(error, Unexpected) and error.choices:
-        yield key, f"{error}, got {error.got!r}{_nearest(error.got, error.choices)}"
+        yield key, f"{error}, got {error.got!r}{nearest(error.got, error.choices)}"
     else:
         yield key, str(error)
 
 
 def _unknown(what: str, word: str, known: Iterable[str]) -> str:
-    return f"no {what} {word!r}; there is {', '.join(known)}{_nearest(word, known)}"
+    return f"no {what} {word!r}; there is {', '.join(known)}{nearest(word, known)}"
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A question to put behind a fault, if one of the known words is like it."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _line(documents: Sequence[Document], fault: Fault) -> str:
+def line_of(documents: Sequence[Document], fault: Fault) -> str:
+    """A fault as it is told: the place, the key, what is wrong."""
     key, what = fault
     places = (document.place(key) or document.place(key[:-1]) for document in reversed(documents))
     place = next((place for place in places if place is not None), "configuration")
