@@ -145,7 +145,7 @@ class Session:
     @property
     def resting(self) -> bool:
         """Nothing is in hand: the task may end, and the session be taken up again from its facts."""
-        return self._work.over and not self._closing and self.facts.waiting_until is None
+        return self._work.over and not self._closing and not self._work.parking.taken
 
     @property
     def background_tasks(self) -> tuple[BackgroundTask, ...]:
@@ -160,7 +160,7 @@ class Session:
                 self._work.close_cut_turn(self._cut_items, self._cut_cause)
                 self._chronicle.commit(None)
                 await self._log.settled()
-                self._work.look_again()
+                self._work.parking.look_again()
                 self.up.set()
                 task_status.started()
                 try:
@@ -288,7 +288,7 @@ class Session:
         steers = ask.when_busy is WhenBusy.STEER and not ask.prompt.is_command
         if steers and self._work.steerable:
             return "steered"
-        waits = not self._work.free or len(self._queue) > 0 or self._work.refusal(ask.prompt) is not None
+        waits = not self._work.free or len(self._queue) > 0 or self._work.parking.refusal(ask.prompt) is not None
         return "queued" if waits else "started"
 
     def _welcome(self, ask: Admit) -> PromptReceipt:

@@ -6,24 +6,21 @@ It decides and never waits: what it wants of an agent it posts, what becomes of 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Protocol, assert_never
 
-import attrs
 import structlog
 import trio
 
 from jelmored import logs
-from jelmored.config.settings import MidTurn
-from jelmored.domain.events import Draft, EventType, OpenItem, ToolUse, TurnCause, TurnReason, TurnStarted, UsageNote
+from jelmored.domain.events import Draft, EventType, OpenItem, ToolUse, TurnCause, TurnReason, TurnStarted
 from jelmored.domain.failures import Failure, RunClass, RunEnd
 from jelmored.domain.handoff import Handoff
 from jelmored.domain.ids import Epoch, PromptId
 from jelmored.domain.permissions import HARMLESS, Answer
-from jelmored.domain.prompts import Prompt, WhenUnavailable
+from jelmored.domain.prompts import Prompt
 from jelmored.domain.sessions import Facts, OpenTurn
 from jelmored.domain.status import Status, Step
-from jelmored.domain.times import to_rfc3339, utc_now
+from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
 from jelmored.providers.base import (
     Asked,
@@ -48,16 +45,15 @@ from .chronicle import Chronicle
 from .failover import MOVED, RETURNED, Failover
 from .handover import Handover
 from .hold import RunHold
-from .learning import forget_native, is_native_lost, joined, learn, note_end, note_heard
+from .learning import joined, learn, note_end, note_heard
+from .parking import Parking
 from .queue import PromptQueue
-from .router import Next, Nowhere, Route, Router, after, after_turn
+from .recovery import Recovery
+from .router import Next, Route, Router, after_turn
 from .turns import Turn, close_item, failed, holds_queue, record_end
 
 log = structlog.get_logger(__name__)
 
-LOOK_AGAIN = 30.0  # seconds between two looks for a provider that can take what waits
-OFFLINE_LOOK = 2.0  # seconds between two looks whether the network is back
-SOON = 1.0  # seconds, at least
 LEFT = Failure(kind=ErrorKind.AGENT_CRASHED, message="the agent ended by itself, in a turn")
 
 
@@ -109,6 +105,8 @@ class Work:
         self._owner = owner
         self._briefing = Briefing(chronicle, router, owner.hand_over)
         self._failover = Failover(chronicle, queue, approvals, hold, router, self._briefing, self)
+        self.parking = Parking(chronicle, hold, router, owner)
+        self._recovery = Recovery(chronicle, queue, hold, router, self._failover, self.parking, self)
         self._outdated = False
         """The agent was started with what is not so any more: it is closed after its turn."""
 
@@ -128,11 +126,11 @@ class Work:
         obstacle = self._router.obstacle(self._facts, prompt)
         if self.turn is not None and obstacle is not None:
             self._chronicle.step(Step.RUN_STARTING)
-            self._fail_over(self.turn, obstacle)
+            self._recovery.refused(self.turn, obstacle)
         elif (home := self._router.way_back(self._facts, prompt)) is not None:
             self._failover.move(home, RETURNED, self.turn)
         else:
-            self._pursue()
+            self.pursue()
 
     @property
     def free(self) -> bool:
@@ -144,32 +142,12 @@ class Work:
         does not want to wait for one."""
         if not self.free or (prompt := self._queue.first) is None:
             return
-        if (nowhere := self.refusal(prompt)) is not None:
-            self._park(prompt, nowhere)
+        if (nowhere := self.parking.refusal(prompt)) is not None:
+            self.parking.park(prompt, nowhere)
             return
-        self._chronicle.know(waiting_until=None)
+        self.parking.leave()
         self._queue.take()
         self.begin(prompt)
-
-    def refusal(self, prompt: Prompt) -> Nowhere | None:
-        """Why this prompt, which wants to wait for a provider, has to."""
-        waits = prompt.when_unavailable is WhenUnavailable.WAIT
-        return self._router.refusal(self._facts, prompt) if waits else None
-
-    def _park(self, prompt: Prompt, nowhere: Nowhere) -> None:
-        """It waits at the head of the queue, also over a restart."""
-        until = nowhere.until or utc_now() + timedelta(seconds=LOOK_AGAIN)
-        if self._facts.waiting_until is None:
-            told = {"promptId": prompt.prompt_id, "until": to_rfc3339(until)}
-            self._chronicle.note("waiting_for_provider", nowhere.why, **told)
-        self._chronicle.know(waiting_until=until)
-        self.look_again()
-
-    def look_again(self) -> None:
-        """For a provider that can take what waits, soon."""
-        if (until := self._facts.waiting_until) is not None:
-            left = (until - utc_now()).total_seconds()
-            self._owner.remind(min(max(left, SOON), LOOK_AGAIN), self._hold.epoch)
 
     @property
     def steerable(self) -> bool:
@@ -192,7 +170,7 @@ class Work:
         self._hold.pausing = False
         if self._hold.empty:
             self._failover.forget()
-            self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
+            self.end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
         elif turn.said:
             self._hold.post(Stop())
         else:
@@ -210,12 +188,8 @@ class Work:
         if epoch != self._hold.epoch:
             return
         self._failover.proof_due(epoch)
-        if self._hold.pausing and self._router.offline:
-            self._owner.remind(OFFLINE_LOOK, epoch)
-        elif self._hold.pausing:
-            self._hold.pausing = False
-            self._pursue()
-        if self._facts.waiting_until is not None:
+        self._recovery.pause_over()
+        if self.parking.taken:
             self.begin_next()
 
     def change(self, change: SessionChange) -> None:
@@ -255,7 +229,7 @@ class Work:
         for prompt in prompts[1:]:
             self._chronicle.note("steered", "this prompt went into the turn too", promptId=prompt.prompt_id)
 
-    def _pursue(self) -> None:
+    def pursue(self) -> None:
         """Bring the prompt in hand to an agent: say it, or see that there will be one to say it to."""
         turn = self.turn
         if turn is None or turn.said or turn.words is None or self._failover.leaves:
@@ -288,10 +262,10 @@ class Work:
 
     def go_on(self) -> None:
         """There is something to do for the agent."""
-        self._pursue()
+        self.pursue()
         self.begin_next()
 
-    def _end_turn(self, over: TurnOver, *, started: bool = True) -> None:
+    def end_turn(self, over: TurnOver, *, started: bool = True) -> None:
         """Exactly once a turn.
 
         Args:
@@ -349,7 +323,7 @@ class Work:
             self._hold.open(self.supervisor, self._facts)
         except Refused as no:
             failure = Failure(kind=ErrorKind.NO_PROVIDER, message=no.message, remedy=no.remedy)
-            self._end_turn(failed(failure, TurnCause.NO_PROVIDER), started=False)
+            self.end_turn(failed(failure, TurnCause.NO_PROVIDER), started=False)
 
     def hear(self, report: Report) -> None:
         """What the run tells."""
@@ -360,7 +334,7 @@ class Work:
                 self._hold.ready = True
                 self._owner.view_changed()
                 learn(self._chronicle, facts)
-                self._pursue()
+                self.pursue()
             case Waiting(reason=reason):
                 self._chronicle.note("waiting_for_place", reason)
             case SleepWanted():
@@ -412,9 +386,9 @@ class Work:
         turn, failure = self.turn, over.failure
         ends = turn is None or failure is None or turn.interrupted
         if turn is None or failure is None or ends or after_turn(failure) is not Next.FAIL_OVER:
-            self._end_turn(over)
+            self.end_turn(over)
         else:
-            self._fail_over(turn, failure, over.usage)
+            self._recovery.refused(turn, failure, over.usage)
 
     def _taken(self, prompt_id: PromptId) -> None:
         for _ in self._queue.settle([prompt_id]):
@@ -439,39 +413,14 @@ class Work:
         if end.failure is not None:
             note_end(self._chronicle, end.failure)
         if turn is not None and turn.interrupted:
-            self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.USER))
+            self.end_turn(TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.USER))
         elif self._failover.leaves:
             self._failover.old_run_over()
         elif turn is None:
             self._approvals.cancel()
             self._take_up_again()
         else:
-            self._recover(turn, end)
-
-    def _recover(self, turn: Turn, end: RunEnd) -> None:
-        """The turn has lost its agent."""
-        failure = end.failure
-        follows = after(end, said=turn.said, side_effects=turn.side_effects)
-        if failure is not None and not turn.said and is_native_lost(self._facts, failure):
-            forget_native(self._chronicle, failure)
-            turn.put_down()
-            self._pursue()
-        elif turn.prompt is not None and follows in self._again:
-            self._restart(turn, failure)
-        elif failure is None:
-            self._end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
-        elif follows is Next.FAIL_OVER:
-            self._note_failure(turn, failure)
-            self._fail_over(turn, failure)
-        else:
-            self._note_failure(turn, failure)
-            self.give_up(turn, failure)
-
-    @property
-    def _again(self) -> tuple[Next, ...]:
-        """What the same provider's next agent does."""
-        continues = self._router.settings.mid_turn is MidTurn.CONTINUE
-        return (Next.RESTART, Next.CONTINUE) if continues else (Next.RESTART,)
+            self._recovery.lost(turn, end)
 
     def _take_up_again(self) -> None:
         """The agent went with prompts that it had not begun with: they have the next turns."""
@@ -479,56 +428,9 @@ class Work:
             self._queue.take_all_back()
             self.begin_next()
 
-    def _restart(self, turn: Turn, failure: Failure | None) -> None:
-        """Another agent of the same provider; after a failure, when a pause is over that grows."""
-        self._failover.cut(turn, failure.message if failure else "the agent ended")
-        if failure is not None:
-            delay = self._hold.next_try(turn.seconds)
-            if delay is None:
-                self._note_failure(turn, failure)
-                self._fail_over(turn, failure)
-                return
-            self.supervisor.note_restart()
-            self._chronicle.note("run_restarting", f"the agent is started again in {delay:.1f} s")
-            self._hold.pausing = True
-            self._owner.remind(delay, self._hold.epoch)
-        self._pursue()
-
-    def _note_failure(self, turn: Turn, failure: Failure) -> None:
-        if turn.said:
-            self.supervisor.note_turn(failed(failure))
-        else:
-            self.supervisor.note_start_failed(failure)
-
-    def _fail_over(self, turn: Turn, failure: Failure, usage: UsageNote | None = None) -> None:
-        """The provider can't do it: another one, or the end of the turn."""
-        wish = turn.prompt.when_unavailable if turn.prompt else WhenUnavailable.FAIL
-        if self._router.offline and wish is not WhenUnavailable.FAIL:
-            self._wait_for_network(turn, failure)
-            return
-        nowhere = self._failover.leave(turn, failure, usage)
-        if nowhere is None:
-            return
-        if nowhere.why:
-            self._chronicle.note("no_failover", nowhere.why)
-        if wish is WhenUnavailable.WAIT:
-            self._queue.put_back()
-        self.give_up(turn, failure, usage)
-
-    def _wait_for_network(self, turn: Turn, failure: Failure) -> None:
-        """No provider is to blame, and none would do better: the turn goes on when the network is back."""
-        self._failover.cut(turn, failure.message)
-        turn.refused.clear()
-        self._chronicle.note("offline", f"{failure.message}; the turn goes on when the network is back")
-        self._hold.pausing = True
-        self._owner.remind(OFFLINE_LOOK, self._hold.epoch)
-        self._pursue()
-
-    def give_up(self, turn: Turn, failure: Failure, usage: UsageNote | None = None) -> None:
+    def give_up(self, turn: Turn, failure: Failure) -> None:
         """The turn has failed for good."""
-        cause = TurnCause.CRASH if failure.cls is RunClass.CRASH else None
-        over = attrs.evolve(failed(failure, cause), usage=usage)
-        self._end_turn(over, started=self._facts.status is not Status.INITIALIZING)
+        self._recovery.give_up(turn, failure)
 
     def remind(self, seconds: float, epoch: Epoch) -> None:
         """Say `pause_over(epoch)` after so many seconds."""

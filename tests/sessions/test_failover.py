@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -17,7 +16,6 @@ from jelmored.domain.events import DeltaKind, TurnReason
 from jelmored.domain.failures import Failure
 from jelmored.domain.ids import ItemId, ProviderName, SessionId
 from jelmored.domain.prompts import WhenUnavailable
-from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused, SessionError
 from jelmored.providers.base import Asked, Delta, RunFacts
 from jelmored.testing.puppet import PuppetProvider, PuppetSession
@@ -319,15 +317,16 @@ async def test_three_sessions_move_at_once(autojump_clock: trio.testing.MockCloc
 
 
 async def test_a_prompt_that_may_wait_does_and_is_not_lost(autojump_clock: trio.testing.MockClock) -> None:
-    later = attrs.evolve(OVERLOADED, retry_at=utc_now() + timedelta(seconds=1))
     async with stage() as s:
         session_id = await s.create()
         receipt = await s.prompt(session_id, "patient", when_unavailable=WhenUnavailable.WAIT)
         run = await s.provider.opened()
         await run.heard()
-        await fail(run, later)
+        await fail(run, BROKEN)
         await s.watcher.wait_for("turn_ended")
         assert [prompt.prompt_id for prompt in s.directory.queue(session_id)] == [receipt.prompt_id]
+        started = await s.watcher.wait_for("turn_started", 2)
+        assert started["metadata"]["promptId"] == receipt.prompt_id
 
 
 # Moving by hand
