@@ -147,6 +147,11 @@ class ToolPart(_Part):
 
 
 @attrs.frozen(kw_only=True)
+class StepStart(_Part):
+    """The model is called. A second one in a message means that the first call has failed."""
+
+
+@attrs.frozen(kw_only=True)
 class StepFinish(_Part):
     cost: float = 0.0
     tokens: Tokens = Tokens()
@@ -161,12 +166,12 @@ class CompactionPart(_Part):
 
 @attrs.frozen(kw_only=True)
 class OtherPart(_Part):
-    """Files, snapshots, the start of a step: nothing to tell."""
+    """Files, snapshots: nothing to tell."""
 
     synthetic: bool = False
 
 
-Part = TextPart | ReasoningPart | ToolPart | StepFinish | CompactionPart | OtherPart
+Part = TextPart | ReasoningPart | ToolPart | StepStart | StepFinish | CompactionPart | OtherPart
 
 
 @attrs.frozen(kw_only=True)
@@ -397,6 +402,7 @@ _PARTS: Mapping[Any, type[Part]] = {
     "text": TextPart,
     "reasoning": ReasoningPart,
     "tool": ToolPart,
+    "step-start": StepStart,
     "step-finish": StepFinish,
     "compaction": CompactionPart,
 }

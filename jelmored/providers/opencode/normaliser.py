@@ -1,12 +1,12 @@
 """Events of OpenCode's server in, run events out. Pure: no connection, no task, no clock but the one it is given.
 
 How a session uses it. Before it gives the server a prompt it calls `prompted` (`steered`, `compacting`; `aborted`
-before an abort); for a session that is resumed it calls `recalled` once with the messages that there are. Every event
+before an abort); for a session that is resumed or forked it calls `recalled` once with the messages that there are. Every event
 that `is_ours` goes through `take`. When `is_settling` turns true, it fetches the list of messages: if `unfinished` says
 that the last answer has no end yet, it waits a moment for another `idle` and fetches again (after an abort or an error
 the end comes some 40 ms late); then `settled` ends the turn. After a loss of the stream, when the new one is connected,
-`reconciled` is told the messages of the root (and of `children`, if it likes), whether the root is busy, and the
-permissions and questions that are open in the directory. `has_begun` stays false for a prompt that the server dropped
+`reconciled` is told the messages of the root, then those of its children (`GET /session/{id}/children`), whether the
+root is busy (or its last answer unfinished, as above), and the requests that are open in the directory. `has_begun` stays false for a prompt that the server dropped
 without a word (an unknown agent): then, after a while, the session calls `settled` by itself.
 """
 
@@ -46,6 +46,7 @@ from .messages import (
     SessionStatus,
     StatusChanged,
     StepFinish,
+    StepStart,
     TextPart,
     TodoUpdated,
     ToolPart,
@@ -268,6 +269,8 @@ class Normaliser:
                 return self._speech.said(part, message)
             case ToolPart():
                 return [*self._speech.did(part, message), *self._asking.told(part)]
+            case StepStart():
+                return self._speech.void(part.session_id, before=part.id)
             case StepFinish():
                 return self._stepped(part, message)
         return []
@@ -300,7 +303,9 @@ class Normaliser:
         message: MessageWithParts,
         tell: Callable[[TextPart | ReasoningPart | ToolPart, Message], Iterator[RunEvent]],
     ) -> Iterator[RunEvent]:
-        """A message of the list, each part of it told in this way."""
+        """A message of the list, each part of it told in this way. A child is known by its task, told before."""
+        if not self._family.has(message.info.session_id):
+            return
         yield from self._message(message.info)
         for part in message.parts:
             if not message.info.by_agent:

@@ -131,11 +131,16 @@ class Speech:
         if part.text or part.time.end is not None:
             yield from self._close(part, item, message)
 
-    def void(self, session_id: str) -> list[RunEvent]:
-        """The call of the model is made again: what it has said so far does not count."""
+    def void(self, session_id: str, *, before: str | None = None) -> list[RunEvent]:
+        """The call of the model is made again: what it has said so far does not count.
+
+        Args:
+            session_id: whose call.
+            before: the part with which the new call begins, where it is known; ids sort by time.
+        """
         ids = [part_id for part_id, item in self._items.items() if item.session_id == session_id]
         voided: list[RunEvent] = []
-        for part_id in ids:
+        for part_id in ids if before is None else [part_id for part_id in ids if part_id < before]:
             if self._items.pop(part_id).heard:
                 voided.append(ItemVoided(item_id=ItemId(part_id), reason="the agent calls the model again"))
             self._closed.add(part_id)

@@ -51,6 +51,8 @@ class Turns:
     """The user's messages in this turn."""
     _error: ErrorInfo | None = attrs.field(default=None, init=False)
     """The last that the server said of itself since the last step began."""
+    _step: str | None = attrs.field(default=None, init=False)
+    """The message of the last step."""
     _before: str | None = attrs.field(default=None, init=False)
     """The last message of the turns before, None: not known. Ids sort by time."""
 
@@ -106,7 +108,9 @@ class Turns:
 
     def answering(self, message: Message) -> list[Taken]:
         """A step of the agent: it has read whatever the user said up to the message that it answers."""
-        self._error, self.has_begun = None, True
+        self.has_begun = True
+        if message.id != self._step:
+            self._step, self._error = message.id, None
         if message.summary or message.parent_id is None:
             return []
         read = [

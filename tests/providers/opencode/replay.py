@@ -84,18 +84,20 @@ class Replay:
         self._is_aborted = is_aborted
         self._lost = lost
         self._server = Server()
+        self.prompts = 0
         self.normaliser = Normaliser(root, "/home/user/project", windows=WINDOWS, now=lambda: NOW)
 
     def run(self) -> list[RunEvent]:
         found: list[RunEvent] = []
         for place, event in enumerate(self._told):
+            later = self._told[place + 1 :]
             self._act(event, place)
             self._server.hear(event)
             if place not in self._lost:
                 found += self.normaliser.take([event])
             elif place == self._lost[-1]:
-                found += self._reconcile()
-            if self._is_over(event):
+                found += self._reconcile(later)
+            if self._is_over(event, later):
                 found += self.normaliser.settled(self._server.messages(self._root))
         return found
 
@@ -113,28 +115,31 @@ class Replay:
         parts = [e.part for e in self._told[place:] if isinstance(e, PartUpdated) and e.part.message_id == message_id]
         match parts[:1]:
             case [CompactionPart(auto=False)]:
+                self.prompts += 1
                 self.normaliser.compacting()
             case [CompactionPart() | TextPart(synthetic=True)]:
                 pass
             case _ if self.normaliser.in_turn:
                 self.normaliser.steered(PromptId(message_id))
             case _:
+                self.prompts += 1
                 self.normaliser.prompted(PromptId(message_id))
 
-    def _is_over(self, event: ServerEvent) -> bool:
+    def _is_over(self, event: ServerEvent, later: Sequence[ServerEvent]) -> bool:
         if not self.normaliser.is_settling or not isinstance(event, StatusChanged):
             return False
         if event.session_id != self._root or event.status.type != "idle":
             return False
-        return self._server.is_last_idle(event, self._told) or not unfinished(self._server.messages(self._root))
+        return self._server.is_idle_for_good(self._root, later) or not unfinished(self._server.messages(self._root))
 
-    def _reconcile(self) -> list[RunEvent]:
+    def _reconcile(self, later: Sequence[ServerEvent]) -> list[RunEvent]:
         messages = [
             message
-            for session_id in (self._root, *sorted(self.normaliser.children))
+            for session_id in (self._root, *self._server.parents)
             for message in self._server.messages(session_id)
         ]
-        busy = self._root in self._server.busy
+        for_good = not unfinished(messages) or self._server.is_idle_for_good(self._root, later)
+        busy = self._root in self._server.busy or not for_good
         return self.normaliser.reconciled(messages, busy, self._server.permissions, self._server.questions)
 
 

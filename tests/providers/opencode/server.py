@@ -76,17 +76,17 @@ class Server:
     def questions(self) -> list[QuestionAsked]:
         return [ask for ask in self._asks.values() if isinstance(ask, QuestionAsked)]
 
-    def is_last_idle(self, event: StatusChanged, told: Sequence[ServerEvent]) -> bool:
-        """Does nothing come of this turn after it?"""
-        later = told[_place_of(event, told) + 1 :]
-        for other in later:
-            if isinstance(other, StatusChanged) and other.session_id == event.session_id:
-                return other.status.type != "idle"
-        return True
+    def is_idle_for_good(self, root: str, later: Sequence[ServerEvent]) -> bool:
+        """Will it be busy before it is idle once more?
 
-
-def _place_of(event: ServerEvent, told: Sequence[ServerEvent]) -> int:
-    return next(place for place, other in enumerate(told) if other is event)
+        Args:
+            root: the session, now idle.
+            later: all that is still to come.
+        """
+        statuses = [
+            event.status.type for event in later if isinstance(event, StatusChanged) and event.session_id == root
+        ]
+        return statuses[:1] != ["idle"]
 
 
 def _as_kept(part: Part) -> Part:
