@@ -161,7 +161,7 @@ def _places(ask: PermissionAsked, tool_input: Mapping[str, Any], directory: str)
             named += [place for file in files for place in _of_file(file, directory)]
         case {"filepath": str(path)}:
             named.append(Location(path=tools.absolute(path, directory)))
-    if ask.permission == OUTSIDE:
+    if ask.permission == OUTSIDE and "filepath" not in ask.metadata:
         named += [Location(path=home) for pattern in ask.patterns if os.path.isabs(home := _home(pattern))]
     unique: dict[str, Location] = {}
     for place in named:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email.utils
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from jelmored.domain.failures import Failure
@@ -109,15 +109,15 @@ def too_long(status: SessionStatus, now: datetime, *, attempts_allowed: int, sec
     """
     if status.type != "retry":
         return None
-    next_at = retry_time(status)
-    if status.attempt <= attempts_allowed and (next_at is None or next_at - now <= timedelta(seconds=seconds_allowed)):
+    seconds = status.next / 1000 - now.timestamp()
+    if status.attempt <= attempts_allowed and seconds <= seconds_allowed:
         return None
     kind = kind_of_words(status.message)
     return Failure(
         kind=kind,
         message=cut(status.message, MAX_MESSAGE)[0] or "the model's server failed",
         remedy=REMEDIES.get(kind),
-        retry_at=next_at if kind in _WAITS else None,
+        retry_at=retry_time(status) if kind in _WAITS else None,
         evidence={"attempt": status.attempt},
     )
 

@@ -1,13 +1,14 @@
 """Events of OpenCode's server in, run events out. Pure: no connection, no task, no clock but the one it is given.
 
 How a session uses it. Before it gives the server a prompt it calls `prompted` (`steered`, `compacting`; `aborted`
-before an abort); for a session that is resumed or forked it calls `recalled` once with the messages that there are. Every event
-that `is_ours` goes through `take`. When `is_settling` turns true, it fetches the list of messages: if `unfinished` says
-that the last answer has no end yet, it waits a moment for another `idle` and fetches again (after an abort or an error
-the end comes some 40 ms late); then `settled` ends the turn. After a loss of the stream, when the new one is connected,
-`reconciled` is told the messages of the root, then those of its children (`GET /session/{id}/children`), whether the
-root is busy (or its last answer unfinished, as above), and the requests that are open in the directory. `has_begun` stays false for a prompt that the server dropped
-without a word (an unknown agent): then, after a while, the session calls `settled` by itself.
+before an abort); for a session that is resumed or forked it calls `recalled` once with the messages that there are.
+Every event that `is_ours` goes through `take`. When `is_settling` turns true, it fetches the list of messages: if
+`unfinished` says that the last answer has no end yet, it waits a moment for another `idle` and fetches again (after an
+abort or an error the end comes some 40 ms late); then `settled` ends the turn. After a loss of the stream, when the new
+one is connected, `reconciled` is told the messages of the root, then those of its children
+(`GET /session/{id}/children`), whether the root is busy (or its last answer unfinished, as above), and the requests
+that are open in the directory. `has_begun` stays false for a prompt that the server dropped without a word (an unknown
+agent): then, after a while, the session calls `settled` by itself.
 """
 
 from __future__ import annotations
