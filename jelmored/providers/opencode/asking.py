@@ -28,7 +28,7 @@ MAX_QUESTION = 16 * 1024
 
 @attrs.define
 class Asking:
-    """The requests that are open.
+    """The requests that are open in the turn that runs.
 
     Args:
         directory: where the agent works, absolute.
@@ -38,6 +38,8 @@ class Asking:
     _open: dict[RequestId, Ask] = attrs.field(factory=dict, init=False)
     _early: dict[RequestId, Ask] = attrs.field(factory=dict, init=False)
     """Those whose tool has not told its input: it does a moment later."""
+    _answered: set[RequestId] = attrs.field(factory=set, init=False)
+    """The server may list one until it has heard the answer."""
 
     def ask(self, ask: Ask, part: ToolPart | None) -> list[RunEvent]:
         """A request came.
@@ -47,7 +49,7 @@ class Asking:
             part: the tool that asks, as far as it is known.
         """
         request_id = RequestId(ask.id)
-        if request_id in self._open:
+        if request_id in self._open or request_id in self._answered:
             return []
         if part is not None and not part.state.input:
             self._early[request_id] = ask
@@ -63,15 +65,22 @@ class Asking:
 
     def answer(self, request_id: RequestId) -> Ask | None:
         """A request gets its answer. None: nobody waits for it."""
-        return self._open.pop(request_id, None)
+        if ask := self._open.pop(request_id, None):
+            self._answered.add(request_id)
+        return ask
 
     def withdraw(self, request_id: RequestId) -> list[RunEvent]:
         """It was settled by somebody else: a rejection settles all that are open in its session."""
         self._early.pop(request_id, None)
         return [Withdrawn(request_id)] if self._open.pop(request_id, None) else []
 
-    def withdraw_all(self, kept: Sequence[Ask] = ()) -> list[RunEvent]:
-        """Those that nobody waits on any more: all but these."""
+    def turn_over(self) -> list[RunEvent]:
+        """Nobody waits any more, though the server goes on to list what an aborted turn has asked."""
+        self._answered.clear()
+        return self.withdraw_all_but(())
+
+    def withdraw_all_but(self, kept: Sequence[Ask]) -> list[RunEvent]:
+        """These are all that are open."""
         gone = {*self._open, *self._early} - {RequestId(ask.id) for ask in kept}
         return [event for request_id in sorted(gone) for event in self.withdraw(request_id)]
 

@@ -1,11 +1,11 @@
 """Events of OpenCode's server in, run events out. Pure: no connection, no task, no clock but the one it is given.
 
 How a session uses it. Before it gives the server a prompt it calls `prompted` (`steered`, `compacting`; `aborted`
-before an abort); for a session that is resumed or forked it calls `recalled` once with the messages that there are.
-Every event that `is_ours` goes through `take`. When `is_settling` turns true, it fetches the list of messages: if
-`unfinished` says that the last answer has no end yet, it waits a moment for another `idle` and fetches again (after an
-abort or an error the end comes some 40 ms late); then `settled` ends the turn. After a loss of the stream, when the new
-one is connected, `reconciled` is told the messages of the root, then those of its children
+before an abort); for a session that is resumed or forked it calls `recalled` once with the messages that there are. All
+events of the directory go through `take`, which passes over those of others. When `is_settling` turns true, it fetches
+the list of messages: if `unfinished` says that the last answer has no end yet, it waits a moment for another `idle` and
+fetches again (after an abort or an error the end comes some 40 ms late); then `settled` ends the turn. After a loss of
+the stream, when the new one is connected, `reconciled` is told the messages of the root, then those of its children
 (`GET /session/{id}/children`), whether the root is busy (or its last answer unfinished, as above), and the requests
 that are open in the directory. `has_begun` stays false for a prompt that the server dropped without a word (an unknown
 agent): then, after a while, the session calls `settled` by itself.
@@ -118,7 +118,8 @@ class Normaliser:
         return self._turns.untaken
 
     def is_ours(self, event: ServerEvent) -> bool:
-        """Does the event concern this run? What the server says to all does not."""
+        """Does the event concern this run? What the server says to all does not. A child is known when its birth was
+        taken: ask of an event when those before it were."""
         if isinstance(event, SessionCreated):
             return self._family.has(event.info.parent_id)
         return self._family.has(getattr(event, "session_id", None))
@@ -168,7 +169,7 @@ class Normaliser:
         events = [told for message in ours for told in self._listed(message, self._speech.final)]
         answers = [message.info for message in ours if message.info.by_agent and message.info.session_id == self.root]
         over, next_up = self._turns.over(answers[-1] if answers else None)
-        events += self._asking.withdraw_all()
+        events += self._asking.turn_over()
         events += [attrs.evolve(over, usage=self._ledger.note(self._model)), *next_up]
         self._forget(ours)
         return events
@@ -189,8 +190,8 @@ class Normaliser:
             questions: all that are open in the directory.
         """
         asked: tuple[Ask, ...] = (*permissions, *questions)
-        asks = [ask for ask in asked if self._family.has(ask.session_id)]
-        events = self._asking.withdraw_all(kept=asks)
+        asks = [ask for ask in asked if self._family.has(ask.session_id) and not self._is_left_over(ask)]
+        events = self._asking.withdraw_all_but(asks)
         if not self._turns.runs:
             return events
         ours = self._of_turn(messages)
@@ -295,6 +296,10 @@ class Normaliser:
     def _asked(self, ask: Ask) -> list[RunEvent]:
         part = self._speech.tool_that(ask.tool.message_id, ask.tool.call_id) if ask.tool else None
         return self._asking.ask(ask, part)
+
+    def _is_left_over(self, ask: Ask) -> bool:
+        """Of an aborted turn: the server lists it for ever."""
+        return ask.tool is not None and self._turns.is_past(ask.tool.message_id)
 
     def _of_turn(self, messages: Sequence[MessageWithParts]) -> list[MessageWithParts]:
         return [message for message in messages if not self._turns.is_past(message.info.id)]

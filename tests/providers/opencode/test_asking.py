@@ -123,18 +123,19 @@ def test_an_answer_is_given_once_and_no_longer_withdrawn() -> None:
     assert asking.answer(PER_1) is ask
     assert asking.answer(PER_1) is None
     assert asking.withdraw(PER_1) == []
+    assert asking.ask(ask, BASH) == []
 
 
 def test_what_somebody_else_settled_is_withdrawn() -> None:
     asking = Asking("/work")
     asking.ask(permission("bash", BASH), BASH)
     asking.ask(QUESTION, None)
-    assert asking.withdraw_all(kept=[QUESTION]) == [Withdrawn(PER_1)]
+    assert asking.withdraw_all_but([QUESTION]) == [Withdrawn(PER_1)]
     assert asking.withdraw(RequestId("que_1")) == [Withdrawn(RequestId("que_1"))]
 
 
 def test_one_that_was_never_told_is_withdrawn_silently() -> None:
     asking = Asking("/work")
     asking.ask(attrs.evolve(permission("bash"), tool=ToolCall(message_id=STEP.id, call_id=BASH.call_id)), PENDING)
-    assert asking.withdraw_all() == []
+    assert asking.turn_over() == []
     assert asking.told(BASH) == []

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jelmored.domain.events import DeltaKind, Draft, EventType, Said, System, ToolResult, ToolUse
+from jelmored.domain.ids import PromptId
 from jelmored.providers.base import Asked, Delta, ItemVoided, RunEvent, TurnOver, Withdrawn
 from jelmored.providers.opencode.messages import ServerEvent, StatusChanged, Unknown, read_event, read_messages
+from jelmored.providers.opencode.normaliser import Normaliser
 from jelmored.wire.codec import encode
 from jelmored.wire.sse import SseDecoder
 from tests.providers.goldens import as_golden
@@ -133,6 +136,32 @@ def test_the_stream_may_come_in_any_chunks(name: str, where: list[int]) -> None:
     decoder = SseDecoder()
     decoded = [read_event(event) for chunk in cut(stream, where) for event in decoder.feed(chunk)]
     assert decoded == events(name)
+
+
+@given(st.sampled_from(sorted(CAPTURES)), st.randoms(use_true_random=False), st.lists(st.integers(0, 60), max_size=4))
+def test_in_any_order_nothing_raises_and_each_item_is_closed_once(name: str, chance: Random, ends: list[int]) -> None:
+    told = events(name)
+    [root, *_] = roots(told)
+    server = Server()
+    for event in told:
+        server.hear(event)
+    chance.shuffle(told)
+    normaliser = Normaliser(root, "/home/user/project")
+    normaliser.prompted(PromptId("one"))
+    found: list[RunEvent] = []
+    for place, event in enumerate(told):
+        found += normaliser.take([event])
+        if place in ends:
+            found += normaliser.reconciled(server.messages(root), True, server.permissions, server.questions)
+    found += normaliser.settled(server.messages(root))
+    closed = Counter(
+        event.metadata.item_id for event in found if isinstance(event, Draft) and isinstance(event.metadata, Said)
+    )
+    results = Counter(
+        e.metadata.tool_use_id for e in found if isinstance(e, Draft) and isinstance(e.metadata, ToolResult)
+    )
+    assert set((closed + results).values()) <= {1}
+    assert sum(isinstance(event, TurnOver) for event in found) == 1
 
 
 LOSSY = sorted(set(CAPTURES) - set(ENDLESS) - {"variants_events"})
