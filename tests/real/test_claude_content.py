@@ -12,7 +12,7 @@ import trio
 from jelmored.domain.events import EventType, ToolResult
 from jelmored.domain.prompts import Block, DocumentBlock, ImageBlock
 from jelmored.providers.base import TurnOver
-from jelmored.providers.claude.bounds import MAX_RESULT
+from jelmored.providers.bounds import MAX_RESULT
 
 from .claude_run import ClaudeRun, open_run, prompt
 from .script import Script, says, uses, when

@@ -10,9 +10,9 @@ import attrs
 from jelmored.domain.ids import RequestId, ToolUseId
 from jelmored.domain.permissions import Location, PermissionRequest, ToolKind
 from jelmored.providers.base import Asked, Withdrawn
+from jelmored.providers.bounds import bounded_input, one_line
 
 from . import questions, tools
-from .bounds import bounded_input, one_line
 from .control import CanUseTool, ToolRequest
 
 EXIT_PLANNING = "ExitPlanMode"

@@ -8,11 +8,7 @@ from typing import Any
 import attrs
 
 from jelmored.domain.ids import RequestId, ToolUseId
-
-
-def named(key: str, default: Any = attrs.NOTHING) -> Any:
-    """A field whose name on the wire is another."""
-    return attrs.field(default=default, metadata={"key": key})
+from jelmored.providers.lenient import named
 
 
 @attrs.frozen(kw_only=True)

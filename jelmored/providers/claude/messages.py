@@ -12,8 +12,9 @@ from typing import Any
 import attrs
 
 from jelmored.domain.ids import ToolUseId
+from jelmored.providers.lenient import named
 
-from .control import CancelRequest, CanUseTool, Command, HookCall, OtherRequest, Reply, named
+from .control import CancelRequest, CanUseTool, Command, HookCall, OtherRequest, Reply
 
 
 @attrs.frozen(kw_only=True)

@@ -9,10 +9,10 @@ from jelmored.domain.events import Draft, ErrorNote, EventType, System
 from jelmored.domain.ids import ToolUseId
 from jelmored.domain.models import QuotaWindow
 from jelmored.domain.times import to_rfc3339
+from jelmored.providers.bounds import bounded_raw, cut, one_line
 from jelmored.wire.lines import MAX_LINE
 
 from . import failures
-from .bounds import bounded_raw, cut, one_line
 from .messages import Compacted, ModelFallback, RateLimit, Retry
 
 MAX_DELAY = 86_400.0  # s

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jelmored.domain.permissions import Question, QuestionOption
-
-from .bounds import cut
+from jelmored.providers.bounds import cut
 
 TOOL = "AskUserQuestion"
 MAX_QUESTION = 16 * 1024

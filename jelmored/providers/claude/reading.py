@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import attrs
-import cattrs
 import orjson
 
 from jelmored.domain.ids import RequestId
+from jelmored.providers.lenient import MISFITS, lenient_converter
 
 from .control import CancelRequest, CanUseTool, HookCall, OtherRequest, Reply
 from .messages import (
@@ -86,9 +85,6 @@ _PARTS: Mapping[str, type[Part]] = {
     "image": HiddenPart,
 }
 
-_MISFITS = (TypeError, ValueError, KeyError, AttributeError)
-"""What cattrs raises for a value that does not fit."""
-
 
 def load(data: bytes) -> Any:
     """The JSON of a line, or its text where it is none."""
@@ -111,7 +107,7 @@ def read(raw: Any) -> Message:
         return Unknown(raw)
     try:
         return _converter.structure(raw, cls)
-    except _MISFITS:
+    except MISFITS:
         return _unread(raw)
 
 
@@ -144,31 +140,13 @@ def _class_of(raw: Mapping[str, Any]) -> type[Message]:
             return Unknown
 
 
-def _reader(cls: type[Any]) -> Callable[[Any, Any], Any]:
-    fields = [(f, f.metadata.get("key", f.name)) for f in attrs.fields(attrs.resolve_types(cls))]
-
-    def structure(value: Any, _: Any) -> Any:
-        found = {}
-        for field, key in fields:
-            if key not in value:
-                continue
-            try:
-                found[field.name] = _converter.structure(value[key], field.type)
-            except _MISFITS:
-                if field.default is attrs.NOTHING:
-                    raise
-        return cls(**found)
-
-    return structure
-
-
 def _part(value: Any, _: Any) -> Part:
     cls = _PARTS.get(value["type"], OtherPart)
     if cls is OtherPart:
         return OtherPart(raw=value)
     try:
         part: Part = _converter.structure(value, cls)
-    except _MISFITS:
+    except MISFITS:
         return OtherPart(raw=value)
     return part
 
@@ -177,28 +155,6 @@ def _content(value: Any, _: Any) -> str | tuple[Part, ...]:
     return value if isinstance(value, str) else _converter.structure(value, tuple[Part, ...])
 
 
-def _strictly(*kinds: type) -> Callable[[Any, Any], Any]:
-    def check(value: Any, _: Any) -> Any:
-        if type(value) not in kinds:
-            raise TypeError(f"expected {kinds[0].__name__}, got {type(value).__name__}")
-        return value
-
-    return check
-
-
-def _mapping(value: Any, _: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError("expected an object")
-    return value
-
-
-_converter = cattrs.Converter(detailed_validation=False)
-_converter.register_structure_hook(str, _strictly(str))
-_converter.register_structure_hook(int, _strictly(int))
-_converter.register_structure_hook(float, _strictly(float, int))
-_converter.register_structure_hook(bool, _strictly(bool))
-_converter.register_structure_hook(Any, lambda value, _: value)
-_converter.register_structure_hook_func(lambda hint: hint == Mapping[str, Any], _mapping)
+_converter = lenient_converter()
 _converter.register_structure_hook_func(lambda hint: hint == Part, _part)
 _converter.register_structure_hook_func(lambda hint: hint == str | tuple[Part, ...], _content)
-_converter.register_structure_hook_factory(attrs.has, _reader)

@@ -11,9 +11,9 @@ import attrs
 from jelmored.domain.events import DeltaKind, Draft, EventType, Said, ToolResult, ToolUse
 from jelmored.domain.ids import ItemId, ToolUseId
 from jelmored.providers.base import Delta, RunEvent
+from jelmored.providers.bounds import bounded_input
 
 from . import notes, tools
-from .bounds import bounded_input
 from .control import ToolRequest
 from .known import Known
 from .messages import (

@@ -8,8 +8,8 @@ from jelmored.domain.events import Draft, EventType, System
 from jelmored.domain.ids import ToolUseId
 from jelmored.domain.sessions import BackgroundTask
 from jelmored.providers.base import RunFacts
+from jelmored.providers.bounds import one_line
 
-from .bounds import one_line
 from .messages import TaskEnded, TaskStarted, TaskUpdated
 
 _OVER = frozenset({"completed", "failed", "killed", "stopped"})

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jelmored.domain.permissions import Diff, Location, ToolKind
-
-from .bounds import MAX_RESULT, cut, one_line
+from jelmored.providers.bounds import MAX_RESULT, cut, one_line
 
 KINDS: Mapping[str, ToolKind] = {
     "Read": ToolKind.READ,

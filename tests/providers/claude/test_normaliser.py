@@ -12,7 +12,7 @@ from jelmored.domain.events import Draft, ErrorNote, EventType, System, ToolResu
 from jelmored.domain.ids import RequestId
 from jelmored.errors import ErrorKind
 from jelmored.providers.base import Asked, RunEvent, RunFacts, TurnOver, Withdrawn
-from jelmored.providers.claude.bounds import MAX_INPUT, MAX_RAW, MAX_RESULT
+from jelmored.providers.bounds import MAX_INPUT, MAX_RAW, MAX_RESULT
 from jelmored.providers.claude.control import OtherRequest, Reply, Unanswered
 from jelmored.providers.claude.normaliser import Normaliser
 from jelmored.wire.codec import encode

@@ -13,8 +13,9 @@ from jelmored.providers.claude.messages import Unknown
 from jelmored.providers.claude.normaliser import Normaliser
 from jelmored.providers.claude.reading import load, read
 from jelmored.wire.codec import encode
+from tests.providers.goldens import as_golden
 
-from .replay import CAPTURES, GOLDEN, as_golden, golden, output, replay
+from .replay import CAPTURES, GOLDEN, golden, output, replay
 
 pytestmark = pytest.mark.parametrize("name", CAPTURES)
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from jelmored.domain.permissions import Diff, Location, ToolKind
+from jelmored.providers.bounds import MAX_RESULT
 from jelmored.providers.claude import tools
-from jelmored.providers.claude.bounds import MAX_RESULT
 
 
 @pytest.mark.parametrize(

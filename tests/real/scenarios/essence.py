@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from jelmored.providers.base import Delta, RunEvent, RunFacts
-from tests.providers.claude.replay import readable, run_events
+from tests.providers.claude.replay import run_events
+from tests.providers.goldens import readable
 
 from .capture import Capture, Entry
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jelmored.providers.claude.bounds import MAX_INPUT, MAX_RAW, bounded_input, bounded_raw, cut, one_line
+from jelmored.providers.bounds import MAX_INPUT, MAX_RAW, bounded_input, bounded_raw, cut, one_line
 
 
 @given(st.text(alphabet="aé€😀\n"), st.integers(min_value=64, max_value=200))
