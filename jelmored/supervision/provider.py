@@ -293,7 +293,7 @@ class ProviderSupervisor:
             version=self._facts.probe.version if self._facts.probe else None,
             capabilities=self._spec.provider.capabilities,
             runs=RunCount(active=self.runs, max=self._spec.max_runs),
-            latency_ms=self._figures.latency_ms,
+            latency_ms=None if self._figures.latency_ms is None else round(self._figures.latency_ms, 1),
             quota=self._figures.quota,
             counters=self._figures.counters,
         )
