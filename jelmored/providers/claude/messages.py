@@ -13,7 +13,7 @@ import attrs
 
 from jelmored.domain.ids import ToolUseId
 
-from .control import CancelRequest, CanUseTool, Command, HookCall, OtherRequest, Reply, named
+from .control import CancelRequest, CanUseTool, Command, HookCall, ModelUsage, OtherRequest, Reply, named
 
 
 @attrs.frozen(kw_only=True)
@@ -213,17 +213,6 @@ class Replayed:
     """A message of the user that the CLI has now taken up: in a turn of its own, or into one that runs."""
 
     uuid: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ModelUsage:
-    """Tokens and USD since the process started."""
-
-    input_tokens: int = named("inputTokens", 0)
-    output_tokens: int = named("outputTokens", 0)
-    cache_read_tokens: int = named("cacheReadInputTokens", 0)
-    cache_write_tokens: int = named("cacheCreationInputTokens", 0)
-    context_window: int | None = named("contextWindow", None)
 
 
 @attrs.frozen(kw_only=True)
