@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import attrs
 import structlog
 import trio
 
@@ -21,6 +22,7 @@ from jelmored.control.dialogue import routes
 from jelmored.control.listeners import Listeners
 from jelmored.control.server import Connections
 from jelmored.control.services import Instance, Services
+from jelmored.domain.budget import Budget
 from jelmored.domain.ids import new_instance_id
 from jelmored.domain.models import ProviderView
 from jelmored.domain.ranking import Policy as Choosing
@@ -33,6 +35,7 @@ from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, RunTimeouts
 from jelmored.sessions.directory import Directory
 from jelmored.sessions.hub import Hub
+from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.router import Router
 from jelmored.sessions.session import World
@@ -74,9 +77,10 @@ async def serve(settings: Settings, places: Places, *, announce: Callable[[Mappi
         changed=lambda view: _tell_provider(hub, view),
         journal=journal,
     )
-    sessions = Directory(
-        World(journal=journal, providers=providers, hub=hub, router=_router(settings, providers)), _defaults(settings)
-    )
+    purse = Purse(Budget(**attrs.asdict(settings.budget)))
+    router = _router(settings, providers)
+    world = World(journal=journal, providers=providers, hub=hub, router=router, purse=purse)
+    sessions = Directory(world, _defaults(settings))
     notifier = Notifier(hub, sessions.get, tuple(ways(settings.notify, os.environ, instance.instance_id)))
     services = Services(
         directory=sessions,

@@ -80,7 +80,7 @@ class ErrorKind(enum.StrEnum):
     BUDGET_EXCEEDED = (
         "budget-exceeded",
         1103,
-        "The session, or the day, has cost what it may; the remedy says how to raise it.",
+        "A session or a day has cost what it may, or a turn has lasted so long; the remedy says how to raise it.",
     )
     DIRECTORY_BUSY = "directory-busy", 1104, "`exclusive`, and another session is at work there."
     STATE_INVALID = (

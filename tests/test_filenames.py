@@ -37,7 +37,13 @@ ELSEWHERE = {
     ),
     "config/test_loading.py": ("config/checks.py", "config/documents.py"),
     "config/test_secrets.py": ("config/settings.py",),
-    "journal/test_sqlite.py": ("journal/changes.py", "journal/door.py", "journal/heads.py", "journal/sequence.py"),
+    "journal/test_sqlite.py": (
+        "journal/changes.py",
+        "journal/door.py",
+        "journal/heads.py",
+        "journal/sequence.py",
+        "journal/sums.py",
+    ),
     "process/test_child.py": ("process/hold.py",),
     "providers/claude/test_normaliser.py": ("providers/claude/messages.py",),
     "providers/demo/test_agent.py": (

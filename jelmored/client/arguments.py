@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
 import attrs
 
 from jelmored import __version__
 from jelmored.domain.permissions import PermissionMode
+from jelmored.domain.usage import UsageKey
 
 from .completing import options_first
 from .exits import MEANING
@@ -100,6 +102,7 @@ def _conversations(add: Add) -> None:
     run.add_argument("-d", "--detach", action="store_true", help="leave it in the background")
     run.add_argument("--provider", metavar=Operand.PROVIDER, help="where to begin")
     _begun(run)
+    _limited(run)
     _included(run)
     _answered(run)
     run.add_argument("prompt", nargs="?", metavar="PROMPT", help="- or none: what stands on stdin")
@@ -130,6 +133,18 @@ def _conversations(add: Add) -> None:
 
 
 _MODES = "what is answered without asking: " + ", ".join(PermissionMode)
+
+
+def _limited(command: argparse.ArgumentParser) -> None:
+    """What a session may take; 0 lifts a limit."""
+    command.add_argument("--max-turns", type=_number, metavar="N", help="calls of the model in one turn; 0: any")
+    command.add_argument("--max-cost", type=_amount, metavar="USD", help="of the whole session; 0: as configured")
+    command.add_argument(
+        "--turn-seconds",
+        type=_amount,
+        metavar="S",
+        help="of one turn, without what it waits for a person; 0: any",
+    )
 
 
 def _included(command: argparse.ArgumentParser) -> None:
@@ -222,7 +237,9 @@ def _sessions(add: Add) -> None:
     _session(tasks := add("tasks", "waiting:tasks", "what the agent left running in the background"))
     tasks.add_argument("--stop", metavar="ID", help="end this one")
 
-    usage = add("usage", "usage:usage", "tokens and cost: by session, by provider, in all")
+    usage = add("usage", "usage:usage", "tokens and cost: by session, provider, model or day, and in all")
+    usage.add_argument("--by", choices=list(map(str, UsageKey)), help="without it: by session, and by provider")
+    usage.add_argument("--since", type=_day, metavar="DAYS", help="7d: the last seven days; or a date, 2026-11-27")
     usage.add_argument("-a", "--all", action="store_true", help="every session, not only those that cost the most")
     usage.add_argument("session", nargs="?", metavar=Operand.SESSION, help="only this one")
 
@@ -234,7 +251,7 @@ def _changes(add: Add) -> None:
     _permission_mode(change)
     change.add_argument("--name", help="what it goes by")
     change.add_argument("--title", help="what it is about")
-    change.add_argument("--max-turns", type=_count, metavar="N", help="calls of the model in one turn, at most")
+    _limited(change)
     change.add_argument("--pin", action=argparse.BooleanOptionalAction, help="it stays with its provider")
 
     _session(add("compact", "changes:compact", "have the agent sum up what was said, to make room"))
@@ -292,6 +309,25 @@ def _daemon(add: Add) -> None:
 
 def _session(command: argparse.ArgumentParser) -> None:
     command.add_argument("session", nargs="?", metavar=Operand.SESSION, help=SESSION)
+
+
+def _amount(word: str) -> float:
+    amount = float(word)
+    if not 0 <= amount < float("inf"):
+        raise ValueError(word)
+    return amount
+
+
+def _number(word: str) -> int:
+    return 0 if word == "0" else _count(word)
+
+
+def _day(word: str) -> str:
+    if word.endswith("d"):
+        _count(word[:-1])
+    else:
+        date.fromisoformat(word)
+    return word
 
 
 def _count(word: str) -> int:

@@ -18,8 +18,18 @@ from jelmored.domain.permissions import Approval, PermissionMode
 from jelmored.domain.prompts import Block
 from jelmored.domain.sessions import Limits, SessionView
 from jelmored.domain.status import Status
+from jelmored.domain.usage import UsageKey, UsageRow
 from jelmored.wire import codec
-from jelmored.wire.messages import ApprovalList, DaemonStatus, ModelList, ProviderList, SessionPage, Welcome
+from jelmored.wire.messages import (
+    ApprovalList,
+    DaemonStatus,
+    FindUsage,
+    ModelList,
+    ProviderList,
+    SessionPage,
+    UsageReport,
+    Welcome,
+)
 
 from .connection import Told
 from .finding import Finder
@@ -203,6 +213,13 @@ class Client:
             if page.next_cursor is None:
                 return tuple(views)
             find["cursor"] = page.next_cursor
+
+    async def usage(
+        self, by: UsageKey = UsageKey.SESSION, *, since: str | None = None, until: str | None = None
+    ) -> tuple[UsageRow, ...]:
+        """What was used, summed up. `since`, `until`: UTC dates (`2026-11-27`), both inclusive."""
+        find = codec.to_json(FindUsage(by=by, since=since, until=until))
+        return codec.from_json(await self.call("usage/get", find), UsageReport).rows
 
     # Approvals
 

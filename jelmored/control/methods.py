@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
 from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -246,7 +247,8 @@ async def session_interrupt(caller: Caller, params: Interrupt) -> m.Interrupted:
 async def session_configure(caller: Caller, params: ConfigureSession) -> SessionView:
     """Change a session; what is left out stays. `model`: one of `model/list`, in force from the next turn.
     `permissionMode`: at once; what is open and needs no person any more is settled (`resolvedBy.kind: "policy"`).
-    `limits`: with the next turn; the agent is started anew for it."""
+    `limits` replaces all of them: `maxCostUsd` and `turnSeconds` at once, also for the turn that runs, and prompts that
+    have waited for money go on; `maxTurns` with the next turn, the agent is started anew for it."""
     return await caller.services.directory.configure(params, caller.principal.author)
 
 
@@ -336,6 +338,25 @@ async def approval_resolve(caller: Caller, params: ResolveApproval) -> Approval:
     return await caller.services.directory.resolve(params, caller.principal.author)
 
 
+async def usage_get(caller: Caller, params: m.FindUsage) -> m.UsageReport:
+    """What was used, summed up `by` session, provider, model or UTC day, of all sessions. `costUsd` is what is billed,
+    `notionalUsd` what a subscription pays; a turn is counted once for each run that took part. What deleted sessions
+    took stays: by session, under an empty key."""
+    for field, value in (("since", params.since), ("until", params.until)):
+        _refuse_no_date(field, value)
+    rows = await caller.services.journal.usage(params.by, since=params.since or "", until=params.until)
+    return m.UsageReport(by=params.by, rows=tuple(rows))
+
+
+def _refuse_no_date(field: str, value: str | None) -> None:
+    try:
+        known = value is None or date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        known = False
+    if not known:
+        raise Refused(ErrorKind.INVALID_PARAMS, f"{field} is a date like 2026-11-27, not {value!r}", field=field)
+
+
 def _refuse_limit(limit: int) -> None:
     if not 1 <= limit <= MAX_PAGE:
         raise Refused(ErrorKind.INVALID_PARAMS, f"limit is a number from 1 to {MAX_PAGE}", field="limit")
@@ -392,7 +413,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
         CreateSession,
         session_create,
         SessionView,
-        absent=("environment", "requirements", "limits.turnSeconds", "limits.maxCostUsd"),
+        absent=("environment", "requirements"),
     ),
     Method("session/get", WATCH, m.OneSession, session_get, SessionView),
     Method("session/list", WATCH, FindSessions, session_list, m.SessionPage),
@@ -406,7 +427,6 @@ _TABLE: tuple[Method[Any, Any], ...] = (
         ConfigureSession,
         session_configure,
         SessionView,
-        absent=("limits.turnSeconds", "limits.maxCostUsd"),
     ),
     Method("session/compact", WORK, CompactSession, session_compact, m.Compacting),
     Method("session/tasks", WATCH, m.OneSession, session_tasks, m.TaskList),
@@ -418,6 +438,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("session/subscribe", WATCH, m.Subscribe, session_subscribe, (m.Subscribed, m.SubscribedAll)),
     Method("session/unsubscribe", WATCH, m.OneSession, session_unsubscribe, m.Nothing),
     Method("session/history", WATCH, m.ReadHistory, session_history, m.History, lane=_one_page_at_a_time),
+    Method("usage/get", WATCH, m.FindUsage, usage_get, m.UsageReport),
     Method("approval/list", WATCH, m.FindApprovals, approval_list, m.ApprovalList),
     Method("approval/resolve", WORK, ResolveApproval, approval_resolve, Approval, lane=_session_of_approval),
 )

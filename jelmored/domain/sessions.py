@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from .events import UsageNote
 from .ids import LogId, PromptId, ProviderName, SessionId, ToolUseId
 from .mcp import McpServer
 from .permissions import Approval, PermissionMode, Rule
@@ -79,6 +80,8 @@ class OpenTurn:
     number: int
     prompt_id: PromptId | None
     started_at: datetime
+    spent: UsageNote | None = None
+    """What its run has told of that it took up to now, before the last word."""
 
 
 @attrs.frozen(kw_only=True)

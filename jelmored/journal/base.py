@@ -14,6 +14,7 @@ import attrs
 import trio
 
 from jelmored.domain.ids import PromptId, ProviderName, SessionId
+from jelmored.domain.usage import UsageEntry, UsageKey, UsageRow
 
 PAGE_EVENTS = 500
 PAGE_BYTES = 4 * 1024 * 1024
@@ -70,6 +71,7 @@ class Batch:
         keys: added.
         attachments: added, those that are there already are left. Each stays as long as a session has brought it.
         refers_to: sha256 of attachments that another session has brought, and this one now too.
+        usage: added to the sums of its day. They stay when the session goes, no more under its name.
         removed: the session goes, with all that was kept of it; nothing is kept under its id any more.
     """
 
@@ -81,6 +83,7 @@ class Batch:
     keys: tuple[StoredKey, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     refers_to: tuple[str, ...] = ()
+    usage: tuple[UsageEntry, ...] = ()
     removed: bool = False
 
 
@@ -155,5 +158,12 @@ class Journal(Protocol):
 
     async def providers(self) -> Mapping[ProviderName, bytes]:
         """What is kept of each provider."""
+
+    async def usage(self, by: UsageKey, *, since: str = "", until: str | None = None) -> Sequence[UsageRow]:
+        """What was used, summed up, in the order of the keys.
+
+        Args:
+            since, until: UTC dates (`2026-11-27`), both inclusive.
+        """
 
     def status(self) -> JournalStatus: ...

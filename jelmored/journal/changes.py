@@ -12,9 +12,11 @@ from typing import Any
 import attrs
 
 from jelmored.domain.ids import ProviderName, SessionId
+from jelmored.domain.usage import UsageEntry
 from jelmored.journal.base import KEY_AGE, Batch, StoredKey, StoredPrompt
 from jelmored.journal.heads import Log
 from jelmored.journal.removal import remove
+from jelmored.journal.sums import ADDED, COLUMNS
 
 DAEMON_WIDE = ""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,6 +53,7 @@ class Changes:
     keys: list[Row] = attrs.field(factory=list)
     attachments: list[Row] = attrs.field(factory=list)
     attachment_uses: list[Row] = attrs.field(factory=list)
+    usage: list[Row] = attrs.field(factory=list)
     removed: dict[int, Log] = attrs.field(factory=dict)
     providers: dict[ProviderName, bytes] = attrs.field(factory=dict)
 
@@ -68,6 +71,7 @@ class Changes:
         self.attachments.extend((attachment.sha256, attachment.data) for attachment in batch.attachments)
         used = (*(attachment.sha256 for attachment in batch.attachments), *batch.refers_to)
         self.attachment_uses.extend((sha256, log.row) for sha256 in used)
+        self.usage.extend(map(_usage_row, batch.usage))
         if batch.removed:
             self.removed[log.row] = log
 
@@ -75,6 +79,12 @@ class Changes:
 def _key_row(session_id: SessionId, key: StoredKey) -> Row:
     owner = key_owner(None if key.daemon_wide else session_id)
     return owner, key.key, key.digest, key.answer, to_microseconds(key.created_at)
+
+
+def _usage_row(entry: UsageEntry) -> Row:
+    used = entry.usage
+    tokens = used.input_tokens, used.output_tokens, used.cache_read_tokens, used.cache_write_tokens
+    return entry.day, entry.session_id, entry.provider, entry.model, *tokens, used.billed_usd, used.notional_usd, 1
 
 
 def store(connection: sqlite3.Connection, changes: Changes, now: Callable[[], datetime]) -> None:
@@ -86,6 +96,7 @@ def store(connection: sqlite3.Connection, changes: Changes, now: Callable[[], da
     OPEN_ITEMS.run(connection, list(changes.open_items.items()))
     ATTACHMENTS.run(connection, changes.attachments)
     ATTACHMENT_USES.run(connection, changes.attachment_uses)
+    USAGE.run(connection, changes.usage)
     for row, queue in changes.queues.items():
         connection.execute("DELETE FROM prompts WHERE session = ?", (row,))
         PROMPTS.run(connection, [(row, place, prompt.prompt_id, prompt.body) for place, prompt in enumerate(queue)])
@@ -137,3 +148,4 @@ KEYS = Insert(
 ATTACHMENTS = Insert("attachments (sha256, data)", 2, "ON CONFLICT (sha256) DO NOTHING")
 ATTACHMENT_USES = Insert("attachment_uses (sha256, session)", 2, "ON CONFLICT (sha256, session) DO NOTHING")
 PROVIDERS = Insert("providers (name, body)", 2, "ON CONFLICT (name) DO UPDATE SET body = excluded.body")
+USAGE = Insert(f"usage ({COLUMNS})", 11, ADDED)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import add
 
 import attrs
 import trio
 
 from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.times import utc_now
+from jelmored.domain.usage import UsageEntry, UsageKey, UsageRow
 from jelmored.journal.base import (
     KEY_AGE,
     PAGE_BYTES,
@@ -25,6 +28,27 @@ from jelmored.journal.base import (
 )
 from jelmored.journal.door import Door
 from jelmored.journal.sequence import cut, follow, removed
+
+KEY_OF: Mapping[UsageKey, Callable[[UsageEntry], str]] = {
+    UsageKey.SESSION: lambda entry: entry.session_id,
+    UsageKey.PROVIDER: lambda entry: entry.provider,
+    UsageKey.MODEL: lambda entry: entry.model,
+    UsageKey.DAY: lambda entry: entry.day,
+}
+
+
+def _sum(key: str, entries: Sequence[UsageEntry]) -> UsageRow:
+    every = reduce(add, (entry.usage for entry in entries))
+    return UsageRow(
+        key=key,
+        input_tokens=every.input_tokens,
+        output_tokens=every.output_tokens,
+        cache_read_tokens=every.cache_read_tokens,
+        cache_write_tokens=every.cache_write_tokens,
+        cost_usd=every.billed_usd,
+        notional_usd=every.notional_usd,
+        turns=len(entries),
+    )
 
 
 @attrs.define
@@ -63,6 +87,7 @@ class MemoryJournal:
         self._uses: defaultdict[str, set[SessionId]] = defaultdict(set)
         self._removed: set[SessionId] = set()
         self._providers: dict[ProviderName, bytes] = {}
+        self._usage: list[UsageEntry] = []
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Let appends and reads in until cancelled."""
@@ -101,12 +126,17 @@ class MemoryJournal:
             self._attachments.setdefault(attachment.sha256, attachment.data)
         for sha256 in (*(attachment.sha256 for attachment in batch.attachments), *batch.refers_to):
             self._uses[sha256].add(batch.session_id)
+        self._usage.extend(batch.usage)
         if batch.removed:
             self._remove(batch.session_id)
 
     def _remove(self, session_id: SessionId) -> None:
         self._removed.add(session_id)
         del self._logs[session_id]
+        self._usage = [
+            attrs.evolve(entry, session_id=SessionId("")) if entry.session_id == session_id else entry
+            for entry in self._usage
+        ]
         self._keys = {name: key for name, key in self._keys.items() if name[0] != session_id}
         for sha256, users in list(self._uses.items()):
             users.discard(session_id)
@@ -168,6 +198,13 @@ class MemoryJournal:
         """See `Journal.providers`."""
         await self._enter()
         return dict(self._providers)
+
+    async def usage(self, by: UsageKey, *, since: str = "", until: str | None = None) -> Sequence[UsageRow]:
+        """See `Journal.usage`."""
+        await self._enter()
+        key = KEY_OF[by]
+        found = [entry for entry in self._usage if since <= entry.day and (until is None or entry.day <= until)]
+        return [_sum(name, [entry for entry in found if key(entry) == name]) for name in sorted({*map(key, found)})]
 
     def status(self) -> JournalStatus:
         """How it is now; nothing ever waits, nothing is on disk."""

@@ -1,10 +1,12 @@
-"""What goes with a session: everything but its id, which is remembered so that nothing is kept under it again."""
+"""What goes with a session: everything but its id, which is remembered so that nothing is kept under it again,
+and what it took, which stays in the sums."""
 
 from __future__ import annotations
 
 import sqlite3
 
 from jelmored.domain.ids import SessionId
+from jelmored.journal.sums import release
 
 UNSHARED_ATTACHMENTS = """
     DELETE FROM attachments
@@ -28,6 +30,7 @@ def remove(connection: sqlite3.Connection, row: int, session_id: SessionId) -> N
     """Delete a session in a transaction that has begun. One that is gone already stays so."""
     for part in PARTS:
         connection.execute(part, (row,))
+    release(connection, session_id)
     connection.execute("DELETE FROM keys WHERE session_id = ?", (session_id,))
     connection.execute("INSERT INTO removed VALUES (?) ON CONFLICT DO NOTHING", (session_id,))
 

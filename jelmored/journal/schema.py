@@ -93,7 +93,46 @@ THIRD: Migration = (
     "CREATE TABLE providers (name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
 )
 
-MIGRATIONS: Sequence[Migration] = (FIRST, SECOND, THIRD)
+FOURTH: Migration = (
+    """
+    CREATE TABLE usage (
+        day TEXT NOT NULL, -- the UTC date, 2026-11-27
+        session_id TEXT NOT NULL, -- '' for sessions that were deleted
+        provider TEXT NOT NULL,
+        model TEXT NOT NULL,
+        input_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL,
+        cache_read_tokens INTEGER NOT NULL,
+        cache_write_tokens INTEGER NOT NULL,
+        cost_usd REAL NOT NULL, -- what is billed
+        notional_usd REAL NOT NULL, -- what a subscription pays
+        turns INTEGER NOT NULL,
+        PRIMARY KEY (day, session_id, provider, model)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX usage_by_session ON usage (session_id)",
+    # What a fork has copied is its source's.
+    """
+    INSERT INTO usage
+    SELECT substr(json_extract(json, '$.timestamp'), 1, 10), session_id, coalesce(json_extract(json, '$.provider'), ''),
+        json_extract(json, '$.metadata.model'),
+        sum(json_extract(json, '$.metadata.inputTokens')), sum(json_extract(json, '$.metadata.outputTokens')),
+        sum(json_extract(json, '$.metadata.cacheReadTokens')), sum(json_extract(json, '$.metadata.cacheWriteTokens')),
+        total(iif(json_extract(json, '$.metadata.notional'), 0, json_extract(json, '$.metadata.costUsd'))),
+        total(iif(json_extract(json, '$.metadata.notional'), json_extract(json, '$.metadata.costUsd'), 0)),
+        count(*)
+    FROM (SELECT session, seq, CAST(body AS TEXT) AS json FROM events WHERE type = 'usage')
+    JOIN sessions ON id = session
+    WHERE seq > coalesce((
+        SELECT max(seq) FROM events AS forked
+        WHERE forked.session = id AND type = 'system'
+        AND json_extract(CAST(body AS TEXT), '$.metadata.subtype') = 'forked'
+    ), 0)
+    GROUP BY 1, 2, 3, 4
+    """,
+)
+
+MIGRATIONS: Sequence[Migration] = (FIRST, SECOND, THIRD, FOURTH)
 
 
 def opened(

@@ -16,7 +16,8 @@ import trio
 
 from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.times import utc_now
-from jelmored.journal import reader
+from jelmored.domain.usage import UsageKey, UsageRow
+from jelmored.journal import reader, sums
 from jelmored.journal.backlog import Backlog, Write, weight
 from jelmored.journal.base import PAGE_BYTES, PAGE_EVENTS, Batch, JournalStatus, Page, StoredKey, StoredSession
 from jelmored.journal.door import Door, stopped
@@ -148,6 +149,10 @@ class SqliteJournal:
     async def attachment(self, sha256: str) -> bytes | None:
         """See `Journal.attachment`."""
         return await self._query(lambda file: reader.attachment(file, sha256))
+
+    async def usage(self, by: UsageKey, *, since: str = "", until: str | None = None) -> Sequence[UsageRow]:
+        """See `Journal.usage`."""
+        return await self._query(lambda file: sums.usage(file, by, since, until))
 
     async def _query(self, query: Callable[[sqlite3.Connection], T]) -> T:
         await self._door.enter()

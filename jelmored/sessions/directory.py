@@ -72,6 +72,7 @@ class Directory:
     ) -> None:
         self.hub = world.hub
         self._journal = world.journal
+        self._purse = world.purse
         self._providers: Providers = world.providers
         self._router = world.router
         self._settled: OrderedDict[ApprovalId, Approval] = OrderedDict()
@@ -285,6 +286,7 @@ class Directory:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take the sessions up from the journal, close what was cut, then serve."""
+        await self._purse.recall(self._journal)
         await self._roster.run(task_status=task_status)
 
 

@@ -15,6 +15,7 @@ from jelmored.domain.ids import ItemId, ProviderName
 from jelmored.domain.permissions import Approval
 from jelmored.domain.sessions import Facts
 from jelmored.domain.times import utc_now
+from jelmored.domain.usage import UsageEntry
 from jelmored.errors import JournalError
 from jelmored.journal.base import Attachment, Batch, Entry, Journal, StoredKey, StoredPrompt
 from jelmored.providers.base import Delta
@@ -66,6 +67,7 @@ class SessionLog:
         self._fail: list[Fail] = []
         self._keys: list[StoredKey] = []
         self._attachments: list[Attachment] = []
+        self._usage: list[UsageEntry] = []
         self._parcels: list[_Parcel] = []
         self._sending = False
         self._broken = False
@@ -143,10 +145,17 @@ class SessionLog:
         self._then.append(lambda: reply.set(value()))
         self._fail.append(reply.fail)
 
-    def keep(self, *, keys: Sequence[StoredKey] = (), attachments: Sequence[Attachment] = ()) -> None:
+    def keep(
+        self,
+        *,
+        keys: Sequence[StoredKey] = (),
+        attachments: Sequence[Attachment] = (),
+        usage: Sequence[UsageEntry] = (),
+    ) -> None:
         """What becomes durable beside the events of this message."""
         self._keys.extend(keys)
         self._attachments.extend(attachments)
+        self._usage.extend(usage)
 
     def commit(self, facts: Facts | None, *, queue: tuple[StoredPrompt, ...] | None = None) -> None:
         """The end of a message: all that it changed goes on together. Never waits.
@@ -157,7 +166,7 @@ class SessionLog:
         """
         parcel = _Parcel(self._batch(facts, queue), self._frames, self._then, self._fail)
         self._entries, self._frames, self._then, self._fail = [], [], [], []
-        self._keys, self._attachments = [], []
+        self._keys, self._attachments, self._usage = [], [], []
         if parcel.batch is None and not self._parcels and not self._sending:
             self._publish([parcel])
         else:
@@ -178,6 +187,7 @@ class SessionLog:
             open_items=open_items,
             keys=tuple(self._keys),
             attachments=tuple(self._attachments),
+            usage=tuple(self._usage),
         )
 
     def _checkpoint(self) -> bytes | None:

@@ -126,8 +126,15 @@ class Handed(Tell):
 
 
 @attrs.frozen(eq=False)
+class TurnDue(Tell):
+    """The turn in hand may have had its time."""
+
+
+@attrs.frozen(eq=False)
 class Rest(Tell):
     """End your task if nothing is in hand."""
 
 
-Message = Admit | Cut | Unqueue | Resolve | Configure | EndTask | Move | Close | Heard | RestartDue | Handed | Rest
+Message = (
+    Admit | Cut | Unqueue | Resolve | Configure | EndTask | Move | Close | Heard | RestartDue | Handed | TurnDue | Rest
+)

@@ -15,6 +15,7 @@ from jelmored.domain.status import Status
 from jelmored.providers.base import TurnOver
 from jelmored.supervision.provider import ProviderSupervisor
 
+from .allowance import Allowance
 from .chronicle import Chronicle
 from .failover import Failover
 from .hold import RunHold
@@ -54,6 +55,7 @@ class Recovery:
         router: Router,
         failover: Failover,
         parking: Parking,
+        allowance: Allowance,
         patient: Patient,
     ) -> None:
         self._chronicle = chronicle
@@ -62,6 +64,7 @@ class Recovery:
         self._router = router
         self._failover = failover
         self._parking = parking
+        self._allowance = allowance
         self._patient = patient
 
     def lost(self, turn: Turn, end: RunEnd) -> None:
@@ -107,8 +110,10 @@ class Recovery:
         wish = turn.prompt.when_unavailable if turn.prompt else WhenUnavailable.FAIL
         if self._router.offline and wish is not WhenUnavailable.FAIL:
             self._wait_for_network(turn, failure)
-        elif (nowhere := self._failover.leave(turn, failure, usage)) is not None:
+        elif (nowhere := self._failover.leave(turn, failure, usage or self._allowance.estimate)) is not None:
             self._stay(turn, failure, usage, nowhere)
+        else:
+            self._allowance.settle(usage or self._allowance.estimate)
 
     def _stay(self, turn: Turn, failure: Failure, usage: UsageNote | None, nowhere: Nowhere) -> None:
         if nowhere.why:

@@ -18,6 +18,7 @@ from jelmored.journal.base import Batch
 
 from .forking import Forks
 from .founding import birth, claim_of, first_facts
+from .purse import over_budget
 from .roster import Roster
 from .router import choose
 from .session import World
@@ -47,6 +48,7 @@ class Registrar:
         self._journal = world.journal
         self._providers = world.providers
         self._hub = world.hub
+        self._purse = world.purse
         self._roster = roster
         self._defaults = defaults
         self._forks = Forks(world.journal)
@@ -96,6 +98,8 @@ class Registrar:
 
     async def _create(self, command: CreateSession) -> SessionId:
         self._refuse_name(command.name)
+        if command.prompt is not None and (no := self._purse.verdict) is not None:
+            raise over_budget(no)
         provider = choose(command.provider, self._defaults.provider, self._providers.views())
         sharing = self._working_in(command.cwd)
         if sharing and command.exclusive:

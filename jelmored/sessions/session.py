@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Literal, assert_never
 
 import attrs
@@ -29,6 +30,7 @@ from jelmored.supervision.providers import Providers
 from jelmored.supervision.reports import Reply, Report, StopTask
 from jelmored.wire import codec
 
+from .allowance import Alarm, Allowance
 from .approvals import Approvals
 from .chronicle import Chronicle
 from .failover import OURS
@@ -49,8 +51,10 @@ from .messages import (
     Resolve,
     Rest,
     RestartDue,
+    TurnDue,
     Unqueue,
 )
+from .purse import Purse, over_budget
 from .queue import PromptQueue, Queued
 from .router import Router
 from .work import Work
@@ -73,6 +77,7 @@ class World:
     providers: Providers
     hub: Hub
     router: Router
+    purse: Purse = attrs.field(factory=Purse)
 
 
 class Session:
@@ -106,6 +111,7 @@ class Session:
         self._closed = closed
         self._nursery: trio.Nursery
         self._hold = RunHold(self._hear)
+        self._alarm = Alarm(self._ring)
         self.reset(facts, queue, cut_items, TurnCause.DAEMON_RESTART)
 
     def reset(self, facts: Facts, queue: Sequence[Queued], cut_items: Sequence[OpenItem], cut_cause: TurnCause) -> None:
@@ -118,8 +124,16 @@ class Session:
         self._cut_items = cut_items
         self._cut_cause = cut_cause
         self._hold.forget()
+        self._allowance = Allowance(self._chronicle, self._world.purse)
         self._work = Work(
-            self._chronicle, self._queue, self._approvals, self._hold, self._world.providers, self._world.router, self
+            self._chronicle,
+            self._queue,
+            self._approvals,
+            self._hold,
+            self._allowance,
+            self._world.providers,
+            self._world.router,
+            self,
         )
         self._keys: OrderedDict[str, StoredKey] = OrderedDict()
         self._closing: list[Close] = []
@@ -156,7 +170,7 @@ class Session:
         """Serve until the mailbox is closed. A turn that a former life left open is closed first."""
         self.fallen = True
         with logs.about(session=self.facts.session_id, provider=self.facts.provider):
-            async with running(self._log.run), open_plain_nursery() as self._nursery:
+            async with running(self._log.run), running(self._alarm.run), open_plain_nursery() as self._nursery:
                 self._work.close_cut_turn(self._cut_items, self._cut_cause)
                 self._chronicle.commit(None)
                 await self._log.settled()
@@ -176,6 +190,7 @@ class Session:
         await self._log.room()
         try:
             self._take(message)
+            self._mind_limits()
             self._wind_up()
         finally:
             self._chronicle.commit(self._queue.to_store())
@@ -205,11 +220,24 @@ class Session:
                 self._work.hear(report)
             case RestartDue(epoch=epoch):
                 self._work.pause_over(epoch)
+            case TurnDue():
+                pass  # what is due is looked after behind every message
             case Rest():
                 if self.resting and self._log.idle:
                     self.mailbox.close()
             case _:
                 assert_never(message)
+
+    def _mind_limits(self) -> None:
+        """A turn that has reached a limit ends."""
+        failure = self._allowance.exceeded(trio.current_time())
+        if failure is not None:
+            self._work.cut_short(failure)
+        self._alarm.set(self._allowance.due() if failure is None else None)
+
+    def _ring(self) -> None:
+        with suppress(Stopped):  # where there is no room there are messages, and behind each the clock is looked at
+            self.mailbox.tell_nowait(TurnDue())
 
     def view_changed(self) -> None:
         """Clients are told soon."""
@@ -273,11 +301,16 @@ class Session:
 
     def _check_welcome(self, ask: Admit) -> None:
         self._check_open()
+        self._check_budget()
         turn = self._work.turn
         if turn is not None and ask.when_busy is WhenBusy.REFUSE:
             raise Refused(ErrorKind.BUSY, f"turn {turn.number} runs, and whenBusy says to refuse")
         if self._fate(ask) != "started":
             self._queue.check_room()
+
+    def _check_budget(self) -> None:
+        if (no := self._allowance.verdict) is not None:
+            raise over_budget(no)
 
     def _check_open(self) -> None:
         if self.facts.status is Status.TERMINATED or self._closing:
@@ -358,8 +391,9 @@ class Session:
         wanted = ask.command
         named = {"title": wanted.title, "name": wanted.name, "pin": wanted.pin, "limits": wanted.limits}
         changed = {key: value for key, value in named.items() if value not in (None, getattr(self.facts, key))}
+        former = self.facts.limits
         self._chronicle.know(**changed)
-        if "limits" in changed:
+        if self.facts.limits.max_turns != former.max_turns:
             self._work.renew()
         if wanted.model is not None and wanted.model != self.facts.wanted_model:
             self._chronicle.know(wanted_model=wanted.model, model=None)
@@ -367,6 +401,8 @@ class Session:
             self._work.change(SessionChange(model=wanted.model))
         if wanted.permission_mode not in (None, self.facts.permission_mode):
             self._follow(wanted.permission_mode)
+        if "limits" in changed:
+            self._work.begin_next()  # what has waited for a higher one
         self._log.answer(ask.reply, lambda: self.view)
 
     def _stop_task(self, ask: EndTask) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import trio
 
+from jelmored.domain.budget import day_of
 from jelmored.domain.events import (
     DeltaKind,
     Draft,
@@ -21,7 +22,7 @@ from jelmored.domain.failures import Failure, RunClass
 from jelmored.domain.handoff import Cut, Handoff
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.prompts import Prompt, TextBlock
-from jelmored.domain.usage import Usage
+from jelmored.domain.usage import UsageEntry, usage_of
 from jelmored.providers.base import TurnOver
 
 from .chronicle import Chronicle
@@ -38,6 +39,7 @@ class Turn:
         said: the agent was given the prompt.
         interrupted: a client asked for its end.
         side_effects: a tool was used that may have changed something.
+        exceeded: the limit for which we have cut it.
         after: the number of the last event before it.
         refused: providers that failed in this turn; none of them is tried again in it.
         cut: its agent is gone, and may have changed something: it is gone on with, not begun anew.
@@ -56,6 +58,7 @@ class Turn:
     cut: Cut | None = None
     told: bool = False
     handoff: Handoff | None = None
+    exceeded: Failure | None = None
 
     @property
     def words(self) -> Prompt | None:
@@ -80,7 +83,7 @@ def record_end(chronicle: Chronicle, over: TurnOver, cause: TurnCause | None, se
     close_items(chronicle, "the turn ended")
     error = _record_failure(chronicle, over.failure)
     if over.usage is not None:
-        _record_usage(chronicle, over.usage)
+        record_usage(chronicle, over.usage)
     note = TurnEnded(reason=over.reason, cause=cause, error=error, duration_ms=int(seconds * 1000))
     chronicle.record(Draft(EventType.TURN_ENDED, over.reason, note))
 
@@ -89,7 +92,7 @@ def record_setback(chronicle: Chronicle, failure: Failure, usage: UsageNote | No
     """A run failed under a turn that goes on elsewhere."""
     _record_failure(chronicle, failure)
     if usage is not None:
-        _record_usage(chronicle, usage)
+        record_usage(chronicle, usage)
 
 
 def close_items(chronicle: Chronicle, reason: str) -> None:
@@ -132,15 +135,17 @@ def _record_failure(chronicle: Chronicle, failure: Failure | None) -> ErrorNote 
     return note
 
 
-def _record_usage(chronicle: Chronicle, usage: UsageNote) -> None:
+def record_usage(chronicle: Chronicle, usage: UsageNote) -> None:
+    """What a run took for the turn: an event, and a part of the sums of the session and the day."""
     line = f"{usage.input_tokens} in, {usage.output_tokens} out, ${usage.cost_usd:.4f} ({usage.model})"
     chronicle.record(Draft(EventType.USAGE, line, usage))
-    taken = Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        cost_usd=usage.cost_usd,
-        notional=bool(usage.notional),
+    facts, taken = chronicle.facts, usage_of(usage)
+    entry = UsageEntry(
+        day=day_of(facts.last_activity),
+        session_id=facts.session_id,
+        provider=facts.provider,
+        model=usage.model,
+        usage=taken,
     )
-    chronicle.know(usage=chronicle.facts.usage + taken)
+    chronicle.log.keep(usage=(entry,))
+    chronicle.know(usage=facts.usage + taken)

@@ -39,6 +39,7 @@ from jelmored.supervision.provider import ProviderSupervisor
 from jelmored.supervision.providers import Providers
 from jelmored.supervision.reports import Ready, Reconfigure, Report, Say, SleepWanted, Steer, Stop, Waiting
 
+from .allowance import Allowance
 from .approvals import Approvals
 from .briefing import Briefing
 from .chronicle import Chronicle
@@ -78,6 +79,7 @@ class Work:
         queue: the prompts that wait.
         approvals: what the agent asks.
         hold: of the run; it outlives a reset of the session.
+        allowance: what the session may take.
         providers: where runs come from.
         router: knows where work can go on.
         owner: the session.
@@ -89,6 +91,7 @@ class Work:
         queue: PromptQueue,
         approvals: Approvals,
         hold: RunHold,
+        allowance: Allowance,
         providers: Providers,
         router: Router,
         owner: Owner,
@@ -100,13 +103,14 @@ class Work:
         self._queue = queue
         self._approvals = approvals
         self._hold = hold
+        self._allowance = allowance
         self._providers = providers
         self._router = router
         self._owner = owner
         self._briefing = Briefing(chronicle, router, owner.hand_over)
         self._failover = Failover(chronicle, queue, approvals, hold, router, self._briefing, self)
         self.parking = Parking(chronicle, hold, router, owner)
-        self._recovery = Recovery(chronicle, queue, hold, router, self._failover, self.parking, self)
+        self._recovery = Recovery(chronicle, queue, hold, router, self._failover, self.parking, allowance, self)
         self._outdated = False
         """The agent was started with what is not so any more: it is closed after its turn."""
 
@@ -142,6 +146,8 @@ class Work:
         does not want to wait for one."""
         if not self.free or (prompt := self._queue.first) is None:
             return
+        if not self._allowance.lets_begin(len(self._queue)):
+            return
         if (nowhere := self.parking.refusal(prompt)) is not None:
             self.parking.park(prompt, nowhere)
             return
@@ -175,6 +181,12 @@ class Work:
             self._hold.post(Stop())
         else:
             self._hold.close()
+
+    def cut_short(self, failure: Failure) -> None:
+        """End the turn in hand, for a limit is reached; a client that wanted its end already was first."""
+        if self.turn is not None and not self.turn.interrupted:
+            self.turn.exceeded = failure
+            self.interrupt()
 
     def end_with_answer(self) -> None:
         """A client's answer is to end the turn too. The agent may end with it only a part of what it does: it is told
@@ -274,6 +286,7 @@ class Work:
         turn = self.turn
         if turn is None:
             return
+        over = self._allowance.closed(over, turn)
         cause = self._cause(turn, over)
         self._approvals.cancel()
         record_end(self._chronicle, over, cause, turn.seconds)
@@ -313,7 +326,8 @@ class Work:
         self._approvals.cancel()  # also those of an agent that asked outside of any turn
         if cut is not None:
             lasted = max((utc_now() - cut.started_at).total_seconds(), 0)
-            record_end(self._chronicle, TurnOver(reason=TurnReason.INTERRUPTED), cause, lasted)
+            over = self._allowance.closed(TurnOver(reason=TurnReason.INTERRUPTED))
+            record_end(self._chronicle, over, cause, lasted)
             self._forget_turn(Step.TURN_ENDED)
 
     # The run
@@ -375,6 +389,7 @@ class Work:
                 if event.background_tasks not in (None, self._hold.background_tasks):
                     self._owner.view_changed()  # a task may end without an event
                 self._hold.note(event)
+                self._allowance.note(event.spent)
                 self.supervisor.note_quota(event.quota)
                 learn(self._chronicle, event)
             case _:
@@ -405,6 +420,7 @@ class Work:
     def _lose_run(self, end: RunEnd) -> None:
         """The run is over: what becomes of the turn that it had?"""
         self._hold.lose()
+        self._allowance.settle_run()
         self._outdated = False
         self._owner.view_changed()
         turn = self.turn

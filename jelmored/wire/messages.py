@@ -17,6 +17,7 @@ from jelmored.domain.prompts import Author
 from jelmored.domain.scopes import Scope
 from jelmored.domain.sessions import BackgroundTask, SessionView
 from jelmored.domain.texts import Line
+from jelmored.domain.usage import UsageKey, UsageRow
 from jelmored.errors import ErrorKind
 
 PROTOCOL_VERSION = 1
@@ -271,6 +272,23 @@ class FindApprovals:
 @attrs.frozen(kw_only=True)
 class ApprovalList:
     approvals: tuple[Approval, ...]
+
+
+@attrs.frozen(kw_only=True)
+class FindUsage:
+    """`since`, `until`: UTC dates (`2026-11-27`), both inclusive."""
+
+    by: UsageKey = UsageKey.SESSION
+    since: str | None = None
+    until: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class UsageReport:
+    """In the order of the keys."""
+
+    by: UsageKey
+    rows: tuple[UsageRow, ...]
 
 
 # Notifications

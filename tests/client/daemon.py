@@ -512,6 +512,20 @@ class FakeDaemon:
         session.view.update({name: value for name, value in params.items() if name != "sessionId"})
         return session.view
 
+    def do_usage_get(self, peer: Peer, params: Json) -> Any:
+        rows: dict[str, Json] = {}
+        for session in self.sessions.values():
+            view = session.view
+            if not view["usage"]["outputTokens"]:
+                continue
+            keys = {"session": session.id, "provider": view["provider"], "model": "claude-test-1", "day": MOMENT[:10]}
+            used = {**view["usage"], "notionalUsd": 0.0, "turns": 1}
+            if used.pop("notional", False):
+                used["costUsd"], used["notionalUsd"] = 0.0, used["costUsd"]
+            row = rows.setdefault(keys[params["by"]], dict.fromkeys(used, 0))
+            row.update({name: row[name] + value for name, value in used.items()})
+        return {"by": params["by"], "rows": [{"key": key, **row} for key, row in sorted(rows.items())]}
+
     def do_session_compact(self, peer: Peer, params: Json) -> Any:
         return {"promptId": f"prm_{self._session(params).view['turn'] + 1}"}
 

@@ -39,3 +39,9 @@ def test_many_cents_are_dollars() -> None:
 
 def test_what_a_subscription_pays_stays_marked() -> None:
     assert (Usage(cost_usd=1) + Usage(cost_usd=1, notional=True)).notional
+
+
+def test_what_is_billed_is_what_no_subscription_pays() -> None:
+    both = Usage(cost_usd=1.0) + Usage(cost_usd=2.0, notional=True, notional_usd=2.0)
+    assert (both.billed_usd, both.notional_usd) == (1.0, 2.0)
+    assert Usage(cost_usd=3.0, notional=True).billed_usd == 0.0

@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from jelmored.domain.ids import PromptId, ProviderName, SessionId
+from jelmored.domain.usage import Usage, UsageEntry, UsageKey, UsageRow
 from jelmored.errors import ErrorKind, JournalError
 from jelmored.journal.base import Attachment, Batch, Entry, Journal, StoredKey, StoredPrompt, StoredSession
 
@@ -49,6 +50,20 @@ def entries(first: int, last: int, size: int = 10) -> tuple[Entry, ...]:
 
 def batch(first: int, last: int, session_id: SessionId = ONE) -> Batch:
     return Batch(session_id=session_id, events=entries(first, last), facts=b"{}")
+
+
+def used(session_id: SessionId, day: str, cost: float, *, provider: str = "claude", notional: bool = False) -> Batch:
+    usage = Usage(input_tokens=10, output_tokens=2, cost_usd=cost, notional=notional, notional_usd=cost * notional)
+    entry = UsageEntry(
+        day=day, session_id=session_id, provider=ProviderName(provider), model=f"{provider}-1", usage=usage
+    )
+    return Batch(session_id=session_id, facts=b"{}", usage=(entry,))
+
+
+def row(key: str, turns: int, cost: float, notional: float = 0.0) -> UsageRow:
+    return UsageRow(
+        key=key, input_tokens=10 * turns, output_tokens=2 * turns, cost_usd=cost, notional_usd=notional, turns=turns
+    )
 
 
 def seqs(found: tuple[Entry, ...]) -> list[int]:
@@ -394,3 +409,31 @@ class JournalContract:
             await journal.keep_provider(claude, b'{"until":null}')
         async with running(make()) as journal:
             assert await journal.providers() == {claude: b'{"until":null}', other: b"[1]"}
+
+    async def test_usage_is_summed_up_by_what_is_asked_for(self, make: Make) -> None:
+        async with running(make()) as journal:
+            await journal.append([
+                used(ONE, "2026-11-26", 0.5),
+                used(ONE, "2026-11-27", 0.25),
+                used(ONE, "2026-11-27", 0.25),
+                used(TWO, "2026-11-27", 2.0, provider="opencode", notional=True),
+            ])
+        async with running(make()) as journal:
+            assert await journal.usage(UsageKey.SESSION) == [row(ONE, 3, 1.0), row(TWO, 1, 0.0, 2.0)]
+            assert await journal.usage(UsageKey.DAY) == [row("2026-11-26", 1, 0.5), row("2026-11-27", 3, 0.5, 2.0)]
+            assert await journal.usage(UsageKey.PROVIDER, since="2026-11-27") == [
+                row("claude", 2, 0.5),
+                row("opencode", 1, 0.0, 2.0),
+            ]
+            assert await journal.usage(UsageKey.MODEL, until="2026-11-26") == [row("claude-1", 1, 0.5)]
+            assert await journal.usage(UsageKey.DAY, since="2026-11-28") == []
+
+    async def test_what_a_deleted_session_took_stays_in_the_sums(self, make: Make) -> None:
+        async with running(make()) as journal:
+            await journal.append([used(ONE, "2026-11-27", 0.5), used(TWO, "2026-11-27", 0.25)])
+            await journal.append([used(TWO, "2026-11-27", 1.0)])
+            for session_id in (ONE, TWO):
+                await journal.append([Batch(session_id=session_id, removed=True)])
+        async with running(make()) as journal:
+            assert await journal.usage(UsageKey.SESSION) == [row("", 3, 1.75)]
+            assert await journal.usage(UsageKey.PROVIDER) == [row("claude", 3, 1.75)]

@@ -39,7 +39,7 @@ def _counts(connection: sqlite3.Connection) -> list[int]:
 
 def test_nothing_is_left_of_a_session_in_any_table(connection: sqlite3.Connection) -> None:
     tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-    assert {name for (name,) in tables} == {*ALL, "removed", "providers"}, (
+    assert {name for (name,) in tables} == {*ALL, "removed", "providers", "usage"}, (
         "a new table: does a session's part of it go too?"
     )
     session_id, _ = _keep(connection, 1, b"{}"), _keep(connection, 2, b"{}")

@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import orjson
 import pytest
 
 from jelmored.errors import ErrorKind, JournalError
@@ -74,6 +75,25 @@ def test_an_older_journal_learns_whose_its_attachments_are(path: Path) -> None:
         connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", said)
     with closing(opened(path)) as connection:
         assert connection.execute("SELECT sha256, session FROM attachment_uses").fetchall() == [("aa", 1)]
+
+
+def _used(seq: int, cost: float, **more: object) -> tuple[int, int, str, bytes]:
+    tokens = dict.fromkeys(("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens"), 3)
+    note = {"model": "opus", **tokens, "costUsd": cost, **more}
+    event = {"timestamp": "2026-11-27T11:14:08.123Z", "provider": "claude", "metadata": note}
+    return 1, seq, "usage", orjson.dumps(event)
+
+
+def test_an_older_journal_sums_up_what_was_used_but_for_what_a_fork_has_copied(path: Path) -> None:
+    with closing(opened(path, migrations=MIGRATIONS[:2])) as connection:
+        connection.execute("INSERT INTO sessions VALUES (1, 'ses_one', 4, x'7b7d')")
+        forked = (1, 2, "system", b'{"metadata":{"subtype":"forked"}}')
+        said = [_used(1, 5.0), forked, _used(3, 0.5), _used(4, 0.25, notional=True)]
+        connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", said)
+    with closing(opened(path)) as connection:
+        assert connection.execute("SELECT * FROM usage").fetchall() == [
+            ("2026-11-27", "ses_one", "claude", "opus", 6, 6, 6, 6, 0.5, 0.25, 2)
+        ]
 
 
 def test_a_first_start_makes_no_backup(path: Path) -> None:

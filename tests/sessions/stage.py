@@ -12,6 +12,7 @@ import trio
 
 from jelmored.actors.running import running_in_order
 from jelmored.config.settings import FailoverSettings
+from jelmored.domain.budget import Budget
 from jelmored.domain.commands import CreateSession, SendPrompt, WhenBusy
 from jelmored.domain.ids import ConnectionId, ProviderName, SessionId
 from jelmored.domain.permissions import PermissionMode
@@ -24,6 +25,7 @@ from jelmored.providers.base import BaseProvider, RunTimeouts
 from jelmored.sessions.directory import Directory
 from jelmored.sessions.founding import located_now
 from jelmored.sessions.hub import Feed, Frame, Hub, Subscriber
+from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.router import Router
 from jelmored.sessions.session import World
@@ -107,6 +109,7 @@ async def house(
     mode: PermissionMode = PermissionMode.ASK,
     others: Sequence[BaseProvider] = (),
     failover: FailoverSettings | None = None,
+    budget: Budget | None = None,
 ) -> AsyncIterator[Directory]:
     """Everything between the journal and the door, started and stopped as the daemon does.
 
@@ -127,7 +130,7 @@ async def house(
     ]
     providers = Providers(specs, max_total_runs=50, changed=lambda view: None)
     router = Router(providers, failover or FailoverSettings(), Policy(default="puppet"))
-    world = World(journal=journal, providers=providers, hub=Hub(), router=router)
+    world = World(journal=journal, providers=providers, hub=Hub(), router=router, purse=Purse(budget))
     modes = {spec.provider.name: mode for spec in specs}
     directory = Directory(world, Defaults(provider="puppet", permission_modes=modes), locate=_locate)
     world.hub.watch(watcher)

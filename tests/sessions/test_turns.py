@@ -81,6 +81,7 @@ async def test_what_turns_take_adds_up(autojump_clock: trio.testing.MockClock) -
             cache_write_tokens=4,
             cost_usd=0.5,
             notional=True,
+            notional_usd=0.25,
         )
 
 

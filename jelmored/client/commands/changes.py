@@ -6,13 +6,25 @@ from collections.abc import Sequence
 
 from jelmored.client.errors import Misused
 from jelmored.client.exits import Exit
+from jelmored.client.limits import limited, words
 from jelmored.client.picking import named, pick_session
 from jelmored.client.shell import Shell
 from jelmored.client.terminal.labels import label, short
 from jelmored.domain.handoff import Handoff
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.permissions import PermissionMode
-from jelmored.domain.sessions import Limits, SessionView
+from jelmored.domain.sessions import SessionView
+
+CHANGES = (
+    "--model",
+    "--permission-mode",
+    "--name",
+    "--title",
+    "--max-turns",
+    "--max-cost",
+    "--turn-seconds",
+    "--pin",
+)
 
 
 async def change(
@@ -24,11 +36,14 @@ async def change(
     name: str | None,
     title: str | None,
     max_turns: int | None,
+    max_cost: float | None,
+    turn_seconds: float | None,
     pin: bool | None,
 ) -> Exit:
     """Change a session; what is not given stays as it is."""
-    if all(value is None for value in (model, permission_mode, name, title, max_turns, pin)):
-        raise Misused("nothing to change: --model, --permission-mode, --name, --title, --max-turns, --pin or --no-pin")
+    limits = max_turns, max_cost, turn_seconds
+    if all(value is None for value in (model, permission_mode, name, title, *limits, pin)):
+        raise Misused(f"nothing to change: {', '.join(CHANGES)} or --no-pin")
     async with shell.client() as client:
         target = await pick_session(client, session, shell.real_cwd())
         view = await target.configure(
@@ -36,7 +51,7 @@ async def change(
             permission_mode=PermissionMode(permission_mode) if permission_mode else None,
             name=name,
             title=title,
-            limits=None if max_turns is None else Limits(max_turns=max_turns),
+            limits=limited(target.view.limits, max_turns=max_turns, max_cost=max_cost, turn_seconds=turn_seconds),
             pin=pin,
         )
     if shell.json:
@@ -145,11 +160,10 @@ async def remove(shell: Shell, *, sessions: Sequence[str]) -> Exit:
 
 def _settings(view: SessionView) -> list[str]:
     """What can be set, as it is now."""
-    turns = view.limits.max_turns
     return [
         view.model or "the provider's default model",
         f"permission mode {view.permission_mode}",
-        *([f"at most {turns} calls a turn"] if turns is not None else []),
+        *words(view.limits),
         *(["pinned to its provider"] if view.pin else []),
     ]
 

@@ -14,6 +14,7 @@ from jelmored.client.endings import AllSaid, Idle, TurnOf, Until, first_turn, fo
 from jelmored.client.errors import Misused
 from jelmored.client.exits import Exit
 from jelmored.client.including import with_files
+from jelmored.client.limits import limited
 from jelmored.client.picking import pick_session
 from jelmored.client.session import Session
 from jelmored.client.shell import Shell
@@ -31,6 +32,7 @@ from jelmored.domain.commands import WhenBusy
 from jelmored.domain.ids import ConnectionId
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.prompts import Block
+from jelmored.domain.sessions import Limits
 from jelmored.domain.status import IN_TURN
 
 PROMPT_BYTES = 8 * 1024 * 1024
@@ -48,6 +50,9 @@ async def run(
     model: str | None,
     provider: str | None,
     permission_mode: str | None,
+    max_turns: int | None,
+    max_cost: float | None,
+    turn_seconds: float | None,
     approve: str | None,
 ) -> Exit:
     """A new session with this prompt."""
@@ -60,6 +65,7 @@ async def run(
             provider=provider,
             model=model,
             permission_mode=PermissionMode(permission_mode) if permission_mode else None,
+            limits=limited(Limits(), max_turns=max_turns, max_cost=max_cost, turn_seconds=turn_seconds),
         )
         if detach:
             return _left_alone(shell, session)

@@ -106,15 +106,36 @@ class Command:
 
 
 @attrs.frozen(kw_only=True)
+class ModelUsage:
+    """Tokens and USD since the process started."""
+
+    input_tokens: int = named("inputTokens", 0)
+    output_tokens: int = named("outputTokens", 0)
+    cache_read_tokens: int = named("cacheReadInputTokens", 0)
+    cache_write_tokens: int = named("cacheCreationInputTokens", 0)
+    context_window: int | None = named("contextWindow", None)
+
+
+@attrs.frozen(kw_only=True)
+class SessionCost:
+    """What the process has taken since it started."""
+
+    total_cost_usd: float
+    model_usage: Mapping[str, ModelUsage] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
 class ReplyBody:
     """What our requests are answered with: of `initialize` the first three, of `cancel_async_message` the fourth, of
-    `mcp_set_servers` the last."""
+    `mcp_set_servers` the fifth, of `get_usage` the sixth, of `get_session_cost` the last."""
 
     models: tuple[ModelChoice, ...] = ()
     account: Account | None = None
     commands: tuple[Command, ...] = ()
     cancelled: bool = False
     errors: Mapping[str, str] = attrs.field(factory=dict)
+    session: SessionCost | None = None
+    text: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,8 @@ from jelmored.domain.sessions import ContextUse
 from jelmored.providers.base import RunFacts
 
 from . import notes
-from .messages import CallUsage, Init, ModelUsage, Result
+from .control import ModelUsage
+from .messages import CallUsage, Init, Result
 from .models import window
 
 

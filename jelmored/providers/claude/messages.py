@@ -14,7 +14,7 @@ import attrs
 from jelmored.domain.ids import ToolUseId
 from jelmored.providers.lenient import named
 
-from .control import CancelRequest, CanUseTool, Command, HookCall, OtherRequest, Reply
+from .control import CancelRequest, CanUseTool, Command, HookCall, ModelUsage, OtherRequest, Reply
 
 
 @attrs.frozen(kw_only=True)
@@ -214,17 +214,6 @@ class Replayed:
     """A message of the user that the CLI has now taken up: in a turn of its own, or into one that runs."""
 
     uuid: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ModelUsage:
-    """Tokens and USD since the process started."""
-
-    input_tokens: int = named("inputTokens", 0)
-    output_tokens: int = named("outputTokens", 0)
-    cache_read_tokens: int = named("cacheReadInputTokens", 0)
-    cache_write_tokens: int = named("cacheCreationInputTokens", 0)
-    context_window: int | None = named("contextWindow", None)
 
 
 @attrs.frozen(kw_only=True)

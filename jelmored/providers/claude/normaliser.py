@@ -14,7 +14,7 @@ from jelmored.providers.base import RunEvent, RunFacts, TurnOver
 
 from . import notes
 from .asking import Asking
-from .control import CancelRequest, CanUseTool, HookCall, OtherRequest, Reply, Unanswered
+from .control import CancelRequest, CanUseTool, HookCall, OtherRequest, Reply, ReplyBody, Unanswered
 from .known import Known
 from .messages import (
     Assistant,
@@ -66,6 +66,7 @@ class Normaliser:
     _asking: Asking = attrs.field(factory=Asking, init=False)
     _ledger: Ledger = attrs.field(factory=Ledger, init=False)
     _control: list[Control] = attrs.field(factory=list, init=False)
+    _called: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._known = Known(self.directory)
@@ -107,6 +108,22 @@ class Normaliser:
         """MCP servers that could not be connected, with the reasons."""
         return list(self._known.servers_failed(errors))
 
+    def cost_told(self, told: ReplyBody) -> list[RunEvent]:
+        """What the CLI answers when it is asked what it has taken."""
+        if not self._ledger.learn(told) or not self._turns.runs:
+            return []
+        return [RunFacts(spent=attrs.evolve(self._ledger.so_far(self._known.model), estimated=True))]
+
+    @property
+    def subscribed(self) -> bool:
+        """A subscription pays."""
+        return self._ledger.notional
+
+    def take_call(self) -> bool:
+        """Has a call of the model ended since the last look?"""
+        called, self._called = self._called, False
+        return called
+
     def feed(self, lines: Sequence[bytes]) -> list[RunEvent]:
         """What these lines mean. Never raises: what can't be read becomes a `system` event."""
         events: list[RunEvent] = []
@@ -126,6 +143,7 @@ class Normaliser:
     def _hear(self, message: Message) -> Iterable[RunEvent]:
         match message:
             case Streamed():
+                self._called = self._called or message.event.get("type") == "message_delta"
                 began = [] if self._turns.runs else self._working(message)
                 return [*began, *self._speech.streamed(message)]
             case Assistant(error=str(error)):

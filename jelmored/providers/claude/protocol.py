@@ -60,6 +60,16 @@ def stop_task(request_id: str, task_id: str) -> bytes:
     return _request(request_id, {"subtype": "stop_task", "task_id": task_id})
 
 
+def get_usage(request_id: str) -> bytes:
+    """What the process has taken. With a subscription the CLI looks over the network for its limits, too: see below."""
+    return _request(request_id, {"subtype": "get_usage"})
+
+
+def get_session_cost(request_id: str) -> bytes:
+    """The same in words, with the cost rounded; never more than that."""
+    return _request(request_id, {"subtype": "get_session_cost"})
+
+
 def interrupt(request_id: str) -> bytes:
     return _request(request_id, {"subtype": "interrupt"})
 

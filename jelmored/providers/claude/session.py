@@ -37,6 +37,7 @@ SET_MODEL = "the model"
 SET_MODE = "the permission mode"
 SET_SERVERS = "MCP servers"
 STOP_TASK = "to stop a task"
+COST = "what it took"
 CHANGES = (SET_MODEL, SET_MODE, SET_SERVERS, STOP_TASK)
 """The ids of what another version of claude may not know; they say in words what it could not be told."""
 
@@ -59,6 +60,7 @@ class ClaudeSession(BaseSession):
         self._connected = not launch.mcp_servers
         self._closing = trio.Event()
         self._dropped = 0
+        self._tells_cost = True
         self.about: ReplyBody | None = None
         """What the agent said of itself when it was ready: models, account, commands."""
 
@@ -171,7 +173,15 @@ class ClaudeSession(BaseSession):
             heard.extend(self._normaliser.feed([line]))
             for message in self._normaliser.take_control():
                 heard.extend(await self._serve(message))
+        await self._ask_cost()
         return [*self._note_dropped(), *await self._locator.located(heard)]
+
+    async def _ask_cost(self) -> None:
+        """After each call of the model, for its turn may have a limit."""
+        if self._normaliser.take_call() and self._tells_cost:
+            ask = protocol.get_session_cost if self._normaliser.subscribed else protocol.get_usage
+            with contextlib.suppress(SessionError):  # it has ended; the last line is still to be told
+                await self._child.write(ask(COST))
 
     async def _serve(self, message: Control) -> list[RunEvent]:
         match message:
@@ -203,6 +213,9 @@ class ClaudeSession(BaseSession):
             self.about = body
         if request_id == SET_SERVERS:
             self._connected = True
+        if request_id == COST:
+            self._tells_cost = error is None
+            return self._normaliser.cost_told(body)
         if request_id in CHANGES and error is not None:
             return [notes.not_known(request_id, error)]
         if request_id.startswith(CANCEL) and body.cancelled:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import attrs
 
 from jelmored.domain.events import UsageNote
 
-from .messages import ModelUsage, Result
+from .control import ModelUsage, ReplyBody
+from .messages import Result
+
+_TOTAL = re.compile(r"Total cost:\s+\$(\d+\.?\d*)")
 
 
 @attrs.define
@@ -25,14 +29,30 @@ class Ledger:
     def enter(self, result: Result) -> None:
         self._cost, self._models = result.total_cost_usd, result.model_usage
 
+    def learn(self, told: ReplyBody) -> bool:
+        """The figures between two results; false if it has none. In words they are rounded, and have no tokens."""
+        if told.session is not None:
+            self._cost, self._models = told.session.total_cost_usd, told.session.model_usage
+        elif total := _TOTAL.search(told.text):
+            self._cost = float(total[1])
+        else:
+            return False
+        return True
+
     def settle(self, model: str | None) -> UsageNote:
         """What this turn took: nothing, if no model did anything.
 
         Args:
             model: the one that the session runs; tokens of others (a subagent's) are in its line.
         """
+        note = self.so_far(model)
+        self._settled, self._settled_cost = self._models, self._cost
+        return note
+
+    def so_far(self, model: str | None) -> UsageNote:
+        """What this turn has taken up to now."""
         spent = [_minus(used, self._settled.get(name, ModelUsage())) for name, used in self._models.items()]
-        note = UsageNote(
+        return UsageNote(
             model=model or next(iter(self._models), "unknown"),
             input_tokens=sum(part.input_tokens for part in spent),
             output_tokens=sum(part.output_tokens for part in spent),
@@ -41,8 +61,6 @@ class Ledger:
             cost_usd=round(max(0.0, self._cost - self._settled_cost), 10),
             notional=self.notional or None,
         )
-        self._settled, self._settled_cost = self._models, self._cost
-        return note
 
 
 def _minus(now: ModelUsage, before: ModelUsage) -> ModelUsage:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
-from jelmored.client.commands.usage import total
-from jelmored.domain.sessions import SessionView
-from jelmored.wire import codec
+import pytest
+
+from jelmored.client.commands.usage import first_day, total
+from jelmored.domain.usage import UsageRow
 from tests.client.daemon import FakeDaemon
 from tests.client.expected import expected
 from tests.client.machine import Machine
@@ -26,17 +28,26 @@ async def test_by_session_by_provider_and_in_all(daemon: FakeDaemon, machine: Ma
     assert (await machine.jelmore("usage")).out == "Nothing was used yet.\n"
     some(daemon)
     assert (await machine.jelmore("usage")).out == expected(__file__, "usage")
-    assert "docs" not in (await machine.jelmore("usage", "tests")).out
+    alone = (await machine.jelmore("usage", "tests")).out
+    assert "tests" in alone
+    assert "docs" not in alone
+
+
+async def test_by_what_is_asked_for_and_since_when(daemon: FakeDaemon, machine: Machine) -> None:
+    some(daemon)
+    by_day = (await machine.jelmore("usage", "--by", "day", "--since", "2026-11-01")).out
+    assert by_day.splitlines()[0].split()[0] == "DAY"
+    assert by_day.splitlines()[1].split()[:2] == ["2026-11-23", "3"]
+    [asked] = [request["params"] for request in daemon.asked if request["method"] == "usage/get"]
+    assert asked == {"by": "day", "since": "2026-11-01"}
+    assert (await machine.jelmore("usage", "--since", "yesterday")).code == 2
 
 
 async def test_what_a_subscription_pays_for_is_kept_apart(daemon: FakeDaemon, machine: Machine) -> None:
     some(daemon)
-    told = (await machine.jelmore("usage", "--json")).json
-    assert told["total"]["billed"]["costUsd"] == 1.75
-    assert told["total"]["notional"]["costUsd"] == 2.0
-    assert told["total"]["sessions"] == 4
-    assert set(told["providers"]) == {"claude", "claude-work"}
-    assert [one["usage"]["costUsd"] for one in told["sessions"]] == [0.5, 1.25, 2.0, 0.0]
+    told = (await machine.jelmore("usage", "--by", "provider", "--json")).json
+    assert [row["key"] for row in told["rows"]] == ["claude", "claude-work"]
+    assert (told["total"]["costUsd"], told["total"]["notionalUsd"], told["total"]["turns"]) == (1.75, 2.0, 3)
 
 
 async def test_only_the_costliest_unless_all_are_asked_for(daemon: FakeDaemon, machine: Machine) -> None:
@@ -50,5 +61,11 @@ async def test_only_the_costliest_unless_all_are_asked_for(daemon: FakeDaemon, m
 
 
 def test_the_sum_of_none() -> None:
-    nothing: list[SessionView] = []
-    assert codec.to_json(total(nothing))["sessions"] == 0
+    assert total([]) == UsageRow(key="all")
+
+
+@pytest.mark.parametrize(
+    ("word", "day"), [("1d", "2026-11-27"), ("7d", "2026-11-21"), ("2026-02-28", "2026-02-28"), ("30d", "2026-10-29")]
+)
+def test_since_when(word: str, day: str) -> None:
+    assert first_day(word, date(2026, 11, 27)) == day

@@ -8,8 +8,9 @@ import pytest
 from jelmored.domain.events import Draft, System
 from jelmored.domain.sessions import ContextUse
 from jelmored.providers.base import RunFacts
+from jelmored.providers.claude.control import ModelUsage
 from jelmored.providers.claude.known import Known
-from jelmored.providers.claude.messages import CallUsage, Init, ModelUsage, Result, ServerState
+from jelmored.providers.claude.messages import CallUsage, Init, Result, ServerState
 
 CALL = CallUsage(input_tokens=10, cache_read_input_tokens=200, cache_creation_input_tokens=3000, output_tokens=1)
 

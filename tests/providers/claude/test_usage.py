@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from jelmored.domain.events import UsageNote
-from jelmored.providers.claude.messages import ModelUsage, Result
+from jelmored.providers.claude.control import ModelUsage, ReplyBody, SessionCost
+from jelmored.providers.claude.messages import Result
 from jelmored.providers.claude.usage import Ledger
 
 
@@ -51,3 +52,23 @@ def test_what_a_subscription_pays_is_notional() -> None:
     ledger = Ledger(notional=True)
     ledger.enter(totals(0.1, m=(10, 1)))
     assert ledger.settle("m") == note(10, 1, 0.1, notional=True)
+
+
+def test_between_two_results_it_is_known_what_the_turn_has_taken_so_far() -> None:
+    ledger = Ledger()
+    ledger.enter(totals(0.1, m=(10, 1)))
+    ledger.settle("m")
+    told = SessionCost(total_cost_usd=0.3, model_usage={"m": ModelUsage(input_tokens=30, output_tokens=3)})
+    for _ in range(2):
+        assert ledger.learn(ReplyBody(session=told))
+        assert ledger.so_far("m") == note(20, 2, 0.2)
+    ledger.enter(totals(0.4, m=(40, 4)))
+    assert ledger.settle("m") == note(30, 3, 0.3)
+
+
+def test_a_cost_in_words_is_taken_and_other_words_are_not() -> None:
+    ledger = Ledger(notional=True)
+    assert ledger.learn(ReplyBody(text="Total cost:            $12.34\nTotal duration (API):  0s"))
+    assert ledger.so_far("m") == note(0, 0, 12.34, notional=True)
+    assert not ledger.learn(ReplyBody(text="Your subscription pays."))
+    assert not ledger.learn(ReplyBody())
