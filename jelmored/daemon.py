@@ -37,7 +37,7 @@ from jelmored.sessions.directory import Directory
 from jelmored.sessions.hub import Hub
 from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
-from jelmored.sessions.router import Router
+from jelmored.sessions.router import NEVER_CHOSEN, Router
 from jelmored.sessions.session import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
@@ -162,6 +162,7 @@ def _spec(settings: Settings, provider: BaseProvider, entry: ProviderEntry) -> P
         timeouts=RunTimeouts(model=own.timeout_seconds, tool=own.tool_timeout_seconds),
         hibernate_after=settings.sessions.hibernate_after,
         check_interval=settings.health_check_interval,
+        by_itself=entry.type not in NEVER_CHOSEN,
     )
 
 

@@ -23,6 +23,8 @@ from jelmored.domain.models import (
     QuotaWindow,
     RunCount,
 )
+from jelmored.domain.offers import Offer
+from jelmored.domain.ranking import Candidate
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, JournalError, Refused
 from jelmored.journal.base import Journal
@@ -53,6 +55,7 @@ class ProviderSpec:
     Args:
         type: the name of its kind (`claude`).
         named: a configuration file names it.
+        by_itself: it may be chosen where nobody asks for it; a demo may not.
         hibernate_after: seconds idle until a run is asked to end; 0 is never.
         check_interval: seconds between two looks while only a person could mend it.
     """
@@ -65,6 +68,7 @@ class ProviderSpec:
     timeouts: RunTimeouts
     hibernate_after: float
     check_interval: float = 30.0
+    by_itself: bool = True
 
 
 class Blame(Protocol):
@@ -277,6 +281,17 @@ class ProviderSupervisor:
     @property
     def known_models(self) -> tuple[ModelInfo, ...]:
         return self._facts.probe.models if self._facts.probe else ()
+
+    def candidate(self, index: int) -> Candidate:
+        """For the choice between providers. `index`: its place in the configuration."""
+        return Candidate(
+            view=self.view(),
+            offer=Offer(models=self.known_models),
+            index=index,
+            named=self._spec.named,
+            by_itself=self._spec.by_itself,
+            trial_free=not self._facts.breaker.trial,
+        )
 
     def view(self) -> ProviderView:
         verdict = health(self._facts, self._now())

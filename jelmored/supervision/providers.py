@@ -14,7 +14,6 @@ from jelmored.actors.running import running
 from jelmored.actors.supervisor import Supervisor
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.models import ModelInfo, ProviderView
-from jelmored.domain.offers import Offer
 from jelmored.domain.ranking import Candidate
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
@@ -95,10 +94,7 @@ class Providers:
 
     def candidates(self) -> tuple[Candidate, ...]:
         """For the choice between them."""
-        return tuple(
-            Candidate(view=one.view(), offer=Offer(models=one.known_models), index=index)
-            for index, one in enumerate(self._supervisors.values())
-        )
+        return tuple(one.candidate(index) for index, one in enumerate(self._supervisors.values()))
 
     def view(self, name: ProviderName) -> ProviderView:
         return self[name].view()

@@ -501,3 +501,16 @@ async def test_a_failover_is_counted(autojump_clock: trio.testing.MockClock) -> 
     async with at_work() as s:
         s.supervisor.note_failover()
         assert s.told[-1].counters.failovers == 1
+
+
+async def test_the_choice_knows_who_was_named_and_whether_a_trial_is_free(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with at_work(named=False, by_itself=False) as s:
+        found = s.supervisor.candidate(4)
+        assert (found.index, found.named, found.by_itself, found.trial_free) == (4, False, False, True)
+        assert [model.name for model in found.offer.models] == ["puppet-1"]
+        fail_thrice(s)
+        await trio.sleep(60.1)
+        await s.open_run()
+        assert not s.supervisor.candidate(0).trial_free
