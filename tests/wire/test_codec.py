@@ -21,6 +21,7 @@ from jelmored.domain.commands import (
     FindSessions,
     ForkSession,
     Interrupt,
+    MoveSession,
     PromptReceipt,
     ResolveApproval,
     SendPrompt,
@@ -47,6 +48,7 @@ KEPT_OR_SENT = [
     ForkSession,
     Interrupt,
     ModelInfo,
+    MoveSession,
     OpenItem,
     Prompt,
     PromptReceipt,
@@ -248,4 +250,4 @@ def test_a_whole_number_will_do_for_a_number() -> None:
 def test_every_command_of_the_protocol_is_tried_here() -> None:
     classes = {cls for cls in vars(commands).values() if isinstance(cls, type) and cls.__module__ == commands.__name__}
     assert {cls for cls in classes if attrs.has(cls)} <= set(KEPT_OR_SENT)
-    assert set(METADATA) == set(EventType) - {EventType.FAILOVER}
+    assert set(METADATA) == set(EventType)

@@ -12,6 +12,7 @@ import attrs
 from hypothesis import strategies as st
 
 from jelmored.domain.events import METADATA, Event, EventType, System
+from jelmored.domain.sessions import Limits
 from jelmored.wire import codec
 from jelmored.wire.messages import ShapedLike
 
@@ -47,6 +48,8 @@ def of(hint: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(list(METADATA)).flatmap(event)
     if hint is System:
         return system
+    if hint is Limits:
+        return limits
     if isinstance(hint, NewType):
         return of(hint.__supertype__)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
@@ -81,6 +84,14 @@ system = st.builds(
     data=st.dictionaries(texts.filter(lambda key: key not in ("subtype", "raw", "nativeId")), json, max_size=3),
     raw=json,
     native_id=st.none() | texts,
+)
+
+
+limits = st.builds(
+    Limits,
+    max_turns=st.none() | integers,
+    turn_seconds=st.none() | st.floats(0.001, 86_400),
+    max_cost_usd=st.none() | st.floats(0.001, 86_400),
 )
 
 
