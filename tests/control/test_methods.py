@@ -41,6 +41,7 @@ SPOKEN = {
     "session/delete": "admin",
     "session/fork": "operator",
     "session/move": "operator",
+    "usage/get": "observer",
     "session/subscribe": "observer",
     "session/unsubscribe": "observer",
     "session/history": "observer",
