@@ -31,6 +31,7 @@ from jelmored.domain.commands import WhenBusy
 from jelmored.domain.ids import ConnectionId
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.prompts import Block
+from jelmored.domain.requirements import Requirements
 from jelmored.domain.status import IN_TURN
 
 PROMPT_BYTES = 8 * 1024 * 1024
@@ -47,6 +48,7 @@ async def run(
     detach: bool,
     model: str | None,
     provider: str | None,
+    require: Requirements | None,
     permission_mode: str | None,
     approve: str | None,
 ) -> Exit:
@@ -59,6 +61,7 @@ async def run(
             name=name,
             provider=provider,
             model=model,
+            requirements=require,
             permission_mode=PermissionMode(permission_mode) if permission_mode else None,
         )
         if detach:
