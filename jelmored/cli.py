@@ -15,8 +15,9 @@ import orjson
 import trio
 
 from jelmored import __version__, logs
-from jelmored.config import loading, places
+from jelmored.config import catalogue, loading, places
 from jelmored.config.settings import Settings
+from jelmored.domain.catalogue import Catalogue
 from jelmored.errors import AlreadyRunning, ConfigError, JelmoreError, JournalError, PlaceError, leaves
 from jelmored.providers import registry
 
@@ -61,14 +62,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    settings = _settings(options)
+    settings, models = _settings(options), _catalogue(options)
     where = places.find(state=options.state_dir, runtime=options.runtime_dir)
     logs.configure(options.log_level, secrets=settings.secrets())
     where.prepare()
-    trio.run(_live, settings, where)
+    trio.run(_live, settings, models, where)
 
 
-async def _live(settings: Settings, where: places.Places) -> None:
+async def _live(settings: Settings, models: Catalogue, where: places.Places) -> None:
     from jelmored.daemon import serve  # what it needs is not needed to say what is wrong with the configuration
 
     def announce(notice: Mapping[str, Any]) -> None:
@@ -76,7 +77,7 @@ async def _live(settings: Settings, where: places.Places) -> None:
         _ready(notice)
 
     async with where.held():
-        await serve(settings, where, announce=announce)
+        await serve(settings, models, where, announce=announce)
 
 
 def _ready(notice: Mapping[str, Any]) -> None:
@@ -93,6 +94,7 @@ def _check_config(options: argparse.Namespace) -> None:
     for name, entry in settings.providers.items():
         note = "" if entry.named else ", there by itself"
         _say(f"provider: {name} (type {entry.type}{note})")
+    _say(f"models: {len(_catalogue(options).entries)} in the catalogue")
 
 
 def _openrpc(options: argparse.Namespace) -> None:
@@ -103,6 +105,10 @@ def _openrpc(options: argparse.Namespace) -> None:
 
 def _settings(options: argparse.Namespace) -> Settings:
     return loading.load(loading.files(options.config), registry.settings_classes())
+
+
+def _catalogue(options: argparse.Namespace) -> Catalogue:
+    return catalogue.load(catalogue.files(options.config))
 
 
 def _say(line: str) -> None:

@@ -22,10 +22,12 @@ from jelmored.control.dialogue import routes
 from jelmored.control.listeners import Listeners
 from jelmored.control.server import Connections
 from jelmored.control.services import Instance, Services
+from jelmored.domain import ranking
 from jelmored.domain.budget import Budget
+from jelmored.domain.catalogue import Catalogue
 from jelmored.domain.ids import new_instance_id
 from jelmored.domain.models import ProviderView
-from jelmored.domain.ranking import Policy as Choosing
+from jelmored.domain.requirements import Optimize
 from jelmored.domain.times import utc_now
 from jelmored.journal.sqlite import SqliteJournal
 from jelmored.notify.notifier import Notifier
@@ -37,7 +39,7 @@ from jelmored.sessions.directory import Directory
 from jelmored.sessions.hub import Hub
 from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
-from jelmored.sessions.router import NEVER_CHOSEN, Router
+from jelmored.sessions.router import Router
 from jelmored.sessions.session import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
@@ -55,11 +57,14 @@ ESSENTIAL = Policy(  # past it the daemon ends, and whoever started it decides
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
-async def serve(settings: Settings, places: Places, *, announce: Callable[[Mapping[str, Any]], None]) -> None:
+async def serve(
+    settings: Settings, catalogue: Catalogue, places: Places, *, announce: Callable[[Mapping[str, Any]], None]
+) -> None:
     """Run until a signal or a client asks for the end; then stop within 20 s.
 
     Args:
         settings: loaded and checked.
+        catalogue: the same, of the models.
         places: prepared; the daemon's lock is held.
         announce: told, once clients can connect, what stands in daemon.json.
 
@@ -72,13 +77,15 @@ async def serve(settings: Settings, places: Places, *, announce: Callable[[Mappi
     hub = Hub()
     journal = SqliteJournal(places.state / "journal.db", synchronous=settings.journal.synchronous.value)
     providers = Providers(
-        _specs(settings, registry.build(settings, instance.instance_id, places.state)),
+        _specs(settings, registry.build(settings, instance.instance_id, places.state, catalogue)),
         max_total_runs=settings.max_total_sessions,
         changed=lambda view: _tell_provider(hub, view),
         journal=journal,
+        policy=_policy(settings),
+        catalogue=catalogue,
     )
     purse = Purse(Budget(**attrs.asdict(settings.budget)))
-    router = _router(settings, providers)
+    router = Router(providers, settings.failover)
     world = World(journal=journal, providers=providers, hub=hub, router=router, purse=purse)
     sessions = Directory(world, _defaults(settings))
     notifier = Notifier(hub, sessions.get, tuple(ways(settings.notify, os.environ, instance.instance_id)))
@@ -162,18 +169,24 @@ def _spec(settings: Settings, provider: BaseProvider, entry: ProviderEntry) -> P
         timeouts=RunTimeouts(model=own.timeout_seconds, tool=own.tool_timeout_seconds),
         hibernate_after=settings.sessions.hibernate_after,
         check_interval=settings.health_check_interval,
-        by_itself=entry.type not in NEVER_CHOSEN,
+        by_itself=registry.kind_of(entry.type).by_itself,
+        default_model=getattr(own, "default_model", None) or None,
+    )
+
+
+def _policy(settings: Settings) -> ranking.Policy:
+    wishes = ((settings.cost_optimization, Optimize.COST), (settings.load_balancing, Optimize.LOAD))
+    return ranking.Policy(
+        default=settings.default_provider,
+        auto_selection=settings.auto_selection,
+        failover_order=settings.failover.order,
+        optimize=tuple(wish for wanted, wish in wishes if wanted),
     )
 
 
 def _defaults(settings: Settings) -> Defaults:
     modes = {name: entry.settings.permission_mode for name, entry in settings.providers.items()}
-    return Defaults(provider=settings.default_provider, permission_modes=modes)
-
-
-def _router(settings: Settings, providers: Providers) -> Router:
-    policy = Choosing(default=settings.default_provider, failover_order=settings.failover.order)
-    return Router(providers, settings.failover, policy)
+    return Defaults(permission_modes=modes)
 
 
 def _tell_provider(hub: Hub, view: ProviderView) -> None:

@@ -16,6 +16,7 @@ import jelmored
 from jelmored.cli import EXITS, Exit, main
 from jelmored.config.places import Places
 from jelmored.config.settings import Settings
+from jelmored.domain.catalogue import Catalogue
 from jelmored.errors import ConfigError, ErrorKind, JournalError, Stopped
 
 Announce = Callable[[Mapping[str, Any]], None]
@@ -50,7 +51,8 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
 def test_it_serves_by_settings_and_places_and_tells_when_it_is_ready(
     arguments: list[str], tmp_path: Path, serve: Callable[[Any], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def daemon(settings: Settings, places: Places, *, announce: Announce) -> None:
+    async def daemon(settings: Settings, models: Catalogue, places: Places, *, announce: Announce) -> None:
+        assert models.find("opus")
         assert settings.max_total_sessions == 3
         assert places == Places(state=tmp_path / "s", runtime=tmp_path / "r")
         announce({"pid": 7, "socket": str(places.socket)})

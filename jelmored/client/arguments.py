@@ -16,6 +16,7 @@ from jelmored.domain.usage import UsageKey
 from .completing import options_first
 from .exits import MEANING
 from .operands import Operand
+from .requiring import WANTED, WORDS, requirements
 
 SESSION = "an id, a name, or a unique beginning of one; without it the last session of this directory"
 ABOUT = "Coding-agent sessions that a daemon owns. Alone: who waits for you, what works, what there is."
@@ -101,6 +102,7 @@ def _conversations(add: Add) -> None:
     run.add_argument("-n", "--name", help="the session's name")
     run.add_argument("-d", "--detach", action="store_true", help="leave it in the background")
     run.add_argument("--provider", metavar=Operand.PROVIDER, help="where to begin")
+    run.add_argument("--require", metavar=WANTED, type=requirements, help=f"whom to choose: {WORDS}")
     _begun(run)
     _limited(run)
     _included(run)
@@ -278,7 +280,15 @@ def _changes(add: Add) -> None:
 
 def _providers(add: Add) -> None:
     providers = add("providers", "providers:providers", "who can answer, how they are, what to do about it")
-    providers.add_argument("--check", action="store_true", help="look now, free of charge")
+    which = providers.add_mutually_exclusive_group()
+    which.add_argument("--check", action="store_true", help="look now, free of charge")
+    which.add_argument(
+        "--for",
+        dest="wanted",
+        metavar=WANTED,
+        type=requirements,
+        help=f"who would be chosen, and why; nothing starts: {WORDS}",
+    )
     verbs = providers.add_subparsers(title="commands", metavar="COMMAND")
     for verb, words in (
         ("restart", "end its agents and its server, start again"),

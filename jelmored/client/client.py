@@ -16,6 +16,7 @@ from jelmored.domain.mcp import McpServer
 from jelmored.domain.models import ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval, PermissionMode
 from jelmored.domain.prompts import Block
+from jelmored.domain.requirements import Requirements
 from jelmored.domain.sessions import Limits, SessionView
 from jelmored.domain.status import Status
 from jelmored.domain.usage import UsageKey, UsageRow
@@ -26,6 +27,9 @@ from jelmored.wire.messages import (
     FindUsage,
     ModelList,
     ProviderList,
+    RankedProvider,
+    Ranking,
+    RankProviders,
     SessionPage,
     UsageReport,
     Welcome,
@@ -125,6 +129,11 @@ class Client:
     async def _govern(self, verb: str, name: str) -> ProviderView:
         return codec.from_json(await self.call(f"provider/{verb}", {"name": name}), ProviderView)
 
+    async def rank_providers(self, requirements: Requirements) -> tuple[RankedProvider, ...]:
+        """Who would begin a session with these requirements, best first, with the reasons; nothing starts."""
+        params = codec.to_json(RankProviders(requirements=requirements))
+        return codec.from_json(await self.call("provider/rank", params), Ranking).ranking
+
     async def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
         """Those of one provider, or all."""
         params = {} if provider is None else {"provider": provider}
@@ -142,6 +151,7 @@ class Client:
         provider: str | None = None,
         pin: bool = False,
         model: str | None = None,
+        requirements: Requirements | None = None,
         permission_mode: PermissionMode | None = None,
         system_prompt: str | None = None,
         directories: Sequence[str] = (),
@@ -158,6 +168,7 @@ class Client:
             cwd: where the agent works.
             prompt: the first one.
             provider: where to begin; `pin` forbids leaving it.
+            requirements: whom to choose, where no provider is named, and to move to.
             mcp_servers: by their names; the agent starts or calls them for this session alone.
             exclusive: refuse a directory where another session works.
         """
@@ -169,6 +180,7 @@ class Client:
             provider=None if provider is None else ProviderName(provider),
             pin=pin,
             model=model,
+            requirements=requirements or Requirements(),
             permission_mode=permission_mode,
             system_prompt=system_prompt,
             directories=tuple(directories),

@@ -117,8 +117,11 @@ def _bad_type(key: Key, table: Any, kinds: Kinds) -> Fault | None:
     if not isinstance(table, dict):
         return key, "expected a table"
     kind = table.get("type", key[-1])
-    if isinstance(kind, str) and kind in kinds:
-        return None
+    try:
+        if isinstance(kind, str) and kind in kinds:
+            return None
+    except ConfigError as error:  # a plug-in of its own that can't be used
+        return (*key, "type"), "; ".join(error.faults)
     if "type" not in table:
         return key, f"needs a type, one of {', '.join(kinds)}"
     return (*key, "type"), _unknown("type", str(kind), kinds)

@@ -191,17 +191,26 @@ def provider_undrain(caller: Caller, params: m.NamedProvider) -> ProviderView:
     return caller.services.providers.undrain(params.name)
 
 
+async def provider_rank(caller: Caller, params: m.RankProviders) -> m.Ranking:
+    """Who would begin a session with these requirements, best first: a rehearsal, nothing starts. `reasons`: those
+    against it first; `obstacle` names the first of them. `model`: what it would be asked for."""
+    providers = caller.services.providers
+    await providers.models()
+    return m.Ranking(ranking=tuple(map(m.RankedProvider.of, providers.rank(params.requirements))))
+
+
 async def model_list(caller: Caller, params: m.FindModels) -> m.ModelList:
-    """The models of one provider, or of all that are switched on, as their last look saw them."""
+    """The models of one provider, or of all that are switched on: as their agents tell of them, completed from the
+    catalogue. `equivalents`: the other names that a requirement may use, nearest first."""
     return m.ModelList(models=await caller.services.providers.models(params.provider))
 
 
 async def session_create(caller: Caller, params: CreateSession) -> SessionView:
-    """A new session, with its first prompt if you like. `provider`: where it begins, else the default one, else the
-    first that is there (never the demo). `name`: unique among sessions that are not terminated. `title`: else the
-    first line of the first prompt. `model` is not checked before the agent starts. `exclusive`: refuse a directory
-    where another session is at work (`directory-busy`), rather than warn. `systemPrompt` is appended to the agent's
-    own."""
+    """A new session, with its first prompt if you like. `provider`: where it begins; else whoever fits `requirements`
+    best (`provider/rank`; never the demo), now or as soon as it can. `name`: unique among sessions that are not
+    terminated. `title`: else the first line of the first prompt. `model`: as the provider calls it, not checked before
+    the agent starts; without a `provider`, one that has it is preferred. `exclusive`: refuse a directory where another
+    session is at work (`directory-busy`), rather than warn. `systemPrompt` is appended to the agent's own."""
     return await caller.services.directory.create(params, caller.principal.author)
 
 
@@ -406,6 +415,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("provider/restart", GOVERN, m.NamedProvider, provider_restart, ProviderView),
     Method("provider/drain", GOVERN, m.NamedProvider, provider_drain, ProviderView),
     Method("provider/undrain", GOVERN, m.NamedProvider, provider_undrain, ProviderView),
+    Method("provider/rank", WATCH, m.RankProviders, provider_rank, m.Ranking),
     Method("model/list", WATCH, m.FindModels, model_list, m.ModelList),
     Method(
         "session/create",
@@ -413,7 +423,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
         CreateSession,
         session_create,
         SessionView,
-        absent=("environment", "requirements"),
+        absent=("environment",),
     ),
     Method("session/get", WATCH, m.OneSession, session_get, SessionView),
     Method("session/list", WATCH, FindSessions, session_list, m.SessionPage),

@@ -25,6 +25,8 @@ from jelmored.domain.ids import InstanceId, PromptId, ProviderName, SessionId
 from jelmored.domain.models import ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author, Prompt
+from jelmored.domain.ranking import Ranked
+from jelmored.domain.requirements import Requirements
 from jelmored.domain.sessions import BackgroundTask, SessionView
 from jelmored.domain.status import Status
 from jelmored.journal.base import Journal, Page
@@ -96,6 +98,8 @@ class Providers(Protocol):
     def undrain(self, name: ProviderName) -> ProviderView: ...
 
     async def models(self, name: ProviderName | None = None) -> tuple[ModelInfo, ...]: ...
+
+    def rank(self, requirements: Requirements) -> tuple[Ranked, ...]: ...
 
     @property
     def runs(self) -> int: ...

@@ -105,16 +105,25 @@ class Ranked:
 
     Args:
         model: what to ask it for, as it names it; None: its default will do, or none would.
-        accepted: it can begin now.
-        reasons: against it first, then for it.
+        against: why it can't begin, in words.
+        merits: what speaks for it.
         obstacle: the first thing against it.
     """
 
     provider: ProviderName
     model: str | None = None
-    accepted: bool
-    reasons: tuple[str, ...]
+    against: tuple[str, ...]
+    merits: tuple[str, ...]
     obstacle: Obstacle | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.obstacle is None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Against it first, then for it."""
+        return self.against + self.merits
 
 
 @attrs.frozen(kw_only=True)
@@ -167,8 +176,8 @@ def _judged(candidate: Candidate, question: _Question) -> tuple[_Key, Ranked]:
     ranked = Ranked(
         provider=candidate.name,
         model=model.name if model and not unfit and _demands(question.requirements) else None,
-        accepted=obstacle is None,
-        reasons=(*(words for _, words in faults), *_merits(candidate, model, question)),
+        against=tuple(words for _, words in faults),
+        merits=tuple(_merits(candidate, model, question)),
         obstacle=obstacle,
     )
     return _key(candidate, model, obstacle, question), ranked

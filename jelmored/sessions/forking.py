@@ -23,7 +23,7 @@ from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Batch, Entry, Journal
 from jelmored.wire import codec
 
-from .router import can_fork, choose
+from .router import can_fork, check_there
 from .standing import BREAKS, Standing
 
 PAGE_EVENTS = 64  # decoded and encoded in one go: a few milliseconds
@@ -48,7 +48,7 @@ class Forks:
         at_seq = source.seq if command.at_seq is None else command.at_seq
         if not min(1, source.seq) <= at_seq <= source.seq:
             raise Refused(ErrorKind.INVALID_PARAMS, f"the log ends at {source.seq}, and begins at 1", field="atSeq")
-        choose(command.provider or source.provider, source.provider, views)
+        check_there(command.provider or source.provider, views)
         await self._clear()
         here = command.provider in (None, source.provider) and can_fork(source.provider, views)
         self._half_made = fork = Fork(self._journal, source, at_seq, native=here)

@@ -49,6 +49,7 @@ def first_facts(
         directories=command.directories,
         mcp_servers=command.mcp_servers,
         limits=command.limits,
+        requirements=command.requirements,
         created_at=now,
         last_activity=now,
         log_id=new_log_id(),

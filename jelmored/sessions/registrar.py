@@ -11,6 +11,7 @@ import trio
 from jelmored.domain.commands import CreateSession, ForkSession
 from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.permissions import PermissionMode
+from jelmored.domain.ranking import Ranked
 from jelmored.domain.sessions import Facts
 from jelmored.domain.status import IN_TURN, Status
 from jelmored.errors import ErrorKind, JournalError, Refused
@@ -31,7 +32,6 @@ RESERVED = ("ses_", "apr_")  # a name that looks like an id would stand for anot
 class Defaults:
     """What a session gets that its client did not ask for. `permission_modes`: by provider."""
 
-    provider: str
     permission_modes: Mapping[ProviderName, PermissionMode]
 
 
@@ -61,8 +61,10 @@ class Registrar:
             command: located.
 
         Raises:
-            Refused: `invalid-params`, `no-provider`, `directory-busy`, `key-reused`.
+            Refused: `invalid-params`, `no-provider`, `model-retired`, `directory-busy`, `key-reused`.
         """
+        if command.asks_for_a_model:
+            await self._providers.models()  # the daemon may have just begun to look
         async with self._one_at_a_time:
             return await self._claimed(command) or await self._create(command)
 
@@ -100,7 +102,8 @@ class Registrar:
         self._refuse_name(command.name)
         if command.prompt is not None and (no := self._purse.verdict) is not None:
             raise over_budget(no)
-        provider = choose(command.provider, self._defaults.provider, self._providers.views())
+        chosen = self._chosen(command)
+        provider = chosen.provider
         sharing = self._working_in(command.cwd)
         if sharing and command.exclusive:
             told = f"another session works in {command.cwd}: {', '.join(sharing)}"
@@ -108,9 +111,23 @@ class Registrar:
         if command.mcp_servers and not self._providers[provider].capabilities.mcp_servers:
             raise Refused(ErrorKind.INVALID_PARAMS, f"{provider} takes no MCP servers", field="mcpServers")
         mode = command.permission_mode or self._defaults.permission_modes[provider]
-        facts = first_facts(command, provider, mode, sharing)
+        facts = first_facts(attrs.evolve(command, model=chosen.model), provider, mode, sharing)
         await self._settle(facts, birth(facts, claim_of(command.request_key, command)))
         return facts.session_id
+
+    def _chosen(self, command: CreateSession) -> Ranked:
+        """The provider, and what to ask it for. A `model` beside a `provider` is what that one calls it; without one
+        it leads to whoever has it, and else stands as it is at the provider that is chosen without it."""
+        asked, wanted = command.requirements, command.provider
+        if wanted is None and asked.model is None and command.model is not None:
+            self._providers.refuse_retired(command.model)
+            ranking = self._providers.rank(attrs.evolve(asked, model=command.model))
+            if any(one.accepted for one in ranking):
+                return choose(ranking)
+        if asked.model is not None:
+            self._providers.refuse_retired(asked.model)
+        chosen = choose(self._providers.rank(asked, wanted=wanted), wanted)
+        return attrs.evolve(chosen, model=command.model or chosen.model)
 
     async def _settle(self, facts: Facts, batch: Batch) -> None:
         with trio.move_on_after(BIRTH, shield=True):  # a client that leaves now must not leave half a session behind

@@ -14,10 +14,9 @@ from jelmored.domain.ids import ProviderName
 from jelmored.domain.models import Health, ProviderView
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.prompts import DocumentBlock, ImageBlock, Prompt, WhenUnavailable
-from jelmored.domain.ranking import PASSING, Obstacle, Policy, Ranked, rank
+from jelmored.domain.ranking import PASSING, Obstacle, Ranked
 from jelmored.domain.requirements import Requirements
 from jelmored.domain.sessions import Facts
-from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
 from jelmored.supervision.providers import Providers
 
@@ -25,7 +24,6 @@ ELSEWHERE = frozenset({RunClass.UNAVAILABLE, RunClass.THROTTLED, RunClass.PERMAN
 """Classes of failure that another provider may not have."""
 SOFT = frozenset({Obstacle.COOLING, Obstacle.UNHEALTHY})
 """It may have come round: whoever has no other provider asks it all the same."""
-NEVER_CHOSEN = frozenset({"demo"})  # a demo is only run by somebody who asks for it
 
 
 class Next(enum.Enum):
@@ -37,43 +35,47 @@ class Next(enum.Enum):
     END_TURN = "the turn ends as it is"
 
 
-def choose(wanted: ProviderName | None, default: str, views: Sequence[ProviderView]) -> ProviderName:
-    """Where a session begins.
+def choose(ranking: Sequence[Ranked], wanted: ProviderName | None = None) -> Ranked:
+    """Where a session begins: at the first that can take it now, or else at the first that will by itself.
 
     Args:
-        wanted: as the client asked; None is the default one, or else the first that is there.
+        ranking: of all providers, as the client's requirements have it.
+        wanted: the one that the client named. It is taken also if it is unwell: its agent may tell more.
 
     Raises:
-        Refused: `no-provider`, with what was looked at.
+        Refused: `no-provider`, with the reasons against each.
     """
-    usable = {view.name: view for view in views if view.health is not Health.DISABLED}
-    if wanted is not None:
-        if wanted in usable:
-            return wanted
-        raise Refused(ErrorKind.NO_PROVIDER, _why_not(wanted, views), field="provider")
-    if default in usable:
-        return usable[ProviderName(default)].name
-    for view in usable.values():
-        if view.type not in NEVER_CHOSEN:
-            return view.name
-    raise Refused(ErrorKind.NO_PROVIDER, _none_usable(views), remedy='install an agent, or ask for provider "demo"')
+    field = None if wanted is None else "provider"
+    considered = [one for one in ranking if wanted in (None, one.provider)]
+    if not considered:
+        there = ", ".join(one.provider for one in ranking)
+        told = f"there is no provider {wanted!r}; there are: {there}" if wanted else "no provider is configured"
+        raise Refused(ErrorKind.NO_PROVIDER, told, field=field)
+    for one in considered:
+        if one.obstacle is None or one.obstacle.passes or (wanted and one.obstacle is Obstacle.UNHEALTHY):
+            return one
+    told = "; ".join(f"{one.provider}: {'; '.join(one.against)}" for one in considered)
+    remedy = "`jelmore providers` says what to do about each" if wanted is None else None
+    raise Refused(ErrorKind.NO_PROVIDER, f"no provider can take it ({told})", remedy=remedy, field=field)
+
+
+def check_there(provider: ProviderName, views: Sequence[ProviderView]) -> None:
+    """A session may begin here; whether it can now is another matter.
+
+    Raises:
+        Refused: `no-provider`: it is not configured, or disabled.
+    """
+    view = next((view for view in views if view.name == provider), None)
+    if view is None:
+        there = ", ".join(view.name for view in views)
+        raise Refused(ErrorKind.NO_PROVIDER, f"there is no provider {provider!r}; there are: {there}", field="provider")
+    if view.health is Health.DISABLED:
+        raise Refused(ErrorKind.NO_PROVIDER, f"provider {provider} is disabled: {view.reason}", field="provider")
 
 
 def can_fork(provider: ProviderName, views: Sequence[ProviderView]) -> bool:
     """Its agents can begin in the middle of a conversation of theirs."""
     return any(view.capabilities.fork for view in views if view.name == provider)
-
-
-def _why_not(wanted: ProviderName, views: Sequence[ProviderView]) -> str:
-    view = next((view for view in views if view.name == wanted), None)
-    if view is None:
-        return f"there is no provider {wanted!r}; there are: {', '.join(view.name for view in views)}"
-    return f"provider {wanted} is disabled: {view.reason}"
-
-
-def _none_usable(views: Sequence[ProviderView]) -> str:
-    told = "; ".join(f"{view.name}: {view.reason or view.health}" for view in views if view.type not in NEVER_CHOSEN)
-    return f"no provider can be used ({told or 'none is configured'})"
 
 
 def after(end: RunEnd, *, said: bool, side_effects: bool) -> Next:
@@ -122,13 +124,11 @@ class Router:
 
     Args:
         settings: `[failover]`.
-        policy: what the configuration says of choosing.
     """
 
-    def __init__(self, providers: Providers, settings: FailoverSettings, policy: Policy) -> None:
+    def __init__(self, providers: Providers, settings: FailoverSettings) -> None:
         self.settings = settings
         self._providers = providers
-        self._policy = policy
 
     def obstacle(self, facts: Facts, prompt: Prompt | None) -> Failure | None:
         """Why no turn should begin at the session's provider now. One that cools, or that only a person can mend, is
@@ -172,7 +172,7 @@ class Router:
             window = self.window(facts.provider, facts.model or facts.routed_model or facts.wanted_model) or 0
             asked = attrs.evolve(asked, min_context=max(asked.min_context or 0, window + 1))
         others = frozenset({facts.provider, *refused})
-        ranking = rank(asked, self._providers.candidates(), self._policy, utc_now(), failover=True, exclude=others)
+        ranking = self._providers.rank(asked, failover=True, exclude=others)
         for ranked in ranking:
             if ranked.accepted:
                 return Route(ranked.provider, ranked.model)
@@ -190,7 +190,7 @@ class Router:
         """
         asked = attrs.evolve(_asked(facts, None), model=model or facts.wanted_model or facts.requirements.model)
         others = frozenset({facts.provider}) if provider is None else frozenset()
-        ranking = rank(asked, self._providers.candidates(), self._policy, utc_now(), wanted=provider, exclude=others)
+        ranking = self._providers.rank(asked, wanted=provider, exclude=others)
         best = ranking[0] if ranking else None
         if best is None or best.obstacle in _FORBIDS_MOVE:
             raise _cant_move(provider, ranking)
@@ -225,7 +225,7 @@ class Router:
         self._providers[provider].note_failover()
 
     def _found(self, provider: ProviderName, asked: Requirements) -> Ranked | None:
-        ranking = rank(asked, self._providers.candidates(), self._policy, utc_now(), wanted=provider)
+        ranking = self._providers.rank(asked, wanted=provider)
         return next((ranked for ranked in ranking if ranked.provider == provider), None)
 
     def _nowhere(self, ranking: Sequence[Ranked], failure: Failure) -> Nowhere:

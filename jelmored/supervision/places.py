@@ -48,6 +48,18 @@ class Places:
     def limit(self, provider: ProviderName) -> int:
         return self._limits[provider]
 
+    def why_full(self, provider: ProviderName) -> str | None:
+        """Why another agent would have to wait for somebody who is at work; None: it would not, or not for long."""
+        crowd = self._crowd(provider)
+        if not crowd or any(tenant.idle_since is not None for tenant in crowd):
+            return None
+        own = self.count(provider) >= self._limits[provider]
+        return (
+            f"all {self._limits[provider]} places are taken"
+            if own
+            else f"all {self._total} places of the daemon are taken"
+        )
+
     def take_nowait(self, tenant: Tenant) -> bool:
         """True if there was a place, and nobody waits for it."""
         if self._doors[tenant.provider_name].locked() or self._crowd(tenant.provider_name):

@@ -11,6 +11,7 @@ import structlog
 import trio
 
 from jelmored.actors.running import grace, open_plain_nursery, running
+from jelmored.domain.catalogue import Catalogue
 from jelmored.domain.events import TurnReason
 from jelmored.domain.failures import Failure, RunClass
 from jelmored.domain.ids import Epoch, ProviderName
@@ -55,9 +56,10 @@ class ProviderSpec:
     Args:
         type: the name of its kind (`claude`).
         named: a configuration file names it.
-        by_itself: it may be chosen where nobody asks for it; a demo may not.
         hibernate_after: seconds idle until a run is asked to end; 0 is never.
         check_interval: seconds between two looks while only a person could mend it.
+        by_itself: it may be chosen where nobody names it.
+        default_model: what is run where no model is asked for, if the configuration says.
     """
 
     provider: BaseProvider
@@ -69,6 +71,7 @@ class ProviderSpec:
     hibernate_after: float
     check_interval: float = 30.0
     by_itself: bool = True
+    default_model: str | None = None
 
 
 class Blame(Protocol):
@@ -94,6 +97,7 @@ class ProviderSupervisor:
         network: decides whether a failure is the network's.
         journal: keeps what outlives the daemon; None: nothing is.
         now: the wall clock.
+        catalogue: completes what the agent tells of its models.
     """
 
     def __init__(
@@ -105,6 +109,7 @@ class ProviderSupervisor:
         network: Blame,
         journal: Journal | None = None,
         now: Callable[[], datetime] = utc_now,
+        catalogue: Catalogue = Catalogue(),  # noqa: B008 - it is frozen
     ) -> None:
         self.name: ProviderName = spec.provider.name
         self._spec = spec
@@ -113,6 +118,9 @@ class ProviderSupervisor:
         self._network = network
         self._journal = journal
         self._now = now
+        self._catalogue = catalogue
+        self.offer = Offer(default=spec.default_model)
+        """Its models, as the last look that saw any saw them, completed."""
         self._facts = HealthFacts(enabled=spec.enabled, named=spec.named)
         self._figures = Figures()
         self._prober = Prober(spec.provider)
@@ -278,21 +286,6 @@ class ProviderSupervisor:
 
     # What clients ask
 
-    @property
-    def known_models(self) -> tuple[ModelInfo, ...]:
-        return self._facts.probe.models if self._facts.probe else ()
-
-    def candidate(self, index: int) -> Candidate:
-        """For the choice between providers. `index`: its place in the configuration."""
-        return Candidate(
-            view=self.view(),
-            offer=Offer(models=self.known_models),
-            index=index,
-            named=self._spec.named,
-            by_itself=self._spec.by_itself,
-            trial_free=not self._facts.breaker.trial,
-        )
-
     def view(self) -> ProviderView:
         verdict = health(self._facts, self._now())
         return ProviderView(
@@ -313,9 +306,23 @@ class ProviderSupervisor:
             counters=self._figures.counters,
         )
 
+    def candidate(self, index: int) -> Candidate:
+        """As it stands for a choice; `index` in the configuration."""
+        return Candidate(
+            view=self.view(),
+            offer=self.offer,
+            index=index,
+            named=self._spec.named,
+            by_itself=self._spec.by_itself,
+            full=self._places.why_full(self.name),
+            trial_free=not self._facts.breaker.trial,
+        )
+
     async def check_model(self, model: str) -> None:
         """Raises `ModelNotSupportedError` for one that sessions here can't ask for."""
-        self._spec.provider.check_model(model, await self.models())
+        await self.models()
+        told = self._facts.probe.models if self._facts.probe else ()
+        self._spec.provider.check_model(model, told)
 
     async def check(self) -> ProviderView:
         """Look now, free of charge."""
@@ -324,12 +331,12 @@ class ProviderSupervisor:
         return self.view()
 
     async def models(self) -> tuple[ModelInfo, ...]:
-        """The models that it offers, as the last probe saw them."""
+        """The models that it offers; waits for the first look."""
         if self._facts.probe is None:
             await self._prober.settled()  # the first look is on its way
         if self._facts.probe is None:
             await self.check()
-        return self._facts.probe.models if self._facts.probe else ()
+        return self.offer.models
 
     def drain(self) -> ProviderView:
         """Take no new runs from now on. Turns in hand end; agents that are idle are asked to go."""
@@ -431,6 +438,8 @@ class ProviderSupervisor:
 
     async def _probe(self, *, asked: bool = False) -> None:
         probe = await self._prober.probe()
+        if probe.models:
+            self.offer = attrs.evolve(self.offer, models=self._catalogue.informed(probe.models))
         self._change(self._facts.probed(probe, asked=asked))
         log.info("provider probed", provider=self.name, failure=probe.failure and probe.failure.kind)
         self._tell()

@@ -12,9 +12,12 @@ from jelmored.actors.children import Child
 from jelmored.actors.restarts import Backoff, Limit, Policy
 from jelmored.actors.running import running
 from jelmored.actors.supervisor import Supervisor
+from jelmored.domain import ranking
+from jelmored.domain.catalogue import Catalogue
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.models import ModelInfo, ProviderView
-from jelmored.domain.ranking import Candidate
+from jelmored.domain.ranking import Candidate, Ranked
+from jelmored.domain.requirements import Requirements
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Journal
@@ -44,6 +47,8 @@ class Providers:
         changed: told when a provider's view is another.
         journal: keeps until when they cool; None: nothing is kept.
         now: the wall clock.
+        policy: how one of them is chosen.
+        catalogue: what is known of models beside what their agents say.
     """
 
     def __init__(
@@ -54,13 +59,18 @@ class Providers:
         changed: Callable[[ProviderView], None],
         journal: Journal | None = None,
         now: Callable[[], datetime] = utc_now,
+        policy: ranking.Policy = ranking.Policy(default=""),  # noqa: B008 - it is frozen
+        catalogue: Catalogue = Catalogue(),  # noqa: B008
     ) -> None:
         self._journal = journal
+        self._now = now
+        self._policy = policy
+        self._catalogue = catalogue
         self._network = Connectivity(lambda: tuple(self._supervisors.values()), now)
         self._places = Places(max_total_runs, {spec.provider.name: spec.max_runs for spec in specs})
         self._supervisors: Mapping[ProviderName, ProviderSupervisor] = {
             spec.provider.name: ProviderSupervisor(
-                spec, self._places, changed, network=self._network, journal=journal, now=now
+                spec, self._places, changed, network=self._network, journal=journal, now=now, catalogue=catalogue
             )
             for spec in specs
         }
@@ -98,6 +108,36 @@ class Providers:
 
     def view(self, name: ProviderName) -> ProviderView:
         return self[name].view()
+
+    def rank(
+        self,
+        requirements: Requirements,
+        *,
+        wanted: ProviderName | None = None,
+        failover: bool = False,
+        exclude: frozenset[ProviderName] = frozenset(),
+    ) -> tuple[Ranked, ...]:
+        """All of them as they are now, in order, with reasons; see `jelmored.domain.ranking`."""
+        return ranking.rank(
+            requirements,
+            self.candidates(),
+            self._policy,
+            self._now(),
+            wanted=wanted,
+            failover=failover,
+            exclude=exclude,
+        )
+
+    def refuse_retired(self, model: str) -> None:
+        """
+        Raises:
+            Refused: `model-retired`, for one that is gone, unless an agent lists it all the same.
+        """
+        successor = self._catalogue.successor(model)
+        listed = (info.name for one in self._supervisors.values() for info in one.offer.models)
+        if successor is not None and model not in listed:
+            told = f"use its successor {successor}"
+            raise Refused(ErrorKind.MODEL_RETIRED, f"{model} is retired", remedy=told, field="model")
 
     async def check(self, name: ProviderName) -> ProviderView:
         """A live look, free of charge."""

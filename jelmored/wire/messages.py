@@ -14,6 +14,8 @@ from jelmored.domain.ids import ConnectionId, InstanceId, ItemId, LogId, PromptI
 from jelmored.domain.models import Health, ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author
+from jelmored.domain.ranking import Obstacle, Ranked
+from jelmored.domain.requirements import Requirements
 from jelmored.domain.scopes import Scope
 from jelmored.domain.sessions import BackgroundTask, SessionView
 from jelmored.domain.texts import Line
@@ -132,6 +134,39 @@ class NamedProvider:
 @attrs.frozen(kw_only=True)
 class ProviderList:
     providers: tuple[ProviderView, ...]
+
+
+@attrs.frozen(kw_only=True)
+class RankProviders:
+    requirements: Requirements = Requirements()
+
+
+@attrs.frozen(kw_only=True)
+class RankedProvider:
+    """`model`: what it would be asked for; its default where there is none."""
+
+    provider: ProviderName
+    model: str | None = None
+    accepted: bool
+    obstacle: Obstacle | None = None
+    reasons: tuple[str, ...]
+
+    @classmethod
+    def of(cls, ranked: Ranked) -> RankedProvider:
+        return cls(
+            provider=ranked.provider,
+            model=ranked.model,
+            accepted=ranked.accepted,
+            obstacle=ranked.obstacle,
+            reasons=ranked.reasons,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Ranking:
+    """All providers: those that can begin, those that will by themselves, those that can't; each best first."""
+
+    ranking: tuple[RankedProvider, ...]
 
 
 @attrs.frozen(kw_only=True)

@@ -39,6 +39,8 @@ from jelmored.domain.ids import (
 from jelmored.domain.models import Health, ModelInfo, ProviderView, RunCount
 from jelmored.domain.permissions import Approval, ApprovalKind, ApprovalStatus, Option, OptionKind, Resolver
 from jelmored.domain.prompts import Author, Block, Prompt, TextBlock
+from jelmored.domain.ranking import Candidate, Policy, Ranked, rank
+from jelmored.domain.requirements import Requirements
 from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
 from jelmored.domain.status import Status
 from jelmored.domain.times import utc_now
@@ -313,6 +315,10 @@ class FakeProviders:
             name="sonnet", provider=name or CLAUDE, context_length=200_000, capabilities=("tools",), equivalents=()
         )
         return (model,)
+
+    def rank(self, requirements: Requirements) -> tuple[Ranked, ...]:
+        candidates = [Candidate(view=view, index=index) for index, view in enumerate(self.views())]
+        return rank(requirements, candidates, Policy(default=CLAUDE), utc_now())
 
 
 @attrs.define

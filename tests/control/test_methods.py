@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from structlog.typing import EventDict
 
 from jelmored.control.methods import METHODS
@@ -25,6 +24,7 @@ SPOKEN = {
     "provider/restart": "admin",
     "provider/drain": "admin",
     "provider/undrain": "admin",
+    "provider/rank": "observer",
     "model/list": "observer",
     "session/create": "operator",
     "session/get": "observer",
@@ -64,6 +64,17 @@ async def test_a_session_is_moved_or_its_move_is_shown() -> None:
         assert shown == {"handoff": {"text": "so far", "carried": {"turns": 1, "characters": 6, "truncated": False}}}
         assert (await client.request("session/move", sessionId=session, provider="there"))["provider"] == "there"
         await refused(client.request("session/move", sessionId="ses_none"), -32002, "not-found", "sessionId")
+
+
+async def test_a_choice_is_rehearsed() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        told = await client.request("provider/rank", requirements={"capabilities": ["streaming"]})
+        assert not stage.directory.sessions
+    assert [(one["provider"], one["accepted"], one.get("obstacle")) for one in told["ranking"]] == [
+        ("claude", True, None),
+        ("broken", False, "unhealthy"),
+    ]
+    assert told["ranking"][0]["reasons"] == ["healthy", "3 of 10 places taken", "the default provider"]
 
 
 async def test_ping() -> None:
@@ -134,10 +145,11 @@ async def test_session_create_and_get() -> None:
         await refused(client.request("session/get", sessionId="ses_none"), -32002, "not-found", "sessionId")
 
 
-@pytest.mark.parametrize(("field", "value"), [("environment", {}), ("requirements", {"minContext": 1})])
-async def test_what_is_not_spoken_yet_is_refused_by_name(field: str, value: object) -> None:
+async def test_what_is_not_spoken_yet_is_refused_by_name() -> None:
     async with staged() as stage, connect(stage.socket) as client:
-        await refused(client.request("session/create", cwd="/", **{field: value}), -32602, "invalid-params", field)
+        await refused(
+            client.request("session/create", cwd="/", environment={}), -32602, "invalid-params", "environment"
+        )
         assert not stage.directory.sessions
 
 

@@ -34,6 +34,26 @@ async def test_the_plug_in_of_the_page_works(tmp_path: Path) -> None:
         assert closed["status"] == "terminated"
 
 
+async def test_it_works_from_its_file_too(tmp_path: Path) -> None:
+    code, _, settings = _snippets()
+    file = tmp_path / "echo.py"
+    file.write_text(code)
+    echo = settings["providers"]["echo"] | {"type": f"{file}:KIND"}
+
+    async with daemon.running({"providers": {"loud": echo}}) as place, connect(place.socket) as client:
+        (ranked,) = [
+            one
+            for one in (await client.request("provider/rank", requirements={}))["ranking"]
+            if one["provider"] == "loud"
+        ]
+        assert ranked["accepted"], ranked
+        session = await client.request("session/create", cwd=str(place.work), provider="loud")
+        watch = await client.subscribe(session["sessionId"])
+        await client.request("session/prompt", sessionId=session["sessionId"], prompt="Hello")
+        await watch.turn_over(1)
+        assert watch.said(1) == "Echo: Hello"
+
+
 def test_it_is_short() -> None:
     code, _, _ = _snippets()
 

@@ -20,7 +20,7 @@ from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, BaseSession, Probe, SessionConfig
 from jelmored.providers.claude.provider import ClaudeProvider
 from jelmored.providers.demo.provider import DemoProvider
-from jelmored.providers.registry import BUILT_IN, GROUP, Around, Kind, build, settings_classes
+from jelmored.providers.registry import BUILT_IN, GROUP, Around, Kind, build, register_provider, settings_classes
 
 
 @attrs.frozen(kw_only=True)
@@ -54,9 +54,9 @@ KIND = Kind(settings=MineSettings, make=_make)
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    registry.kinds.cache_clear()
+    registry._installed.cache_clear()
     yield
-    registry.kinds.cache_clear()
+    registry._installed.cache_clear()
 
 
 def _plug_in(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
@@ -125,3 +125,48 @@ def test_what_is_no_plug_in_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(ConfigError, match="the plug-in mine"):
         settings_classes()
+
+
+def test_a_plug_in_is_taken_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(f"from {__name__} import KIND\n")
+    (tmp_path / "c.toml").write_text(f'[providers.blue]\ntype = "{file}:KIND"\ncolour = "blue"\n')
+    providers = build(load([tmp_path / "c.toml"], settings_classes()), new_instance_id(), tmp_path)
+
+    made = providers[ProviderName("blue")]
+    assert isinstance(made, Mine)
+    assert made.settings.colour == "blue"
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "said"),
+    [
+        ("gone.py", None, "there is no file"),
+        ("empty.py", "", "is no jelmored.providers.registry.Kind"),
+        ("wrong.py", "import nothing_of_this_name", "can't be imported: No module named 'nothing_of_this_name'"),
+        ("bad.py", "def", "can't be imported"),
+    ],
+)
+def test_a_file_that_is_no_plug_in_is_told_with_its_line(
+    tmp_path: Path, file: str, code: str | None, said: str
+) -> None:
+    if code is not None:
+        (tmp_path / file).write_text(code)
+    config = tmp_path / "c.toml"
+    config.write_text(f'[providers.blue]\ntype = "{tmp_path / file}:KIND"\n')
+    with pytest.raises(ConfigError) as caught:
+        load([config], settings_classes())
+
+    (fault,) = caught.value.faults
+    assert fault.startswith(f"{config}:2: providers.blue.type: ")
+    assert said in fault
+
+
+def test_a_program_registers_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", {})
+    register_provider("mine", KIND)
+
+    assert settings_classes()["mine"] is MineSettings
+    for taken in ("mine", "claude"):
+        with pytest.raises(ConfigError, match="already"):
+            register_provider(taken, KIND)

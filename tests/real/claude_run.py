@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import attrs
 import trio
 
+from jelmored.config import catalogue
 from jelmored.config.providers import ClaudeSettings
 from jelmored.domain.events import Draft, EventType, System
 from jelmored.domain.ids import ConnectionId, InstanceId, PromptId, ProviderName, SessionId
@@ -99,7 +100,8 @@ class ClaudeRun:
 def provider(home: Path, model_url: str, **settings: Any) -> ClaudeProvider:
     environment = {**agents.environment(home, model_url), **settings.pop("environment", {})}
     chosen = ClaudeSettings(claude_bin=str(agents.claude()), environment=environment, **settings)
-    return ClaudeProvider(ProviderName("claude"), chosen, instance_id=InstanceId("ins_test"))
+    models = catalogue.load([catalogue.shipped()])
+    return ClaudeProvider(ProviderName("claude"), chosen, instance_id=InstanceId("ins_test"), catalogue=models)
 
 
 @contextmanager

@@ -128,11 +128,11 @@ async def house(
         )
         for one in (provider, *others)
     ]
-    providers = Providers(specs, max_total_runs=50, changed=lambda view: None)
-    router = Router(providers, failover or FailoverSettings(), Policy(default="puppet"))
+    providers = Providers(specs, max_total_runs=50, changed=lambda view: None, policy=Policy(default="puppet"))
+    router = Router(providers, failover or FailoverSettings())
     world = World(journal=journal, providers=providers, hub=Hub(), router=router, purse=Purse(budget))
     modes = {spec.provider.name: mode for spec in specs}
-    directory = Directory(world, Defaults(provider="puppet", permission_modes=modes), locate=_locate)
+    directory = Directory(world, Defaults(permission_modes=modes), locate=_locate)
     world.hub.watch(watcher)
     async with running_in_order([journal.run, directory.hub.run, directory.run, providers.run]):
         yield directory

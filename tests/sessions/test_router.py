@@ -2,68 +2,75 @@
 
 from __future__ import annotations
 
-import attrs
 import pytest
 
 from jelmored.domain.failures import REQUESTED, Failure, RunClass, RunEnd
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.models import Health, ProviderCapabilities, ProviderView, RunCount
+from jelmored.domain.ranking import Obstacle, Ranked
 from jelmored.errors import ErrorKind, Refused
-from jelmored.sessions.router import Next, after, can_fork, choose
+from jelmored.sessions.router import Next, after, can_fork, check_there, choose
+
+A, B = ProviderName("a"), ProviderName("b")
 
 
-def view(name: str, health: Health = Health.HEALTHY, kind: str = "claude") -> ProviderView:
-    reason = "no such program" if health is Health.DISABLED else None
-    return ProviderView(
-        name=ProviderName(name), type=kind, health=health, reason=reason, runs=RunCount(active=0, max=1)
-    )
-
-
-OFF = Health.DISABLED
-DEMO = view("demo", kind="demo")
+def ranked(name: ProviderName, obstacle: Obstacle | None = None) -> Ranked:
+    against = (f"{obstacle} it is", "and more") if obstacle else ()
+    return Ranked(provider=name, obstacle=obstacle, against=against, merits=("cheap",))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "views", "chosen"),
+    ("ranking", "wanted", "chosen"),
     [
-        (None, [view("a"), view("main"), DEMO], "main"),
-        (None, [view("a"), view("b")], "a"),
-        (None, [DEMO, view("b")], "b"),
-        (None, [view("main", Health.UNHEALTHY), view("b")], "main"),
-        (None, [view("main", OFF), view("a", OFF), view("b")], "b"),
-        ("b", [view("main"), view("b", Health.UNHEALTHY)], "b"),
-        ("demo", [view("main"), DEMO], "demo"),
+        ([ranked(A), ranked(B)], None, A),
+        ([ranked(A), ranked(B, Obstacle.EXCLUDED)], A, A),
+        ([ranked(B, Obstacle.FULL), ranked(A, Obstacle.DISABLED)], None, B),
+        ([ranked(B, Obstacle.COOLING)], None, B),
+        ([ranked(B, Obstacle.UNHEALTHY), ranked(A, Obstacle.EXCLUDED)], B, B),
     ],
 )
-def test_where_a_session_begins(wanted: ProviderName | None, views: list[ProviderView], chosen: str) -> None:
-    assert choose(wanted, "main", views) == chosen
+def test_where_a_session_begins(ranking: list[Ranked], wanted: ProviderName | None, chosen: ProviderName) -> None:
+    assert choose(ranking, wanted).provider == chosen
 
 
 @pytest.mark.parametrize(
-    ("wanted", "views", "said"),
+    ("ranking", "wanted", "said", "field"),
     [
-        ("c", [view("a"), view("b")], "there is no provider 'c'; there are: a, b"),
-        ("a", [view("a", OFF), view("b")], "provider a is disabled: no such program"),
-        (None, [], "none is configured"),
-        (None, [DEMO], "none is configured"),
-        (None, [view("main", OFF), DEMO], "main: no such program"),
+        ([ranked(A), ranked(B)], "c", "there is no provider 'c'; there are: a, b", "provider"),
+        ([ranked(A, Obstacle.DISABLED), ranked(B)], "a", "a: disabled it is; and more", "provider"),
+        ([ranked(A, Obstacle.MODEL), ranked(B)], "a", "a: model it is", "provider"),
+        ([ranked(A, Obstacle.UNHEALTHY)], None, "a: unhealthy it is", None),
+        ([ranked(A, Obstacle.MODEL), ranked(B, Obstacle.COST)], None, "a: model it is; and more; b: cost it is", None),
+        ([], None, "no provider is configured", None),
     ],
 )
-def test_none_will_do(wanted: ProviderName | None, views: list[ProviderView], said: str) -> None:
+def test_none_will_do(ranking: list[Ranked], wanted: ProviderName | None, said: str, field: str | None) -> None:
     with pytest.raises(Refused) as refused:
-        choose(wanted, "main", views)
-    assert refused.value.kind is ErrorKind.NO_PROVIDER
+        choose(ranking, wanted)
+    assert (refused.value.kind, refused.value.field) == (ErrorKind.NO_PROVIDER, field)
     assert said in refused.value.message
 
 
+def view(name: str, **more: object) -> ProviderView:
+    return ProviderView(
+        name=ProviderName(name),
+        type="claude",
+        runs=RunCount(active=0, max=1),
+        **({"health": Health.HEALTHY} | more),  # type: ignore[arg-type]
+    )
+
+
 def test_some_agents_can_begin_in_the_middle() -> None:
-    able = attrs.evolve(view("able"), capabilities=ProviderCapabilities(fork=True))
-    views = [able, view("unable")]
+    views = [view("able", capabilities=ProviderCapabilities(fork=True)), view("unable")]
     assert [can_fork(ProviderName(name), views) for name in ("able", "unable", "gone")] == [True, False, False]
 
 
-def test_a_demo_runs_by_default_only_if_the_configuration_says_so() -> None:
-    assert choose(None, "demo", [view("a"), DEMO]) == "demo"
+def test_a_fork_goes_where_there_is_a_provider() -> None:
+    views = [view("well", health=Health.UNHEALTHY), view("off", health=Health.DISABLED, reason="no such program")]
+    check_there(ProviderName("well"), views)
+    for name, said in (("off", "is disabled: no such program"), ("gone", "there are: well, off")):
+        with pytest.raises(Refused, match=said):
+            check_there(ProviderName(name), views)
 
 
 CRASHED = RunEnd.failed(Failure(kind=ErrorKind.AGENT_CRASHED, message=""))

@@ -32,6 +32,7 @@ from jelmored.domain.commands import WhenBusy
 from jelmored.domain.ids import ConnectionId
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.prompts import Block
+from jelmored.domain.requirements import Requirements
 from jelmored.domain.sessions import Limits
 from jelmored.domain.status import IN_TURN
 
@@ -49,6 +50,7 @@ async def run(
     detach: bool,
     model: str | None,
     provider: str | None,
+    require: Requirements | None,
     permission_mode: str | None,
     max_turns: int | None,
     max_cost: float | None,
@@ -64,6 +66,7 @@ async def run(
             name=name,
             provider=provider,
             model=model,
+            requirements=require,
             permission_mode=PermissionMode(permission_mode) if permission_mode else None,
             limits=limited(Limits(), max_turns=max_turns, max_cost=max_cost, turn_seconds=turn_seconds),
         )

@@ -12,17 +12,22 @@ from jelmored.client.terminal.spans import Look, Span
 from jelmored.client.terminal.tables import table
 from jelmored.client.terminal.text import one_line
 from jelmored.domain.models import BreakerState, Health, ModelInfo, ProviderView, QuotaWindow
+from jelmored.domain.requirements import Requirements
 from jelmored.domain.times import utc_now
+from jelmored.wire.messages import RankedProvider
 
 PROVIDERS = ("PROVIDER", "HEALTH", "PLACES", "LATENCY", "VERSION", "TURNS", "FAILED", "COST")
-MODELS = ("MODEL", "PROVIDER", "CONTEXT", "IN", "OUT")
 LOOKS = {Health.HEALTHY: Look.GOOD, Health.DISABLED: Look.DIM, Health.DEGRADED: Look.ASKS, Health.OFFLINE: Look.ASKS}
+RANKED = ("", "PROVIDER", "MODEL", "WHY")
+MODELS = ("MODEL", "PROVIDER", "CONTEXT", "IN", "OUT", "CAN", "ALSO CALLED")
 NEARLY = 80  # percent of a quota
 BAR = 10  # columns
 
 
-async def providers(shell: Shell, *, check: bool) -> Exit:
-    """The configured ones; with `check` each is looked at now, free of charge."""
+async def providers(shell: Shell, *, check: bool, wanted: Requirements | None) -> Exit:
+    """The configured ones. `check`: each is looked at now, free of charge. `wanted`: as they would be chosen for it."""
+    if wanted is not None:
+        return await _ranked(shell, wanted)
     async with shell.client() as client:
         views = await client.providers()
         if check:
@@ -52,6 +57,20 @@ async def govern(shell: Shell, *, verb: str, provider: str, check: bool) -> Exit
     else:
         shell.paint(list(_spans([view], shell.columns)))
     return Exit.OK
+
+
+async def _ranked(shell: Shell, wanted: Requirements) -> Exit:
+    async with shell.client() as client:
+        ranking = await client.rank_providers(wanted)
+    if shell.json:
+        shell.give({"ranking": ranking})
+    else:
+        shell.say(table(RANKED, list(map(_rank, ranking)), shell.columns))
+    return Exit.OK if any(one.accepted for one in ranking) else Exit.REFUSED
+
+
+def _rank(one: RankedProvider) -> tuple[str, ...]:
+    return "✓" if one.accepted else "✗", one.provider, one.model or "", "; ".join(one.reasons)
 
 
 async def models(shell: Shell, *, provider: str | None) -> Exit:
@@ -130,4 +149,5 @@ def _provider(view: ProviderView) -> tuple[str, ...]:
 def _model(info: ModelInfo) -> tuple[str, ...]:
     prices = info.prices
     costs = (f"${prices.input_per_m_tok:g}", f"${prices.output_per_m_tok:g}") if prices else ("", "")
-    return info.name, info.provider, f"{info.context_length:,}", *costs
+    window = f"{info.context_length:,}" if info.context_length else ""
+    return info.name, info.provider, window, *costs, " ".join(info.capabilities), ", ".join(info.equivalents)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from jelmored.domain.catalogue import Catalogue
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.models import ModelInfo
 from jelmored.errors import ErrorKind, ModelNotSupportedError
@@ -14,31 +15,27 @@ CAPABILITIES = ("tools", "images", "documents", "thinking")
 LARGE, USUAL = 1_000_000, 200_000  # tokens
 LARGE_MARK = "[1m]"
 
-RETIRED: Mapping[str, str] = dict.fromkeys(
-    ("claude-opus-4-0", "claude-opus-4-20250514", "claude-opus-4-1", "claude-opus-4-1-20250805"), "claude-opus-4-8"
-)
-"""Ids for which the CLI serves their successor and says nothing."""
-
-ALIASES = frozenset({"default", "opus", "sonnet", "haiku", "fable", "best", "opusplan"})
-"""What the CLI resolves, in any case; each may have the mark of the large window."""
+BESIDES = frozenset({"default", "best", "opusplan"})
+"""What the CLI resolves, in any case, beside the names of the catalogue; each may have the mark of the large window."""
 
 
-def refuse_retired(model: str) -> None:
-    """
+def refuse_retired(model: str, catalogue: Catalogue) -> None:
+    """Of some that are gone the CLI serves the successor and says nothing.
+
     Raises:
         ModelNotSupportedError: it is retired; the remedy names its successor.
     """
-    successor = RETIRED.get(_plain(model))
+    successor = catalogue.successor(model)
     if successor is not None:
         raise ModelNotSupportedError(
             ErrorKind.MODEL_RETIRED, f"{model} is retired", remedy=f"use its successor {successor}"
         )
 
 
-def is_known(model: str, known: Sequence[ModelInfo], extra: Sequence[str]) -> bool:
-    """It is one of those that were seen, by whatever name, or that the configuration names."""
+def is_known(model: str, known: Sequence[ModelInfo], extra: Sequence[str], catalogue: Catalogue) -> bool:
+    """It is one of those that were seen, by whatever name, or that the configuration or the catalogue names."""
     names = {name for info in known for name in (info.name, *info.equivalents)}
-    return _plain(model) in ALIASES | {_plain(name) for name in (*names, *extra)}
+    return _plain(model) in BESIDES | catalogue.names("claude") | {_plain(name) for name in (*names, *extra)}
 
 
 def offered(provider: ProviderName, choices: Sequence[ModelChoice], extra: Sequence[str]) -> tuple[ModelInfo, ...]:

@@ -11,6 +11,7 @@ import structlog
 import trio
 
 from jelmored.config.providers import ClaudeSettings
+from jelmored.domain.catalogue import Catalogue
 from jelmored.domain.failures import Failure
 from jelmored.domain.ids import InstanceId, ProviderName, SessionId
 from jelmored.domain.models import ModelInfo, ProviderCapabilities
@@ -57,12 +58,16 @@ class ClaudeProvider(BaseProvider):
         name: as configured.
         settings: `[providers.<name>]`.
         instance_id: of this daemon; marks what it starts.
+        catalogue: the names that the CLI resolves, and the models that are gone.
     """
 
-    def __init__(self, name: ProviderName, settings: ClaudeSettings, *, instance_id: InstanceId) -> None:
+    def __init__(
+        self, name: ProviderName, settings: ClaudeSettings, *, instance_id: InstanceId, catalogue: Catalogue
+    ) -> None:
         self.name = name
         self._settings = settings
         self._instance_id = instance_id
+        self._catalogue = catalogue
 
     @property
     def capabilities(self) -> ProviderCapabilities:
@@ -70,8 +75,8 @@ class ClaudeProvider(BaseProvider):
 
     def check_model(self, model: str, known: Sequence[ModelInfo]) -> None:
         """Also what the CLI resolves by itself; its list names only some. Any model, as long as none was seen."""
-        models.refuse_retired(model)
-        if known and not models.is_known(model, known, self._settings.extra_models):
+        models.refuse_retired(model, self._catalogue)
+        if known and not models.is_known(model, known, self._settings.extra_models, self._catalogue):
             told = ", ".join(info.name for info in known)
             raise ModelNotSupportedError(
                 ErrorKind.MODEL_NOT_SUPPORTED,
@@ -80,7 +85,7 @@ class ClaudeProvider(BaseProvider):
             )
 
     def open(self, config: SessionConfig) -> ClaudeSession:
-        models.refuse_retired(config.model or self._settings.default_model)
+        models.refuse_retired(config.model or self._settings.default_model, self._catalogue)
         return ClaudeSession(launch_of(self.name, self._settings, config, env=self._environment()))
 
     async def probe(self) -> Probe:

@@ -13,6 +13,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
+from jelmored.config import catalogue
 from jelmored.config.providers import ClaudeSettings
 from jelmored.domain.ids import InstanceId, ProviderName, SessionId
 from jelmored.domain.models import ProviderCapabilities
@@ -36,7 +37,10 @@ def program(folder: Path, name: str = "claude") -> Path:
 def provider(home: Path, *, environment: dict[str, str] | None = None, **settings: Any) -> ClaudeProvider:
     env = {"HOME": str(home), "PATH": f"{home / 'bin'}:{os.defpath}", **(environment or {})}
     return ClaudeProvider(
-        ProviderName("claude"), ClaudeSettings(environment=env, **settings), instance_id=InstanceId("ins_test")
+        ProviderName("claude"),
+        ClaudeSettings(environment=env, **settings),
+        instance_id=InstanceId("ins_test"),
+        catalogue=catalogue.load([catalogue.shipped()]),
     )
 
 
