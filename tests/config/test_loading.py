@@ -151,8 +151,9 @@ hibernate_after = true
         ("[providers.x]", "1: providers.x: needs a type, one of claude, demo"),
         (
             "claude = { max_turns = 1.5 }",
-            "1: claude: unknown key; there is default_provider, max_total_sessions, control, "
-            "journal, sessions, notify, providers",
+            "1: claude: unknown key; there is default_provider, auto_selection, load_balancing, "
+            "cost_optimization, max_total_sessions, health_check_interval, control, "
+            "journal, sessions, failover, budget, notify, providers",
         ),
         (
             "[providers.claude]\nenvironment = 1",
