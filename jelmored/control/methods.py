@@ -27,6 +27,7 @@ from jelmored.domain.events import BlockNote
 from jelmored.domain.models import ProviderView
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Block, DocumentBlock, FileBlock, ImageBlock, Prompt, TextBlock
+from jelmored.domain.ranking import Ranked
 from jelmored.domain.scopes import Scope
 from jelmored.domain.sessions import SessionView
 from jelmored.domain.times import utc_now
@@ -196,7 +197,7 @@ async def provider_rank(caller: Caller, params: m.RankProviders) -> m.Ranking:
     against it first; `obstacle` names the first of them. `model`: what it would be asked for."""
     providers = caller.services.providers
     await providers.models()
-    return m.Ranking(ranking=tuple(map(m.RankedProvider.of, providers.rank(params.requirements))))
+    return m.Ranking(ranking=tuple(map(_ranked, providers.rank(params.requirements))))
 
 
 async def model_list(caller: Caller, params: m.FindModels) -> m.ModelList:
@@ -364,6 +365,16 @@ def _refuse_no_date(field: str, value: str | None) -> None:
         known = False
     if not known:
         raise Refused(ErrorKind.INVALID_PARAMS, f"{field} is a date like 2026-11-27, not {value!r}", field=field)
+
+
+def _ranked(ranked: Ranked) -> m.RankedProvider:
+    return m.RankedProvider(
+        provider=ranked.provider,
+        model=ranked.model,
+        accepted=ranked.accepted,
+        obstacle=ranked.obstacle,
+        reasons=ranked.reasons,
+    )
 
 
 def _refuse_limit(limit: int) -> None:

@@ -12,7 +12,7 @@ from .ids import ApprovalId, PromptId, ProviderName, SessionId
 from .mcp import McpServer
 from .permissions import PermissionMode
 from .prompts import Block, WhenUnavailable
-from .requirements import Optimize, Requirements
+from .requirements import Requirements
 from .sessions import Limits
 from .status import Status
 from .texts import Instructions, Line
@@ -46,13 +46,6 @@ class CreateSession:
     limits: Limits = Limits()
     exclusive: bool = False
     request_key: Line | None = None
-
-    @property
-    def asks_for_a_model(self) -> bool:
-        """Whom to choose depends on which models there are."""
-        asked = self.requirements
-        by_name = self.model is not None and self.provider is None
-        return by_name or attrs.evolve(asked, optimize=None) != Requirements() or asked.optimize is Optimize.COST
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,7 @@ from jelmored.domain.commands import CreateSession, ForkSession
 from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.ranking import Ranked
+from jelmored.domain.requirements import Optimize, Requirements
 from jelmored.domain.sessions import Facts
 from jelmored.domain.status import IN_TURN, Status
 from jelmored.errors import ErrorKind, JournalError, Refused
@@ -63,7 +64,7 @@ class Registrar:
         Raises:
             Refused: `invalid-params`, `no-provider`, `model-retired`, `directory-busy`, `key-reused`.
         """
-        if command.asks_for_a_model:
+        if _depends_on_models(command):
             await self._providers.models()  # the daemon may have just begun to look
         async with self._one_at_a_time:
             return await self._claimed(command) or await self._create(command)
@@ -162,3 +163,10 @@ class Registrar:
             for facts in self._roster.facts
             if facts.cwd == cwd and (facts.status in IN_TURN or self._roster.view(facts.session_id).attached)
         ]
+
+
+def _depends_on_models(command: CreateSession) -> bool:
+    """Whom to choose depends on which models there are."""
+    asked, by_load = command.requirements, Requirements(optimize=command.requirements.optimize)
+    by_name = command.model is not None and command.provider is None
+    return by_name or asked != by_load or asked.optimize is Optimize.COST

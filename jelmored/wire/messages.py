@@ -14,7 +14,7 @@ from jelmored.domain.ids import ConnectionId, InstanceId, ItemId, LogId, PromptI
 from jelmored.domain.models import Health, ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author
-from jelmored.domain.ranking import Obstacle, Ranked
+from jelmored.domain.ranking import Obstacle
 from jelmored.domain.requirements import Requirements
 from jelmored.domain.scopes import Scope
 from jelmored.domain.sessions import BackgroundTask, SessionView
@@ -150,16 +150,6 @@ class RankedProvider:
     accepted: bool
     obstacle: Obstacle | None = None
     reasons: tuple[str, ...]
-
-    @classmethod
-    def of(cls, ranked: Ranked) -> RankedProvider:
-        return cls(
-            provider=ranked.provider,
-            model=ranked.model,
-            accepted=ranked.accepted,
-            obstacle=ranked.obstacle,
-            reasons=ranked.reasons,
-        )
 
 
 @attrs.frozen(kw_only=True)

@@ -7,6 +7,7 @@ import trio
 
 from jelmored.domain.commands import CreateSession, ForkSession
 from jelmored.domain.ids import SessionId
+from jelmored.domain.requirements import Requirements
 from jelmored.errors import ErrorKind, Refused
 
 from .stage import ME, Stage, stage
@@ -62,3 +63,18 @@ async def test_what_would_stand_for_something_else_is_no_name(
         results: list[SessionId | ErrorKind] = []
         await made(s, results, name=name)
         assert results == [ErrorKind.INVALID_PARAMS]
+
+
+async def test_whoever_begins_it_fits_what_is_required(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session = await s.directory.create(CreateSession(cwd="/", requirements=Requirements(min_context=1)), ME)
+        assert session.provider == "puppet"
+        with pytest.raises(Refused, match="can't do singing") as refused:
+            await s.directory.create(CreateSession(cwd="/", requirements=Requirements(capabilities=("singing",))), ME)
+        assert refused.value.kind is ErrorKind.NO_PROVIDER
+
+
+async def test_a_model_that_nobody_lists_stands_as_it_is(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session = await s.directory.create(CreateSession(cwd="/", model="unheard-of"), ME)
+        assert session.provider == "puppet"

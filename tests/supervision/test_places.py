@@ -182,3 +182,16 @@ def test_never_more_than_there_are_and_nobody_waits_beside_a_free_one(
             nursery.cancel_scope.cancel()
 
     run(main)
+
+
+def test_why_it_is_full_is_told() -> None:
+    places = Places(2, {A: 1, B: 5})
+    assert places.why_full(A) is None
+    busy = Guest(A)
+    assert places.take_nowait(busy)
+    assert places.why_full(A) == "all 1 places are taken"
+    assert places.why_full(B) is None
+    assert places.take_nowait(Guest(B))
+    assert places.why_full(B) == "all 2 places of the daemon are taken"
+    busy.idle_since = 1.0
+    assert places.why_full(A) is None
