@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from jelmored.client.errors import Misused
 from jelmored.client.exits import Exit
 from jelmored.client.shell import Shell
 from jelmored.client.terminal.amounts import brief, money
@@ -41,8 +42,10 @@ async def providers(shell: Shell, *, check: bool, wanted: Requirements | None) -
     return Exit.OK
 
 
-async def govern(shell: Shell, *, verb: str, provider: str, check: bool) -> Exit:
+async def govern(shell: Shell, *, verb: str, provider: str, check: bool, wanted: Requirements | None) -> Exit:
     """`restart`, `drain` or `undrain` one, and show how it is then; with `check` it is looked at after that."""
+    if wanted is not None:
+        raise Misused(f"--for shows who would be chosen; it does not go with {verb}")
     async with shell.client() as client:
         verbs = {
             "restart": client.restart_provider,
