@@ -11,6 +11,7 @@
 
 BIN = .venv/bin
 CLAUDE = @anthropic-ai/claude-code@2.1.197
+OPENCODE = opencode-ai@1.18.33
 WS = ws@8.18.3
 
 help:
@@ -65,7 +66,7 @@ clean:
 
 .cache/agents/installed: Makefile
 	@command -v npm >/dev/null || { echo "the real agents are installed by npm: install Node.js 18 or later first" >&2; exit 1; }
-	npm install --no-audit --no-fund --no-save --prefix .cache/agents $(CLAUDE)
+	npm install --no-audit --no-fund --no-save --prefix .cache/agents $(CLAUDE) $(OPENCODE)
 	@touch $@
 
 .cache/editors/installed: Makefile

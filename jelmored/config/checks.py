@@ -111,6 +111,7 @@ def converter() -> cattrs.Converter:
     made.register_structure_hook(enum.StrEnum, _one_of)  # or the hook of str, its base, would let any word through
     made.register_structure_hook_func(_origin_is(tuple), _array(made))
     made.register_structure_hook_func(_origin_is(Mapping), _mapping(made))
+    made.register_structure_hook_func(lambda hint: hint is Any, _anything)
     made.register_structure_hook_factory(attrs.has, lambda cls: _table(made, cls))
     return made
 
@@ -205,6 +206,18 @@ def _mapping(made: cattrs.Converter) -> Callable[[Any, Any], Any]:
         return made.structure(_needs_table(value), items)
 
     return check
+
+
+def _anything(value: Any, _: Any) -> Any:
+    """What belongs to a program and not to us, as it is; a pointer at a secret is followed there too."""
+    match value:
+        case dict() if secrets.is_pointer(value):
+            return _string(value, str)
+        case dict():
+            return {key: _anything(inner, Any) for key, inner in value.items()}
+        case list():
+            return [_anything(inner, Any) for inner in value]
+    return value
 
 
 def _table(made: cattrs.Converter, cls: type[Any]) -> Callable[[Any, Any], Any]:

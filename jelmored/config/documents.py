@@ -58,13 +58,14 @@ def merged(documents: Sequence[Document]) -> dict[str, Any]:
     """Tables are merged key by key; any other value of a later document replaces that of an earlier one."""
     tree: dict[str, Any] = {}
     for document in documents:
-        tree = _over(tree, document.tree)
+        tree = overlaid(tree, document.tree)
     return tree
 
 
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two tables as one, table by table; for anything else the word of `above` counts."""
     both = {
-        key: _over(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
+        key: overlaid(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
         for key, value in above.items()
     }
     return {**below, **both}

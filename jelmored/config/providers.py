@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
 from jelmored.domain.permissions import PermissionMode
 
-from .checks import Count, CountOrNone, Seconds, SecondsOrNone
+from .checks import Count, CountOrNone, Seconds, SecondsOrNone, Url
 
 
 class SettingSource(enum.StrEnum):
@@ -50,6 +51,24 @@ class ClaudeSettings(ProviderSettings):
     max_turns: CountOrNone = 0
     max_retries: CountOrNone = 2
     setting_sources: tuple[SettingSource, ...] = (SettingSource.USER,)
+    environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class OpencodeSettings(ProviderSettings):
+    """`[providers.<name>]` with `type = "opencode"`."""
+
+    type: str = "opencode"
+    opencode_bin: str = "opencode"
+    api_endpoint: Url = ""
+    api_key: str = attrs.field(default="", repr=False)
+    default_model: str = ""
+    max_concurrent_sessions: Count = 20
+    max_turns: CountOrNone = 0
+    max_retries: CountOrNone = 2
+    timeout_seconds: Seconds = 180
+    use_my_setup: bool = False
+    opencode_config: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 

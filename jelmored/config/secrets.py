@@ -32,6 +32,11 @@ def fetched(pointer: Mapping[str, Any]) -> Secret:
     raise ValueError('expected a string, or one of { env = "NAME" }, { file = "PATH" }, { credential = "NAME" }')
 
 
+def is_pointer(table: Mapping[str, Any]) -> bool:
+    """Does it look like one, in a table that may hold anything?"""
+    return len(table) == 1 and all(way in _WAYS and isinstance(name, str) for way, name in table.items())
+
+
 def _variable(name: str) -> str:
     if name not in os.environ:
         raise ValueError(f"the environment variable {name} is not set")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import attrs
 
 from jelmored.domain.ids import ProviderName
 
 from .checks import Argv, Count, Seconds, SecondsOrNone, Url, Usd
-from .providers import ClaudeSettings, DemoSettings, ProviderSettings
+from .providers import ClaudeSettings, DemoSettings, OpencodeSettings, ProviderSettings
 from .secrets import Secret
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|AUTH|CREDENTIAL", re.IGNORECASE)
@@ -105,7 +106,11 @@ class ProviderEntry:
         return self.settings.type
 
 
-KINDS: Mapping[str, type[ProviderSettings]] = {"claude": ClaudeSettings, "demo": DemoSettings}
+KINDS: Mapping[str, type[ProviderSettings]] = {
+    "claude": ClaudeSettings,
+    "opencode": OpencodeSettings,
+    "demo": DemoSettings,
+}
 """The types of provider in the package, with their settings. Each is there as a provider of its own name by itself."""
 
 
@@ -132,13 +137,24 @@ class Settings:
     providers: Mapping[ProviderName, ProviderEntry] = attrs.field(factory=built_in)
 
     def secrets(self) -> frozenset[str]:
-        """What was given as a secret, and what is called one in a provider's environment; no log may show it."""
+        """What was given as a secret, and what is called one in a provider's tables; no log may show it."""
         providers = (secret for entry in self.providers.values() for secret in _secrets(entry.settings))
         return frozenset((*providers, *self.notify.secrets()))
 
 
 def _secrets(settings: ProviderSettings) -> Iterator[str]:
-    values = [getattr(settings, field.name) for field in attrs.fields(type(settings))]
-    yield from (value for value in values if isinstance(value, Secret))
-    environment = getattr(settings, "environment", {})
-    yield from (value for name, value in environment.items() if isinstance(value, Secret) or _SECRET.search(name))
+    for field in attrs.fields(type(settings)):
+        yield from _secrets_in(getattr(settings, field.name), named=False)
+
+
+def _secrets_in(value: Any, *, named: bool) -> Iterator[str]:
+    """Of a value and, if it is a table, of all that is in it. `named`: its key says that it is one."""
+    match value:
+        case Mapping():
+            for name, inner in value.items():
+                yield from _secrets_in(inner, named=bool(_SECRET.search(name)))
+        case list() | tuple():
+            for inner in value:
+                yield from _secrets_in(inner, named=named)
+        case str() if value and (named or isinstance(value, Secret)):
+            yield value

@@ -34,6 +34,20 @@ class FileBlock:
     range: tuple[int, int] | None = None
     type: Literal["file"] = "file"
 
+    @property
+    def described(self) -> str:
+        """For an agent that can read the disk: where it is, and the text that counts where the disk does not."""
+        place = self.path + (f", lines {self.range[0]} to {self.range[1]}" if self.range else "")
+        if self.text is None:
+            return f"File: {place}"
+        return f"File: {place} (unsaved in the editor; this text counts, not the disk)\n\n{self._counting(self.text)}"
+
+    def _counting(self, text: str) -> str:
+        if self.range is None:
+            return text
+        first, last = self.range
+        return "".join(text.splitlines(keepends=True)[first - 1 : last])
+
 
 @attrs.frozen(kw_only=True)
 class DocumentBlock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 import trio
@@ -21,7 +21,7 @@ from jelmored.domain.models import ModelInfo, ProviderCapabilities, QuotaWindow
 from jelmored.domain.permissions import Answer, PermissionMode, PermissionRequest, Rule
 from jelmored.domain.prompts import Prompt
 from jelmored.domain.sessions import BackgroundTask, ContextUse, NativeOrigin
-from jelmored.errors import ErrorKind, ModelNotSupportedError
+from jelmored.errors import ErrorKind, ModelNotSupportedError, SessionError
 
 
 @attrs.frozen(kw_only=True)
@@ -274,3 +274,8 @@ class RunTimeouts:
 
     model: float = 240
     tool: float = 0
+
+
+def native_lost(message: str, evidence: Mapping[str, Any]) -> SessionError:
+    """The agent's own memory of the session is gone: it can only begin anew. `evidence["native_lost"]` marks it."""
+    return SessionError(ErrorKind.STATE_INVALID, message, evidence={**evidence, "native_lost": True})

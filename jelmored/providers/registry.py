@@ -21,7 +21,7 @@ from typing import Any
 
 import attrs
 
-from jelmored.config.providers import ClaudeSettings, DemoSettings, ProviderSettings
+from jelmored.config.providers import ClaudeSettings, DemoSettings, OpencodeSettings, ProviderSettings
 from jelmored.config.settings import KINDS, ProviderEntry, Settings
 from jelmored.domain.catalogue import Catalogue
 from jelmored.domain.ids import InstanceId, ProviderName
@@ -30,6 +30,7 @@ from jelmored.errors import ConfigError
 from .base import BaseProvider
 from .claude.provider import ClaudeProvider
 from .demo.provider import DemoProvider
+from .opencode.provider import OpencodeProvider
 
 GROUP = "jelmored.providers"
 _FROM_FILE = re.compile(r".+\.py:\w+")
@@ -72,11 +73,19 @@ def _claude(name: ProviderName, settings: ClaudeSettings, around: Around) -> Bas
     return ClaudeProvider(name, settings, instance_id=around.instance_id, catalogue=around.catalogue)
 
 
+def _opencode(name: ProviderName, settings: OpencodeSettings, around: Around) -> BaseProvider:
+    return OpencodeProvider(name, settings, instance_id=around.instance_id, home=around.state_dir / name)
+
+
 def _demo(name: ProviderName, settings: DemoSettings, around: Around) -> BaseProvider:
     return DemoProvider(name, settings, instance_id=around.instance_id, transcripts=around.state_dir / name)
 
 
-_MAKERS: Mapping[type[ProviderSettings], Make] = {ClaudeSettings: _claude, DemoSettings: _demo}
+_MAKERS: Mapping[type[ProviderSettings], Make] = {
+    ClaudeSettings: _claude,
+    OpencodeSettings: _opencode,
+    DemoSettings: _demo,
+}
 
 BUILT_IN: Mapping[str, Kind] = {
     name: Kind(settings=cls, make=_MAKERS[cls], by_itself=cls is not DemoSettings) for name, cls in KINDS.items()

@@ -16,6 +16,7 @@ from jelmored.domain.permissions import PermissionMode
 from jelmored.errors import ConfigError
 
 CLAUDE, DEMO, WORK = ProviderName("claude"), ProviderName("demo"), ProviderName("claude-work")
+OPENCODE = ProviderName("opencode")
 REFERENCE = Path(__file__).parents[2] / "etc" / "jelmored.toml"
 
 
@@ -32,7 +33,7 @@ def _faults(tmp_path: Path, text: str, name: str = "config.toml") -> list[str]:
 
 def test_without_a_file_everything_has_its_default() -> None:
     assert load([]) == Settings()
-    assert list(load([]).providers) == [CLAUDE, DEMO]
+    assert list(load([]).providers) == [CLAUDE, OPENCODE, DEMO]
     assert not load([]).providers[CLAUDE].named
 
 
@@ -90,7 +91,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         timeout_seconds=20,
         environment={"HTTPS_PROXY": "http://proxy.example"},
     )
-    assert list(settings.providers) == [WORK, CLAUDE, DEMO]
+    assert list(settings.providers) == [WORK, CLAUDE, OPENCODE, DEMO]
 
 
 def test_json_says_the_same(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ hibernate_after = true
     )
 
     assert sorted(faults) == [
-        "config.toml:11: providers.work.type: no type 'claud'; there is claude, demo; did you mean claude?",
+        "config.toml:11: providers.work.type: no type 'claud'; there is claude, opencode, demo; did you mean claude?",
         "config.toml:13: sessions.hibernate_after: expected a number from 0 to 31536000, got true or false",
         "config.toml:2: max_total_session: unknown key; did you mean max_total_sessions?",
         "config.toml:4: journal.synchronous: expected one of full, normal, got 'ful'; did you mean full?",
@@ -148,7 +149,7 @@ hibernate_after = true
         ("control = 1", "1: control: expected a table, got a whole number"),
         ("providers = []", "1: providers: expected a table with a table for each provider"),
         ("[providers]\nclaude = 1", "2: providers.claude: expected a table"),
-        ("[providers.x]", "1: providers.x: needs a type, one of claude, demo"),
+        ("[providers.x]", "1: providers.x: needs a type, one of claude, opencode, demo"),
         (
             "claude = { max_turns = 1.5 }",
             "1: claude: unknown key; there is default_provider, auto_selection, load_balancing, "
@@ -174,7 +175,7 @@ hibernate_after = true
         ),
         (
             "default_provider = 'cluade'",
-            "1: default_provider: no provider 'cluade'; there is claude, demo; did you mean claude?",
+            "1: default_provider: no provider 'cluade'; there is claude, opencode, demo; did you mean claude?",
         ),
         ("a = x", " Invalid value (at line 1, column 5)"),
     ],

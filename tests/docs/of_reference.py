@@ -12,7 +12,7 @@ from jelmored import cli, errors
 from jelmored.client import exits
 from jelmored.client.terminal import desk
 from jelmored.config.checks import Such, key_of
-from jelmored.config.providers import ClaudeSettings, DemoSettings
+from jelmored.config.providers import ClaudeSettings, DemoSettings, OpencodeSettings
 from jelmored.config.settings import Settings
 from jelmored.domain.failures import CLASS_OF
 from jelmored.domain.ids import SessionId
@@ -46,6 +46,7 @@ def blocks() -> Mapping[str, Block]:
         "keys": Text(("```text", *desk.HELP.rstrip("\n").split("\n"), "```")),
         "settings": _settings(Settings, ()),
         "settings of claude": _settings(ClaudeSettings, ("providers", "claude")),
+        "settings of opencode": _settings(OpencodeSettings, ("providers", "opencode")),
         "settings of demo": _settings(DemoSettings, ("providers", "demo")),
         "inherited": Text((", ".join(f"`{name}`" for name in _inherited()),)),
         "flags": Text(("```", *_flags(), "```")),

@@ -20,6 +20,7 @@ from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, BaseSession, Probe, SessionConfig
 from jelmored.providers.claude.provider import ClaudeProvider
 from jelmored.providers.demo.provider import DemoProvider
+from jelmored.providers.opencode.provider import OpencodeProvider
 from jelmored.providers.registry import BUILT_IN, GROUP, Around, Kind, build, register_provider, settings_classes
 
 
@@ -71,6 +72,7 @@ def test_the_packages_own_are_built_in_the_order_of_the_configuration(tmp_path: 
     assert [(name, type(provider)) for name, provider in providers.items()] == [
         ("work", ClaudeProvider),
         ("claude", ClaudeProvider),
+        ("opencode", OpencodeProvider),
         ("demo", DemoProvider),
     ]
     assert all(provider.name == name for name, provider in providers.items())

@@ -205,3 +205,16 @@ async def _ready_line(place: Place, process: trio.Process) -> Mapping[str, Any]:
         raise AssertionError(f"the daemon did not get ready; its log: {place.log.read_text()[-4000:]}")
     ready: Mapping[str, Any] = json.loads(said)
     return ready
+
+
+def opencode_configuration(place: Place, model_url: str, **settings: Any) -> Mapping[str, Any]:
+    """A configuration with `opencode` alone, led to the scripted model."""
+    name, _, value = place.marker.partition("=")
+    opencode = {
+        "opencode_bin": str(agents.opencode()),
+        "default_model": agents.OPENCODE_MODEL,
+        "opencode_config": agents.opencode_models(model_url),
+        "environment": {name: value},
+        **settings,
+    }
+    return {"notify": {"desktop": False}, "default_provider": "opencode", "providers": {"opencode": opencode}}

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from .conversation import Conversation
 from .script import Answer, Block, Failure, Text, Thinking, ToolUse
 
 
@@ -28,6 +29,10 @@ class StreamEvent:
 
 def _event(name: str, **data: Any) -> StreamEvent:
     return StreamEvent(name, {"type": name, **data})
+
+
+def conversation(body: Mapping[str, Any]) -> Conversation:
+    return Conversation(body["messages"])
 
 
 def stream(answer: Answer, model: str) -> Iterator[StreamEvent]:

@@ -1,4 +1,5 @@
-"""A scripted Anthropic Messages API on loopback: real HTTP, real streams, only the words are made up.
+"""A scripted model on loopback: real HTTP, real streams, only the words are made up. It speaks the Messages API of
+Anthropic (`/v1/messages`) and the chat completions of OpenAI (`/v1/chat/completions`).
 
 By hand: `python -m tests.real.model_server --script play` prints its URL; then start an agent with
 `ANTHROPIC_BASE_URL` set to it and any `ANTHROPIC_API_KEY`.
@@ -11,13 +12,14 @@ import json
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from types import ModuleType
 from typing import Any
 
 import attrs
 import h11
 import trio
 
-from . import messages_api
+from . import chat_api, messages_api
 from .conversation import Conversation
 from .script import Answer, Failure, Fault, Line, Script, Silence
 from .scripts import SCRIPTS
@@ -25,6 +27,10 @@ from .scripts import SCRIPTS
 CHUNK = 64 * 1024
 READ_SECONDS = 0.3  # until a client has read what is sent last: else it may notice only that the connection is closed
 HANG_SECONDS = 3600  # longer than anybody waits
+
+Api = ModuleType
+APIS: Mapping[str, Api] = {"/v1/messages": messages_api, "/v1/chat/completions": chat_api}
+"""What is spoken where; each has `conversation`, `stream`, `body`, `error` and `stream_error`."""
 
 
 @attrs.frozen
@@ -34,6 +40,7 @@ class Call:
     time: float
     headers: Mapping[str, str]
     body: Mapping[str, Any] = attrs.field(repr=False)
+    api: Api = messages_api
 
     @property
     def streaming(self) -> bool:
@@ -41,7 +48,8 @@ class Call:
 
     @property
     def conversation(self) -> Conversation:
-        return Conversation(self.body["messages"])
+        told: Conversation = self.api.conversation(self.body)
+        return told
 
 
 class ModelServer:
@@ -79,8 +87,8 @@ class ModelServer:
             await trio.aclose_forcefully(stream)
 
     async def _answer(self, peer: _Peer, request: _Request) -> None:
-        if request.path == "/v1/messages":
-            call = Call(trio.current_time(), request.headers, json.loads(request.body))
+        if (api := APIS.get(request.path)) is not None:
+            call = Call(trio.current_time(), request.headers, json.loads(request.body), api)
             self.calls.append(call)
             await _perform(self.script.line(call.conversation), call, peer)
         else:
@@ -92,42 +100,42 @@ async def _perform(line: Line, call: Call, peer: _Peer) -> None:
     model = call.body["model"]
     match line:
         case Failure():
-            await peer.reply(line.status, messages_api.error(line), line.headers)
+            await peer.reply(line.status, call.api.error(line), line.headers)
         case Silence.HANG:
             await peer.hang()
         case Silence.HANG_UP:
             raise _HungUp
         case Answer() if call.streaming:
-            await _stream(line, model, peer)
+            await _stream(line, model, peer, call.api)
         case Answer():
-            await peer.reply(200, messages_api.body(line, model), line.headers)
+            await peer.reply(200, call.api.body(line, model), line.headers)
 
 
-async def _stream(answer: Answer, model: str, peer: _Peer) -> None:
+async def _stream(answer: Answer, model: str, peer: _Peer, api: Api) -> None:
     await peer.open_stream(answer.headers)
-    for event in _until_fault(answer, model):
+    for event in _until_fault(answer, api.stream(answer, model)):
         await trio.sleep(answer.pace if event.is_delta else 0)
         await peer.send(event.encode())
     if answer.fault is not None:
-        await _strike(answer.fault, peer)
+        await _strike(answer.fault, peer, api)
     await peer.close_stream()
 
 
-def _until_fault(answer: Answer, model: str) -> Iterator[messages_api.StreamEvent]:
+def _until_fault(answer: Answer, events: Iterator[Any]) -> Iterator[Any]:
     deltas = 0
-    for event in messages_api.stream(answer, model):
+    for event in events:
         deltas += event.is_delta
         if answer.fault is not None and deltas > answer.sound_deltas:
             return
         yield event
 
 
-async def _strike(fault: Fault, peer: _Peer) -> None:
+async def _strike(fault: Fault, peer: _Peer, api: Api) -> None:
     match fault:
         case Fault.STALL:
             await peer.hang()
         case Fault.ERROR:
-            await peer.send(messages_api.stream_error().encode())
+            await peer.send(api.stream_error().encode())
         case Fault.GARBLED:
             await peer.send(b'event: content_block_delta\ndata: {"type": "content_block_del\x00\xff\n\n')
             await trio.sleep(READ_SECONDS)

@@ -8,6 +8,7 @@ from typing import Any
 
 from jelmored.domain.failures import Failure
 from jelmored.errors import ErrorKind, SessionError
+from jelmored.providers.base import native_lost
 
 from .messages import RateLimit, Result, Retry
 
@@ -100,11 +101,6 @@ def of_exit(code: int | None, signal: int | None, stderr: str, result: Result | 
         )
     how = f"signal {signal}" if signal else f"exit code {code}"
     return SessionError(ErrorKind.AGENT_CRASHED, f"claude ended by itself ({how})", evidence=evidence)
-
-
-def native_lost(message: str, evidence: Mapping[str, Any]) -> SessionError:
-    """Claude's own memory of the session is gone: it can only begin anew. `evidence["native_lost"]` marks it."""
-    return SessionError(ErrorKind.STATE_INVALID, message, evidence={**evidence, "native_lost": True})
 
 
 def reset_time(limit: RateLimit) -> datetime | None:

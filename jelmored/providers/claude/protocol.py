@@ -147,7 +147,7 @@ def _content(block: Block) -> dict[str, Any]:
         case DocumentBlock():
             return {"type": "document", "source": _document(block)}
         case FileBlock():
-            return {"type": "text", "text": _file(block)}
+            return {"type": "text", "text": block.described}
 
 
 def _base64(mime_type: str, data: str) -> dict[str, str]:
@@ -162,17 +162,3 @@ def _document(block: DocumentBlock) -> dict[str, str]:
         except (binascii.Error, UnicodeDecodeError):
             pass  # sent as it is, the endpoint says what is wrong with it
     return _base64(block.mime_type, block.data)
-
-
-def _file(block: FileBlock) -> str:
-    place = block.path + (f", lines {block.range[0]} to {block.range[1]}" if block.range else "")
-    if block.text is None:
-        return f"File: {place}"
-    return f"File: {place} (unsaved in the editor; this text counts, not the disk)\n\n{_lines(block.text, block.range)}"
-
-
-def _lines(text: str, span: tuple[int, int] | None) -> str:
-    if span is None:
-        return text
-    first, last = span
-    return "".join(text.splitlines(keepends=True)[first - 1 : last])

@@ -20,13 +20,13 @@ from jelmored.process.child import Child, Command
 from jelmored.process.environment import child_environment
 from jelmored.providers.base import BaseProvider, Probe, RunEvent, SessionConfig
 from jelmored.providers.reaching import reaches
+from jelmored.providers.unwrapping import provider_errors_bare
 
 from . import models
 from .control import ReplyBody
 from .failures import INSTALL, LOG_IN
 from .launch import launch_of, own_environment
 from .session import ClaudeSession
-from .unwrapping import provider_errors_bare
 
 log = structlog.get_logger(__name__)
 

@@ -13,16 +13,16 @@ from jelmored.domain.permissions import Answer, PermissionMode
 from jelmored.domain.prompts import Prompt
 from jelmored.errors import SessionError
 from jelmored.process.child import Child, Command, Exit
-from jelmored.providers.base import BaseSession, RunEvent, RunFacts, SessionChange
+from jelmored.providers.base import BaseSession, RunEvent, RunFacts, SessionChange, native_lost
+from jelmored.providers.locating import Locator
+from jelmored.providers.unwrapping import provider_errors_bare
 
 from . import failures, notes, protocol
 from .asking import tool_request
 from .control import HookCall, OtherRequest, Reply, ReplyBody, Unanswered
 from .gate import Gate
 from .launch import Launch, native_mode
-from .locating import Locator
 from .normaliser import Control, Normaliser
-from .unwrapping import provider_errors_bare
 
 CLOSING = 7.0  # s to end after its input was closed: with a background task it waits 5 s
 TERMINATING = 3.0  # s after SIGTERM
@@ -132,9 +132,7 @@ class ClaudeSession(BaseSession):
     async def _check_transcript(self) -> None:
         transcript = self.launch.transcript
         if transcript is not None and not await transcript.exists():
-            raise failures.native_lost(
-                "claude's own record of the conversation is gone", {"nativeId": transcript.native_id}
-            )
+            raise native_lost("claude's own record of the conversation is gone", {"nativeId": transcript.native_id})
 
     async def _live(self, events: EventChannel, task_status: trio.TaskStatus[RunFacts]) -> None:
         early = await self._get_ready()

@@ -12,9 +12,9 @@ import trio
 
 from jelmored.domain.ids import RequestId
 from jelmored.domain.permissions import Location, PermissionMode, PermissionRequest, ToolKind, Verdict, decide
+from jelmored.providers import locating
 from jelmored.providers.base import Asked, TurnBegan
-from jelmored.providers.claude import locating
-from jelmored.providers.claude.locating import Locator
+from jelmored.providers.locating import Locator
 
 
 def asked(*places: Location | str) -> Asked:

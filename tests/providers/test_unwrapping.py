@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from jelmored.errors import ErrorKind, ProviderError, SessionError
-from jelmored.providers.claude.unwrapping import provider_errors_bare
+from jelmored.providers.unwrapping import provider_errors_bare
 
 OURS = SessionError(ErrorKind.AGENT_CRASHED, "gone")
 

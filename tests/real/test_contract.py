@@ -1,0 +1,70 @@
+"""The real agents keep what every provider has to keep."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from jelmored.providers.base import BaseProvider
+from jelmored.testing.contract import (
+    FailureContract,
+    Harness,
+    InterruptContract,
+    ResumeContract,
+    SteerContract,
+    ToolContract,
+    TurnContract,
+)
+
+from . import claude_run, opencode_run, processes
+from .agent_run import new_home
+from .model_server import serving
+from .script import Answer, Script, fails, recalls, says, uses, when
+from .scripts import LONG
+
+pytestmark = pytest.mark.real
+
+
+def _script(tool: Answer) -> Script:
+    return Script(
+        when("hello", says("Hello, here I am.")),
+        when("tool", tool, says("That was it.")),
+        when("steered", tool, says("That was it.")),
+        when("be quick", says("At once.")),
+        when("long", says(LONG, pieces=200, pace=0.05)),
+        when("recall", recalls),
+        when("fails", fails(401, "that key is not known")),
+    )
+
+
+@asynccontextmanager
+async def _claude(home: Path) -> AsyncIterator[BaseProvider]:
+    tool = uses("Bash", command="touch ran", description="touches")
+    async with serving(_script(tool)) as model:
+        yield claude_run.provider(home, model.url)
+
+
+@asynccontextmanager
+async def _opencode(home: Path) -> AsyncIterator[BaseProvider]:
+    tool = uses("bash", command="touch ran", description="touches")
+    async with serving(_script(tool)) as model, opencode_run.providing(home, model.url) as provider:
+        yield provider
+
+
+AGENTS = {"claude": _claude, "opencode": _opencode}
+
+
+class TestRealAgents(TurnContract, ToolContract, InterruptContract, ResumeContract, SteerContract, FailureContract):
+    @pytest.fixture(params=AGENTS)
+    def harness(self, request: pytest.FixtureRequest) -> Iterator[Harness]:
+        with new_home() as home:
+            yield Harness(
+                open_provider=lambda: AGENTS[request.param](home),
+                cwd=str(home / "work"),
+                tool_ran=(home / "work" / "ran").exists,
+                left=lambda: {process.command for process in processes.descendants(os.getpid())},
+            )
