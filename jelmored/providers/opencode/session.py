@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -209,13 +210,16 @@ class OpencodeSession(BaseSession):
 
     async def _hear(self, heard: Sequence[ServerEvent]) -> list[RunEvent] | None:
         """None if it was all of others: no sign of life of ours."""
-        ours = [event for event in heard if self._normaliser.is_ours(event)]
+        ours: list[ServerEvent] = []
+        told: list[RunEvent] = []
+        for event in heard:  # one by one: that of a subagent's beginning says whose the next ones are
+            if self._normaliser.is_ours(event):
+                ours.append(event)
+                told.extend(self._normaliser.take([event]))
+            if ours and ours[-1] is event and isinstance(event, SessionCreated):
+                self._nursery.start_soon(self._bind_child, event.session_id)
         if not ours:
             return None
-        for event in ours:
-            if isinstance(event, SessionCreated):
-                self._nursery.start_soon(self._bind_child, event.session_id)
-        told = self._normaliser.take(ours)
         if self._normaliser.in_turn and self._limits.exceeded(ours):
             self._normaliser.aborted(self._limits.failure)
             await self._abort()
@@ -230,16 +234,14 @@ class OpencodeSession(BaseSession):
     async def _look(self) -> list[RunEvent] | None:
         """Nothing has come for a while. In a turn: is it over, and was that missed?"""
         native = self._native
-        if self._normaliser.is_settling:
-            return await self._settle()
         if self._over.is_set():
             return None
-        if native.native_id in await self._client.busy(native.directory):
+        if native.native_id in await self._client.busy(native.directory):  # also when what steered came late
             if self._aborting:
                 await self._abort()
             return None
         if self._normaliser.has_begun or trio.current_time() > self._begun_at + BEGINNING:
-            return self._normaliser.settled(await self._messages(native.native_id))
+            return await self._settle()
         return None
 
     async def _settle(self) -> list[RunEvent]:
@@ -259,8 +261,9 @@ class OpencodeSession(BaseSession):
     async def _reconcile(self) -> list[RunEvent]:
         """What was missed, from what the server has kept."""
         native, client = self._native, self._client
+        of_children = [await self._messages(child) for child in sorted(self._normaliser.children)]
         return self._normaliser.reconciled(
-            await self._messages(native.native_id),
+            [*await self._messages(native.native_id), *itertools.chain(*of_children)],
             native.native_id in await client.busy(native.directory),
             read_permissions(await client.permissions(native.directory)),
             read_questions(await client.questions(native.directory)),
