@@ -13,6 +13,7 @@ BIN = .venv/bin
 CLAUDE = @anthropic-ai/claude-code@2.1.197
 OPENCODE = opencode-ai@1.18.33
 WS = ws@8.18.3
+BESIDE = -n 2 --dist worksteal  # most of the time a test waits for a program to start
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -21,10 +22,10 @@ run: .venv/run
 	@sh scripts/first-run
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(BESIDE)
 
 test-real: .venv/test .cache/agents/installed
-	$(BIN)/python -m pytest -m real tests/real
+	$(BIN)/python -m pytest $(BESIDE) -m real tests/real
 
 expectations: .venv/test
 	REWRITE_EXPECTATIONS=1 $(BIN)/python -m pytest -q tests/client
