@@ -17,46 +17,44 @@ from tests.invariants import check
 from tests.watch import Json, Note, Watch
 
 from .conversation import Conversation
-from .pair import FIRST, SECOND, Pair, open_pair
-from .script import SUBSCRIPTION_SPENT, Fault, Line, LineOf, Script, Silence, breaks, fails, says, uses, when
+from .pair import Agent, Pair, open_pair
+from .script import SUBSCRIPTION_SPENT, Fault, Line, LineOf, Script, Silence, breaks, fails, says, when
 from .scripts import LONG
 
 SECRET = "plum-4711"
 TELL, MAKE, CARRY_ON = f"the secret is {SECRET}", "make the file made.txt", "carry on: add a line, and tell the secret"
 MADE, LOG = "made.txt", "log.txt"
 APPEND = f"echo line >> {LOG}"
-APPENDS = uses("Bash", command=APPEND, description="adds a line")
 STALL_SECONDS = 3
 SECONDS = 5.0
 """From the failure known to the next agent's first words, at most."""
 PATIENCE = 60.0
 
 
-def carries_on(conversation: Conversation) -> Line:
-    """Adds the line, unless that is done, and tells what it knows."""
-    told = "\n".join(conversation.human)
-    if APPEND not in told and not conversation.answers_a_tool:
-        return APPENDS
-    secret = re.search(r"plum-\d+", told)
-    return says(
-        f"The secret is {secret[0] if secret else 'not known'}; {MADE} is {'' if MADE in told else 'not '}known."
-    )
-
-
+BOTH_CLAUDE = (Agent.CLAUDE, Agent.CLAUDE)
 ANSWER = f"The secret is {SECRET}; {MADE} is known."
 
 
-def first_script(*lines: Line | LineOf) -> Script:
+def next_script(agent: Agent) -> Script:
+    """The model of the provider that takes over: it adds the line, unless that is done, and tells what it knows."""
+
+    def carries_on(conversation: Conversation) -> Line:
+        told = "\n".join(conversation.human)
+        if APPEND not in told and not conversation.answers_a_tool:
+            return agent.shell(APPEND)
+        known = re.search(r"plum-\d+", told), MADE in told
+        return says(ANSWER if all(known) else f"I do not know everything: {known}")
+
+    return Script(when("carry on", carries_on), when("", says("Second here.")))
+
+
+def first_script(agent: Agent, *lines: Line | LineOf) -> Script:
     """The model of the provider that fails: `lines` are its last turn's."""
     return Script(
         when("the secret is", says("Noted.")),
-        when("make the file", uses("Bash", command=f"echo made > {MADE}", description="makes it"), says("Made it.")),
+        when("make the file", agent.shell(f"echo made > {MADE}"), says("Made it.")),
         when("carry on", *lines),
     )
-
-
-def second_script() -> Script:
-    return Script(when("carry on", carries_on), when("", says("Second here.")))
 
 
 Act = Callable[[Pair], Awaitable[None]]
@@ -78,11 +76,10 @@ class Trouble:
     lines: tuple[Line, ...] = ()
     act: Act | None = None
 
-    def script(self, *, after_a_tool: bool) -> Script:
-        slow = uses("Bash", command=f"{APPEND}; sleep 1", description="adds a line")
+    def script(self, agent: Agent, *, after_a_tool: bool) -> Script:
         failing = self.lines or (says(LONG, pieces=400, pace=0.05),)
-        tool = slow if self.act else APPENDS
-        return first_script(*((tool, *failing) if after_a_tool else failing))
+        tool = agent.shell(f"{APPEND}; sleep 1" if self.act else APPEND)
+        return first_script(agent, *((tool, *failing) if after_a_tool else failing))
 
 
 async def _refuses(pair: Pair) -> None:
@@ -130,10 +127,10 @@ class Passage:
         return max(self.lines - 1, 0)
 
 
-async def cross(trouble: Trouble, *, after_a_tool: bool) -> Passage:
+async def cross(trouble: Trouble, agents: tuple[Agent, Agent] = BOTH_CLAUDE, *, after_a_tool: bool) -> Passage:
     """The whole story; fails if anything is not as it should be."""
-    script = trouble.script(after_a_tool=after_a_tool)
-    async with open_pair(script, second_script(), claude=SETTINGS, second=SETTINGS) as pair:
+    first = trouble.script(agents[0], after_a_tool=after_a_tool)
+    async with open_pair(first, next_script(agents[1]), agents, first=HASTY, second=HASTY) as pair:
         session = await two_turns(pair)
         await pair.prompt(session, CARRY_ON)
         if trouble.act is not None:
@@ -143,13 +140,13 @@ async def cross(trouble: Trouble, *, after_a_tool: bool) -> Passage:
         return passage(pair, session)
 
 
-SETTINGS = {"max_retries": 1, "timeout_seconds": STALL_SECONDS}
+HASTY = {"max_retries": 1, "timeout_seconds": STALL_SECONDS}
 
 
 async def two_turns(pair: Pair) -> Watch:
     """The secret is told, and the file is made."""
     session = await pair.session(prompt=TELL, permissionMode="allow-all")
-    await session.turn_over(1)
+    await session.turn_over(1, PATIENCE)
     await pair.turn(session, MAKE)
     assert (pair.place.work / MADE).read_text() == "made\n"
     return session
@@ -207,12 +204,13 @@ async def _look() -> None:
     import sys
 
     for trouble in TROUBLES:
+        pairing = (Agent(sys.argv[2]), Agent(sys.argv[3])) if len(sys.argv) > 3 else BOTH_CLAUDE
         if len(sys.argv) > 1 and not trouble.name.startswith(sys.argv[1]):
             continue
         for after_a_tool in (False, True):
             with trio.fail_after(60):
                 try:
-                    done = await cross(trouble, after_a_tool=after_a_tool)
+                    done = await cross(trouble, pairing, after_a_tool=after_a_tool)
                     print(trouble.name, after_a_tool, round(done.seconds, 2), done.failover, done.lines)
                 except Exception as e:
                     print(trouble.name, after_a_tool, "FAILED", repr(e)[:3000])

@@ -1,4 +1,4 @@
-"""Two accounts behind one daemon: two providers, each a real claude with a home and a scripted model of its own.
+"""Two providers behind one daemon, each with an account, a real agent and a scripted model of its own.
 
 async with open_pair(Script(when("", fails(500))), Script(when("", says("Here I am.")))) as pair:
     session = await pair.session(prompt="hello")
@@ -7,6 +7,7 @@ async with open_pair(Script(when("", fails(500))), Script(when("", says("Here I 
 
 from __future__ import annotations
 
+import enum
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -22,10 +23,49 @@ from tests.watch import Json, Watch
 from . import agents, daemon
 from .daemon import Place
 from .model_server import ModelServer
-from .script import Script
+from .script import Answer, Script, uses
 from .stage import END_SECONDS, Stage
 
-FIRST, SECOND = "claude", "second"
+FIRST, SECOND = "first", "second"
+
+
+class Agent(enum.Enum):
+    """What the two providers may be."""
+
+    CLAUDE = "claude"
+    OPENCODE = "opencode"
+
+    def shell(self, command: str) -> Answer:
+        """Its model runs this."""
+        return uses("Bash" if self is Agent.CLAUDE else "bash", command=command, description="a command")
+
+    def settings(self, place: Place, provider: str, url: str) -> Json:
+        """Of one with a home of its own, led to the model at this URL."""
+        name, _, value = place.marker.partition("=")
+        if self is Agent.OPENCODE:
+            return {
+                "type": "opencode",
+                "opencode_bin": str(agents.opencode()),
+                "default_model": agents.OPENCODE_MODEL,
+                "opencode_config": agents.opencode_models(url),
+                "environment": {name: value},
+            }
+        home = home_of(place, provider)
+        account = {"HOME": str(home), "CLAUDE_CONFIG_DIR": str(home / ".claude"), name: value}
+        return {
+            "type": "claude",
+            "claude_bin": str(binary_of(place, provider)),
+            "environment": {**agents.model_environment(url), **account},
+        }
+
+
+def home_of(place: Place, provider: str) -> Path:
+    return place.root / provider
+
+
+def binary_of(place: Place, provider: str) -> Path:
+    """A link to the agent that may be taken away."""
+    return home_of(place, provider) / "claude"
 
 
 class Endpoint:
@@ -72,7 +112,7 @@ class Endpoint:
 
 @attrs.define(eq=False)
 class Pair(Stage):
-    """A stage with a second provider. `model` is the first one's."""
+    """A stage with two providers. `model` is the first one's."""
 
     first: Endpoint
     second: Endpoint
@@ -85,58 +125,47 @@ class Pair(Stage):
         moved: Json = await self.client.request("session/move", sessionId=session.session_id, **params)
         return moved
 
-    @property
-    def binary(self) -> Path:
-        """The first provider's agent: a link that may be taken away."""
-        return binary_of(self.place)
 
+@attrs.frozen
+class House:
+    """Where a daemon with two providers lives. It stays the same when the daemon is started again."""
 
-def binary_of(place: Place) -> Path:
-    return place.root / "bin" / "claude"
+    place: Place
+    first: Endpoint
+    second: Endpoint
+    agents: tuple[Agent, Agent]
 
+    @asynccontextmanager
+    async def alive(self, **sections: Any) -> AsyncIterator[Pair]:
+        """One life of a daemon, with a client. `sections`: of the configuration; `first={…}` is `[providers.first]`."""
+        async with (
+            daemon.running(self.place, self._configuration(sections)) as running,
+            connect(self.place.socket) as client,
+        ):
+            yield Pair(self.place, self.first.model, running, client, self.first, self.second)
 
-def configuration(place: Place, first: str, second: str, /, **sections: Any) -> Mapping[str, Any]:
-    """The first provider stands alone in its own; the second has another home and another key.
-
-    Args:
-        first: the URL of its model.
-        second: likewise.
-        sections: as in `daemon.configuration`; `second={…}` is `[providers.second]`.
-    """
-    other = dict(sections.pop("second", {}))
-    base = dict(daemon.configuration(place, first, **sections))
-    name, _, value = place.marker.partition("=")
-    home = place.root / "second"
-    environment = {**agents.model_environment(second), name: value, "HOME": str(home)}
-    environment |= {"CLAUDE_CONFIG_DIR": str(home / ".claude"), "ANTHROPIC_API_KEY": "sk-ant-second"}
-    settings = {
-        **{"type": "claude", "claude_bin": str(agents.claude())},
-        **other,
-        "environment": {**environment, **other.get("environment", {})},
-    }
-    return {**base, "providers": {**base["providers"], SECOND: settings}}
+    def _configuration(self, sections: Json) -> Mapping[str, Any]:
+        providers = {}
+        for name, agent, endpoint in zip((FIRST, SECOND), self.agents, (self.first, self.second), strict=True):
+            usual, more = agent.settings(self.place, name, endpoint.model.url), sections.pop(name, {})
+            environment = {**usual["environment"], **more.get("environment", {})}
+            providers[name] = {**usual, **more, "environment": environment}
+        return {"notify": {"desktop": False}, "default_provider": FIRST, **sections, "providers": providers}
 
 
 @asynccontextmanager
-async def living(place: Place, first: Endpoint, second: Endpoint, /, **sections: Any) -> AsyncIterator[Pair]:
-    """One life of a daemon over both, with a client."""
-    chosen = configuration(place, first.model.url, second.model.url, **sections)
-    async with daemon.running(place, chosen) as running, connect(place.socket) as client:
-        yield Pair(place, first.model, running, client, first, second)
-
-
-@asynccontextmanager
-async def open_pair_place(first: Script, second: Script) -> AsyncIterator[tuple[Place, Endpoint, Endpoint]]:
-    """A place and both models. At the end nothing may run there; when a test fails the daemon's log is shown."""
+async def open_house(
+    first: Script, second: Script, agents_of: tuple[Agent, Agent] = (Agent.CLAUDE, Agent.CLAUDE)
+) -> AsyncIterator[House]:
+    """Both models. At the end nothing may run there; when a test fails the daemon's log is shown."""
     async with daemon.new_place() as place, trio.open_nursery() as nursery:
-        endpoints = Endpoint(first), Endpoint(second)
-        for endpoint in endpoints:
+        house = House(place, Endpoint(first), Endpoint(second), agents_of)
+        for name, endpoint in ((FIRST, house.first), (SECOND, house.second)):
             await nursery.start(endpoint.run)
-        (place.root / "second").mkdir()
-        binary_of(place).parent.mkdir()
-        binary_of(place).symlink_to(agents.claude())
+            home_of(place, name).mkdir()
+            binary_of(place, name).symlink_to(agents.claude())
         try:
-            yield place, *endpoints
+            yield house
             await place.until_empty((), END_SECONDS)
         except BaseException:
             print(place.log.read_text()[-8000:] if place.log.exists() else "no log")
@@ -145,7 +174,9 @@ async def open_pair_place(first: Script, second: Script) -> AsyncIterator[tuple[
 
 
 @asynccontextmanager
-async def open_pair(first: Script, second: Script, /, **sections: Any) -> AsyncIterator[Pair]:
+async def open_pair(
+    one: Script, other: Script, agents_of: tuple[Agent, Agent] = (Agent.CLAUDE, Agent.CLAUDE), /, **sections: Any
+) -> AsyncIterator[Pair]:
     """All of it for as long as the body runs."""
-    async with open_pair_place(first, second) as (place, *endpoints), living(place, *endpoints, **sections) as pair:
+    async with open_house(one, other, agents_of) as house, house.alive(**sections) as pair:
         yield pair
