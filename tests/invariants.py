@@ -29,6 +29,7 @@ def check(watch: Watch) -> None:
 class _Turn:
     number: int
     usages: int = 0
+    failovers: int = 0
     uses: dict[str, int] = attrs.field(factory=dict)
     results: set[str] = attrs.field(factory=set)
 
@@ -148,7 +149,8 @@ class _Ledger:
         self._expect(not self._texts, f"the turn ended with open items {sorted(self._texts)}")
         self._expect(not self._approvals, f"the turn ended with open approvals {sorted(self._approvals)}")
         if metadata["reason"] == "completed" and self._turn is not None:
-            self._expect(self._turn.usages == 1, f"{self._turn.usages} usages in a completed turn")
+            usages, agents = self._turn.usages, self._turn.failovers + 1
+            self._expect(1 <= usages <= agents, f"{usages} usages in a completed turn of {agents} agents")
         if metadata["reason"] == "failed":
             self._expect("error" in metadata, "a failed turn does not say why")
         self._last_turn, self._turn, self._just_ended = event["turn"], None, True
@@ -156,6 +158,10 @@ class _Ledger:
     def _usage(self, _event: Mapping[str, Any], _: Mapping[str, Any]) -> None:
         if self._turn is not None:
             self._turn.usages += 1
+
+    def _failover(self, _event: Mapping[str, Any], _: Mapping[str, Any]) -> None:
+        if self._turn is not None:
+            self._turn.failovers += 1
 
     def _status_change(self, event: Mapping[str, Any], change: Mapping[str, Any]) -> None:
         self._expect({change["from"], change["to"]} <= STATUSES, f"an unknown status in {change}")

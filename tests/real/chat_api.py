@@ -60,9 +60,12 @@ def error(failure: Failure) -> Mapping[str, Any]:
     return {"error": {"message": failure.message, "type": failure.type, "code": failure.type}}
 
 
-def stream_error() -> Chunk:
-    """The failure that a stream can tell after its 200."""
-    return Chunk({"error": {"message": "server_error: overloaded", "type": "server_error", "code": 500}})
+OVERLOADED = Failure(500, "server_error", "server_error: overloaded")
+
+
+def stream_error(failure: Failure = OVERLOADED) -> Chunk:
+    """A failure that a stream tells after its 200."""
+    return Chunk({"error": {"message": failure.message, "type": failure.type, "code": failure.status}})
 
 
 def _chunk(

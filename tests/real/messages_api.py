@@ -60,9 +60,12 @@ def error(failure: Failure) -> Mapping[str, Any]:
     return {"type": "error", "error": {"type": failure.type, "message": failure.message}}
 
 
-def stream_error() -> StreamEvent:
-    """The failure that a stream can tell after its 200."""
-    return _event("error", error={"type": "overloaded_error", "message": "Overloaded"})
+OVERLOADED = Failure(529, "overloaded_error", "Overloaded")
+
+
+def stream_error(failure: Failure = OVERLOADED) -> StreamEvent:
+    """A failure that a stream tells after its 200."""
+    return StreamEvent("error", error(failure))
 
 
 def _message(

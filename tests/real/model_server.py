@@ -21,12 +21,13 @@ import trio
 
 from . import chat_api, messages_api
 from .conversation import Conversation
-from .script import Answer, Failure, Fault, Line, Script, Silence
+from .script import Answer, Failure, Fault, Line, Script, Silence, fails
 from .scripts import SCRIPTS
 
 CHUNK = 64 * 1024
 READ_SECONDS = 0.3  # until a client has read what is sent last: else it may notice only that the connection is closed
 HANG_SECONDS = 3600  # longer than anybody waits
+SPENT = fails(429, "you have used what you may use")
 
 Api = ModuleType
 APIS: Mapping[str, Api] = {"/v1/messages": messages_api, "/v1/chat/completions": chat_api}
@@ -57,7 +58,7 @@ class ModelServer:
 
     Args:
         script: chooses the answers; may be replaced between turns.
-        port: on loopback; 0 takes a free one.
+        port: on loopback; 0 takes a free one. It counts when the server is run.
     """
 
     def __init__(self, script: Script, port: int = 0) -> None:
@@ -66,11 +67,11 @@ class ModelServer:
         self.others: list[str] = []
         """What else was asked: `HEAD /`, `POST /v1/messages/count_tokens`."""
         self.url = ""
-        self._port = port
+        self.port = port
 
     async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; `started` with the URL."""
-        (listener,) = await trio.open_tcp_listeners(self._port, host="127.0.0.1")
+        (listener,) = await trio.open_tcp_listeners(self.port, host="127.0.0.1")
         self.url = f"http://127.0.0.1:{listener.socket.getsockname()[1]}"
         async with trio.open_nursery() as nursery:
             await nursery.start(trio.serve_listeners, self._serve, [listener])
@@ -136,6 +137,8 @@ async def _strike(fault: Fault, peer: _Peer, api: Api) -> None:
             await peer.hang()
         case Fault.ERROR:
             await peer.send(api.stream_error().encode())
+        case Fault.THROTTLED:
+            await peer.send(api.stream_error(SPENT).encode())
         case Fault.GARBLED:
             await peer.send(b'event: content_block_delta\ndata: {"type": "content_block_del\x00\xff\n\n')
             await trio.sleep(READ_SECONDS)

@@ -51,6 +51,7 @@ class Fault(enum.Enum):
     STALL = "nothing comes any more"
     GARBLED = "bytes that are no JSON, then the connection is closed"
     ERROR = "an `event: error` inside the 200"
+    THROTTLED = "an `event: error` inside the 200 that says what a 429 says"
 
 
 @attrs.frozen
