@@ -191,7 +191,9 @@ class Work:
     def end_with_answer(self) -> None:
         """A client's answer is to end the turn too. The agent may end with it only a part of what it does: it is told
         to stop, behind the answer."""
-        if self.turn is not None and not self.turn.interrupted:
+        if self.turn is not None and not self.turn.said:
+            self.interrupt()
+        elif self.turn is not None and not self.turn.interrupted:
             self.turn.interrupted = True
             self._chronicle.log.then(lambda: self._hold.post(Stop()))
 
@@ -244,10 +246,10 @@ class Work:
     def pursue(self) -> None:
         """Bring the prompt in hand to an agent: say it, or see that there will be one to say it to."""
         turn = self.turn
-        if turn is None or turn.said or turn.words is None or self._failover.leaves:
+        if turn is None or turn.said or turn.words is None or self._failover.under_way:
             return
         if self._briefing.lacks(turn):
-            self._briefing.ask(turn)
+            self._briefing.ask(turn, self._facts)
         elif self._hold.listens and not self._hold.pausing:
             self._say(turn, turn.words)
             return
@@ -290,7 +292,7 @@ class Work:
         cause = self._cause(turn, over)
         self._approvals.cancel()
         record_end(self._chronicle, over, cause, turn.seconds)
-        if over.reason is not TurnReason.FAILED and (turn.told or self._facts.behind is None):
+        if turn.said and over.reason is not TurnReason.FAILED and (turn.told or self._facts.behind is None):
             note_heard(self._chronicle)
         self._failover.forget()
         self._forget_turn(Step.TURN_ENDED if started else Step.START_FAILED)
