@@ -141,12 +141,19 @@ class Failover:
     def cut(self, turn: Turn, why: str) -> None:
         """The agent crashed. The same one goes on with the turn, if that may have changed something, and is told so;
         else it does it over."""
-        native = self._facts.native.get(self._facts.provider)
-        resumes = native is not None and native.used
         self._approvals.cancel()
         self._queue.give_again()
-        self._put_down(turn, Cut(why=why, same_agent=resumes))
-        if turn.cut is not None and not resumes and self._facts.behind is None:
+        self._put_down(turn, Cut(why=why))
+        self.tell_of_cut(turn)
+
+    def tell_of_cut(self, turn: Turn) -> None:
+        """The provider's next agent goes on with it: one that has lost its own session is told all."""
+        native = self._facts.native.get(self._facts.provider)
+        resumes = native is not None and native.used
+        if turn.cut is None:
+            return
+        turn.cut = attrs.evolve(turn.cut, same_agent=resumes)
+        if not resumes and self._facts.behind is None:
             self._chronicle.know(behind=0)
 
     def move(self, route: Route, cause: str, turn: Turn | None, done: Callable[[], None] = lambda: None) -> None:

@@ -14,7 +14,7 @@ import trio
 from jelmored import logs
 from jelmored.domain.events import Draft, EventType, OpenItem, ToolUse, TurnCause, TurnReason, TurnStarted
 from jelmored.domain.failures import Failure, RunClass, RunEnd
-from jelmored.domain.handoff import Handoff
+from jelmored.domain.handoff import Cut, Handoff
 from jelmored.domain.ids import Epoch, PromptId
 from jelmored.domain.permissions import HARMLESS, Answer
 from jelmored.domain.prompts import Prompt
@@ -127,6 +127,9 @@ class Work:
     def begin(self, prompt: Prompt) -> None:
         """Start a turn with this."""
         self._start_turn(prompt)
+        if self.turn is not None and prompt.cut is not None:
+            self.turn.cut, self.turn.side_effects = Cut(why=prompt.cut), True
+            self._failover.tell_of_cut(self.turn)
         obstacle = self._router.obstacle(self._facts, prompt)
         if self.turn is not None and obstacle is not None:
             self._chronicle.step(Step.RUN_STARTING)
