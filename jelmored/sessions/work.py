@@ -147,7 +147,9 @@ class Work:
     def begin_next(self) -> None:
         """Start a turn with the prompt that has waited longest, if one may start, and a provider can take it or it
         does not want to wait for one."""
-        if not self.free or (prompt := self._queue.first) is None:
+        if (prompt := self._queue.first) is None:
+            self.parking.leave()
+        if not self.free or prompt is None:
             return
         if not self._allowance.lets_begin(len(self._queue)):
             return
@@ -208,6 +210,7 @@ class Work:
         self._recovery.pause_over()
         if self.parking.taken:
             self.begin_next()
+            self.parking.look_again()
 
     def change(self, change: SessionChange) -> None:
         """The agent is told, if there is one; else it is started so."""
