@@ -48,6 +48,9 @@ class _Ledger:
     _last_turn: int | None = None
     _just_ended: bool = False
     _status: str | None = None
+    _provider: str | None = None
+    _left: set[str] = attrs.field(factory=set)
+    """Providers that have failed in the turn in hand."""
     _approvals: dict[str, Json] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -79,6 +82,7 @@ class _Ledger:
             return
         self._number(event["seq"])
         self._place(event)
+        self._whose(event)
         if (handle := getattr(self, f"_{event['eventType']}", None)) is not None:
             handle(event, event["metadata"])
 
@@ -98,6 +102,20 @@ class _Ledger:
             self._turn = _Turn(turn)  # the subscription began in the middle of it
         now = self._turn.number if self._turn else None
         self._expect(turn == now, f"{kind} of turn {turn} while turn {now} runs")
+
+    def _whose(self, event: Mapping[str, Any]) -> None:
+        """Each event is its provider's, and only a failover makes it another one's."""
+        if event["eventType"] == "failover":
+            left, to = event["metadata"]["from"], event["metadata"]["to"]
+            self._expect(
+                self._provider in {None, left}, f"a failover from {left}, but the session was at {self._provider}"
+            )
+            self._expect(to not in self._left, f"{to} has failed in this turn, and is tried again")
+            if event["metadata"]["cause"] not in {"moved", "returned"}:
+                self._left.add(left)
+            self._provider = to
+        self._expect(self._provider in {None, event["provider"]}, f"{event['provider']} while at {self._provider}")
+        self._provider = event["provider"]
 
     # Texts
 
@@ -144,6 +162,7 @@ class _Ledger:
         self._expect(self._turn is None, f"turn {number} starts in a turn")
         self._expect(self._last_turn is None or number == self._last_turn + 1, f"turn {number} is out of order")
         self._turn, self._last_turn = _Turn(number), number
+        self._left.clear()
 
     def _turn_ended(self, event: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         self._expect(not self._texts, f"the turn ended with open items {sorted(self._texts)}")

@@ -82,13 +82,15 @@ class Author:
 @attrs.frozen(kw_only=True)
 class Prompt:
     """One thing said to an agent, as it waits in a queue or goes to a run. `compacts`: it says nothing, the agent is
-    to make its memory of the conversation shorter."""
+    to make its memory of the conversation shorter. `cut`: it has had a turn that was cut, for this reason, and that may
+    have changed something: whoever gets it is told to go on with it."""
 
     prompt_id: PromptId
     blocks: tuple[Block, ...]
     by: Author
     compacts: bool = False
     when_unavailable: WhenUnavailable | None = None
+    cut: str | None = None
 
     @property
     def is_command(self) -> bool:

@@ -27,20 +27,17 @@ class Briefing:
         self._hand_over = hand_over
         self._asked: Handover | None = None
 
-    @property
-    def _facts(self) -> Facts:
-        return self._chronicle.facts
-
     def lacks(self, turn: Turn) -> bool:
         """The agent must be told something before the prompt, and that is not there yet."""
         if turn.told or turn.prompt is None or turn.prompt.is_command:
             return False
-        return self._facts.behind is not None or turn.cut is not None
+        return self._chronicle.facts.behind is not None or turn.cut is not None
 
-    def ask(self, turn: Turn | None) -> None:
-        """Have it made, unless that is on its way."""
+    def ask(self, turn: Turn | None, facts: Facts) -> None:
+        """Have it made, unless that is on its way. `facts`: as they are where the agent is that is told."""
         if self._asked is None:
-            self._asked = self._handover(turn)
+            window = self._router.window(facts.provider, facts.routed_model or facts.wanted_model)
+            self._asked = handover_of(facts, window, turn)
             self._hand_over(self._asked)
 
     def made(self, handover: Handover) -> bool:
@@ -53,11 +50,6 @@ class Briefing:
     def forget(self) -> None:
         """Nobody waits for it any more."""
         self._asked = None
-
-    def _handover(self, turn: Turn | None) -> Handover:
-        facts = self._facts
-        window = self._router.window(facts.provider, facts.routed_model or facts.wanted_model)
-        return handover_of(facts, window, turn)
 
 
 def handover_of(facts: Facts, window: int | None, turn: Turn | None) -> Handover:

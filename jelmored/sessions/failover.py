@@ -7,7 +7,7 @@ decides and never waits: what it needs is asked for, and told later.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -41,9 +41,6 @@ MOVED, RETURNED = "moved", "returned"
 class Owner(Protocol):
     """What the work in hand does for it."""
 
-    def go_on(self) -> None:
-        """There is something to do for the next agent."""
-
     def give_up(self, turn: Turn, failure: Failure) -> None:
         """The turn can't go on."""
 
@@ -62,7 +59,7 @@ class Transfer:
         failure: why, where something failed.
         done: called when it is recorded.
         agreed: a person has been asked and has said yes, or need not be.
-        crossed: the old run is over, the session is the new provider's.
+        crossed: the old run is over.
     """
 
     route: Route
@@ -144,16 +141,24 @@ class Failover:
     def cut(self, turn: Turn, why: str) -> None:
         """The agent crashed. The same one goes on with the turn, if that may have changed something, and is told so;
         else it does it over."""
-        native = self._facts.native.get(self._facts.provider)
-        resumes = native is not None and native.used
         self._approvals.cancel()
         self._queue.give_again()
-        self._put_down(turn, Cut(why=why, same_agent=resumes))
-        if turn.cut is not None and not resumes and self._facts.behind is None:
+        self._put_down(turn, Cut(why=why))
+        self.tell_of_cut(turn)
+
+    def tell_of_cut(self, turn: Turn) -> None:
+        """The provider's next agent goes on with it: one that has lost its own session is told all."""
+        native = self._facts.native.get(self._facts.provider)
+        resumes = native is not None and native.used
+        if turn.cut is None:
+            return
+        turn.cut = attrs.evolve(turn.cut, same_agent=resumes)
+        if not resumes and self._facts.behind is None:
             self._chronicle.know(behind=0)
 
     def move(self, route: Route, cause: str, turn: Turn | None, done: Callable[[], None] = lambda: None) -> None:
-        """Go to another provider though nothing has failed."""
+        """Go to another provider though nothing has failed. What the agent asks outside of a turn goes with it."""
+        self._approvals.cancel()
         self._transfer = Transfer(route, cause, self._facts.provider, turn, done=done)
         self._set_out()
 
@@ -219,33 +224,27 @@ class Failover:
             self._owner.give_up(transfer.turn, Failure(kind=ErrorKind.AGENT_CRASHED, message=told))
 
     def old_run_over(self) -> None:
-        """Nothing of it is left: the session is the new provider's."""
+        """Nothing of it is left: what the next agent has to be told is looked up."""
         transfer = self._transfer
         if transfer is None or transfer.crossed or not transfer.agreed:
             return
         transfer.crossed = True
-        facts, route = self._facts, transfer.route
-        self._chronicle.know(
-            provider=route.provider,
-            routed_model=route.model,
-            model=None,
-            context=None,
-            commands=(),
-            behind=known_at(facts, route.provider),
-            home=_home(facts, transfer),
-        )
+        if transfer.turn is not None and transfer.turn.cut is not None:
+            transfer.turn.cut = attrs.evolve(transfer.turn.cut, same_agent=False)
         self._queue.give_again()
-        if not self._router.steers(route.provider):
+        if not self._router.steers(transfer.route.provider):
             self._queue.take_all_back()
-        self._briefing.ask(transfer.turn)
-        self._owner.go_on()
+        self._briefing.ask(transfer.turn, attrs.evolve(self._facts, **_there(self._facts, transfer)))
 
     def arrived(self, handoff: Handoff | None) -> None:
-        """The handoff is made; None: there was nothing to tell."""
+        """The handoff is made: from now on the session is the new provider's, and its log says so at once. None: there
+        was nothing to tell."""
         transfer = self._transfer
         if transfer is None or not transfer.crossed:
             return
         self._transfer = None
+        self._chronicle.know(**_there(self._facts, transfer))
+        self._hold.begin_anew()
         carried = handoff.carried if handoff else Carried(turns=0, characters=0)
         origin, target = transfer.origin, transfer.route.provider
         note = FailedOver(from_=origin, to=target, cause=transfer.cause, carried=carried)
@@ -256,6 +255,20 @@ class Failover:
         """The turn is over, or is to be."""
         self._transfer = None
         self._briefing.forget()
+
+
+def _there(facts: Facts, transfer: Transfer) -> dict[str, Any]:
+    """What is another thing at the new provider."""
+    route = transfer.route
+    return {
+        "provider": route.provider,
+        "routed_model": route.model,
+        "model": None,
+        "context": None,
+        "commands": (),
+        "behind": known_at(facts, route.provider),
+        "home": _home(facts, transfer),
+    }
 
 
 def _home(facts: Facts, transfer: Transfer) -> ProviderName | None:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import attrs
 
-from jelmored.domain.events import Event
+from jelmored.domain.events import Event, EventType, TurnStarted, UserNote
 from jelmored.domain.handoff import Handoff, Scene, compose, room
-from jelmored.domain.ids import SessionId
+from jelmored.domain.ids import PromptId, SessionId
 from jelmored.journal.base import Entry, Journal
 from jelmored.wire import codec
 
 PAGE_EVENTS = 64  # decoded in one go: a few milliseconds
 PAGE_BYTES = 256 * 1024
+LOOK_BACK = 16  # pages, for prompts that have waited long until their turn
 READ = 4  # times the handoff's room: of more, only the very beginning is read
 
 
@@ -45,7 +46,8 @@ async def read_handoff(journal: Journal, handover: Handover) -> Handoff | None:
     begins = tail[0].seq if tail else handover.until + 1
     head = await _head(journal, handover, begins)
     skipped = bool(head) and head[-1].seq + 1 < begins
-    return compose((*head, *tail), attrs.evolve(handover.scene, skipped=skipped), characters)
+    waited = await _asked(journal, handover, _without_words((*head, *tail), handover.scene.prompt_turn), begins)
+    return compose((*waited, *head, *tail), attrs.evolve(handover.scene, skipped=skipped), characters)
 
 
 async def _tail(journal: Journal, handover: Handover, enough: int) -> list[Event]:
@@ -71,6 +73,28 @@ async def _head(journal: Journal, handover: Handover, before: int) -> list[Event
         return []
     page = await journal.read(handover.session_id, after=handover.after, limit=limit, max_bytes=PAGE_BYTES)
     return _decoded(page.entries, handover.after)
+
+
+def _without_words(events: Sequence[Event], in_hand: int | None) -> set[PromptId]:
+    """Prompts whose turn began in what was read, and that were said before it: they have waited."""
+    said = {event.metadata.prompt_id for event in events if isinstance(event.metadata, UserNote)}
+    begun = [event.metadata for event in events if event.turn != in_hand]
+    return {note.prompt_id for note in begun if isinstance(note, TurnStarted) and note.prompt_id is not None} - said
+
+
+async def _asked(journal: Journal, handover: Handover, wanted: set[PromptId], before: int) -> list[Event]:
+    """Those prompts, in order, as far as they are found."""
+    found: list[Event] = []
+    for _ in range(LOOK_BACK):
+        if before <= 1 or len(found) == len(wanted):
+            break
+        page = await journal.read(handover.session_id, before=before, limit=PAGE_EVENTS, max_bytes=PAGE_BYTES)
+        if not page.entries:
+            break
+        asked = [codec.decode(one.body, Event) for one in page.entries if one.event_type == EventType.USER]
+        found[:0] = [one for one in asked if isinstance(one.metadata, UserNote) and one.metadata.prompt_id in wanted]
+        before = page.entries[0].seq
+    return found
 
 
 def _decoded(entries: Sequence[Entry], after: int) -> list[Event]:

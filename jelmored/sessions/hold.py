@@ -95,6 +95,10 @@ class RunHold:
         """A turn was completed: the agent is sound."""
         self._restarts.stabilised()
 
+    def begin_anew(self) -> None:
+        """What crashed was of another provider: the next agents are not to blame."""
+        self._restarts = History(RESTARTS, random.Random())
+
     async def let_go(self) -> None:
         """End the run and wait until it is over: none outlives the session that it works for."""
         if self._run is not None:

@@ -47,8 +47,9 @@ def forget_native(chronicle: Chronicle, failure: Failure) -> None:
     """The agent's own session is gone: the next run starts anew, told what was said, and that is noted."""
     provider = chronicle.facts.provider
     chronicle.note("native_lost", failure.message)
-    left = {name: kept for name, kept in chronicle.facts.native.items() if name != provider}
-    chronicle.know(native=left, behind=0)
+    native = {name: kept for name, kept in chronicle.facts.native.items() if name != provider}
+    heard = {name: seq for name, seq in chronicle.facts.heard.items() if name != provider}
+    chronicle.know(native=native, heard=heard, behind=0)
 
 
 def note_heard(chronicle: Chronicle) -> None:

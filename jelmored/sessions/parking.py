@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Protocol
 
+import trio
+
 from jelmored.domain.ids import Epoch
 from jelmored.domain.prompts import Prompt, WhenUnavailable
 from jelmored.domain.times import to_rfc3339, utc_now
@@ -30,6 +32,7 @@ class Parking:
         self._hold = hold
         self._router = router
         self._reminder = reminder
+        self._next_look = -1.0  # Trio's time; there are many reasons to look again, and one look is enough
 
     @property
     def taken(self) -> bool:
@@ -55,8 +58,12 @@ class Parking:
             self._chronicle.know(waiting_until=None)
 
     def look_again(self) -> None:
-        """For a provider that can take it, soon; nothing, if nothing waits."""
+        """For a provider that can take it, soon; nothing, if nothing waits, or if it is to come already."""
         until = self._chronicle.facts.waiting_until
-        if until is not None:
-            left = (until - utc_now()).total_seconds()
-            self._reminder.remind(min(max(left, SOON), LOOK_AGAIN), self._hold.epoch)
+        if until is None:
+            return
+        now, left = trio.current_time(), (until - utc_now()).total_seconds()
+        seconds = min(max(left, SOON), LOOK_AGAIN)
+        if not now < self._next_look <= now + seconds:
+            self._next_look = now + seconds
+            self._reminder.remind(seconds, self._hold.epoch)

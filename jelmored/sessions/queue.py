@@ -34,6 +34,11 @@ class Queued:
     def of(cls, prompt: Prompt, notes: tuple[BlockNote, ...]) -> Queued:
         return cls(prompt, StoredPrompt(prompt.prompt_id, codec.encode(slim(prompt, notes))))
 
+    def cut_off(self, why: str) -> Queued:
+        """The same prompt, whose turn was cut."""
+        kept = attrs.evolve(codec.decode(self.stored.body, Prompt), cut=why)
+        return Queued(attrs.evolve(self.prompt, cut=why), attrs.evolve(self.stored, body=codec.encode(kept)))
+
 
 class Rank(enum.IntEnum):
     """Who comes first; of one rank, whoever came first."""
@@ -117,10 +122,11 @@ class PromptQueue:
         """This one has its turn at once."""
         self._in_hand = Queued.of(prompt, notes)
 
-    def put_back(self) -> None:
-        """The one that has its turn is to have another one later."""
+    def put_back(self, cut: str | None = None) -> None:
+        """The one that has its turn is to have another one later. `cut`: why this one was, if it may have changed
+        something."""
         if self._in_hand is not None:
-            self._line_up(self._in_hand, Rank.TAKEN_BACK)
+            self._line_up(self._in_hand.cut_off(cut) if cut else self._in_hand, Rank.TAKEN_BACK)
             self._in_hand, self._changed = None, True
 
     def withdraw(self, prompt_id: PromptId) -> None:
@@ -161,7 +167,7 @@ class PromptQueue:
         """The agent begins a turn with these: the first is its prompt, the others steer it."""
         prompts = self.settle(prompt_ids)
         for prompt in prompts[:1]:
-            self._taken.pop(prompt.prompt_id, None)
+            self._in_hand = self._taken.pop(prompt.prompt_id, None)
         return prompts
 
     def give_again(self) -> None:
@@ -171,7 +177,8 @@ class PromptQueue:
         self._taken.clear()
 
     def turn_over(self) -> None:
-        """What has steered it is done with."""
+        """Its prompt and what has steered it are done with."""
+        self._in_hand = None
         self._taken.clear()
 
     def take_back(self, prompt_id: PromptId) -> None:

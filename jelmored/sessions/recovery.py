@@ -107,8 +107,11 @@ class Recovery:
 
     def refused(self, turn: Turn, failure: Failure, usage: UsageNote | None = None) -> None:
         """The provider can't do it: another one, a better moment, or the end of the turn."""
-        wish = turn.prompt.when_unavailable if turn.prompt else WhenUnavailable.FAIL
-        if self._router.offline and wish is not WhenUnavailable.FAIL:
+        if turn.prompt is None:
+            self.give_up(turn, failure, usage)  # nobody has asked for it: there is nothing to give to another agent
+        elif (
+            self._router.offline and turn.prompt.when_unavailable is not WhenUnavailable.FAIL and self._may_go_on(turn)
+        ):
             self._wait_for_network(turn, failure)
         elif (nowhere := self._failover.leave(turn, failure, usage or self._allowance.estimate)) is not None:
             self._stay(turn, failure, usage, nowhere)
@@ -118,12 +121,21 @@ class Recovery:
     def _stay(self, turn: Turn, failure: Failure, usage: UsageNote | None, nowhere: Nowhere) -> None:
         if nowhere.why:
             self._chronicle.note("no_failover", nowhere.why)
-        waits = turn.prompt is not None and turn.prompt.when_unavailable is WhenUnavailable.WAIT
-        if waits:
-            self._queue.put_back()
+        prompt = turn.prompt if self._may_wait(turn, failure) else None
+        if prompt is not None:
+            self._queue.put_back(cut=failure.message if turn.side_effects else None)
         self.give_up(turn, failure, usage)
-        if turn.prompt is not None and waits:
-            self._parking.park(turn.prompt, nowhere)
+        if prompt is not None:
+            self._parking.park(prompt, nowhere)
+
+    def _may_wait(self, turn: Turn, failure: Failure) -> bool:
+        """Its prompt has another turn when a provider can take it; what is its own fault, time does not mend."""
+        wants = turn.prompt is not None and turn.prompt.when_unavailable is WhenUnavailable.WAIT
+        return wants and failure.cls is not RunClass.REQUEST and self._may_go_on(turn)
+
+    def _may_go_on(self, turn: Turn) -> bool:
+        """Without a person's word, after what it has done."""
+        return not turn.side_effects or self._router.settings.mid_turn is MidTurn.CONTINUE
 
     def _wait_for_network(self, turn: Turn, failure: Failure) -> None:
         """No provider is to blame, and none would do better."""

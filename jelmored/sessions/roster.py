@@ -204,7 +204,7 @@ class Roster:
             log.error("a session in the journal can't be read", session=stored.session_id, fault=str(invalid))
             return
         self.add(facts, queue)
-        if facts.open_turn is not None or facts.approvals:
+        if facts.open_turn is not None or facts.approvals or facts.waiting_until is not None:
             session = self._wake(facts.session_id, cut_items)
             await session.up.wait()
 

@@ -203,6 +203,8 @@ class Session:
                 self._cut(message)
             case Unqueue(prompt_id=prompt_id, reply=reply):
                 self._queue.withdraw(prompt_id)
+                if self._work.parking.taken:
+                    self._work.begin_next()  # the next one may not want to wait
                 self._log.answer(reply, lambda: self._queue.prompts)
             case Resolve():
                 self._resolve(message)
@@ -361,6 +363,7 @@ class Session:
             return
         if ask.drop_queue:
             self._queue.drop()
+            self._work.parking.leave()
         self._work.interrupt()
         self._log.answer(ask.reply, lambda: turn is not None)
 
@@ -428,6 +431,7 @@ class Session:
         self._closing.append(ask)
         self._work.ending = True
         self._queue.drop()
+        self._work.parking.leave()
         self._work.interrupt()
 
     def _wind_up(self) -> None:

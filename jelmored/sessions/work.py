@@ -14,7 +14,7 @@ import trio
 from jelmored import logs
 from jelmored.domain.events import Draft, EventType, OpenItem, ToolUse, TurnCause, TurnReason, TurnStarted
 from jelmored.domain.failures import Failure, RunClass, RunEnd
-from jelmored.domain.handoff import Handoff
+from jelmored.domain.handoff import Cut, Handoff
 from jelmored.domain.ids import Epoch, PromptId
 from jelmored.domain.permissions import HARMLESS, Answer
 from jelmored.domain.prompts import Prompt
@@ -127,6 +127,9 @@ class Work:
     def begin(self, prompt: Prompt) -> None:
         """Start a turn with this."""
         self._start_turn(prompt)
+        if self.turn is not None and prompt.cut is not None:
+            self.turn.cut, self.turn.side_effects = Cut(why=prompt.cut), True
+            self._failover.tell_of_cut(self.turn)
         obstacle = self._router.obstacle(self._facts, prompt)
         if self.turn is not None and obstacle is not None:
             self._chronicle.step(Step.RUN_STARTING)
@@ -144,7 +147,9 @@ class Work:
     def begin_next(self) -> None:
         """Start a turn with the prompt that has waited longest, if one may start, and a provider can take it or it
         does not want to wait for one."""
-        if not self.free or (prompt := self._queue.first) is None:
+        if (prompt := self._queue.first) is None:
+            self.parking.leave()
+        if not self.free or prompt is None:
             return
         if not self._allowance.lets_begin(len(self._queue)):
             return
@@ -191,7 +196,9 @@ class Work:
     def end_with_answer(self) -> None:
         """A client's answer is to end the turn too. The agent may end with it only a part of what it does: it is told
         to stop, behind the answer."""
-        if self.turn is not None and not self.turn.interrupted:
+        if self.turn is not None and not self.turn.said:
+            self.interrupt()
+        elif self.turn is not None and not self.turn.interrupted:
             self.turn.interrupted = True
             self._chronicle.log.then(lambda: self._hold.post(Stop()))
 
@@ -203,6 +210,7 @@ class Work:
         self._recovery.pause_over()
         if self.parking.taken:
             self.begin_next()
+            self.parking.look_again()
 
     def change(self, change: SessionChange) -> None:
         """The agent is told, if there is one; else it is started so."""
@@ -244,10 +252,10 @@ class Work:
     def pursue(self) -> None:
         """Bring the prompt in hand to an agent: say it, or see that there will be one to say it to."""
         turn = self.turn
-        if turn is None or turn.said or turn.words is None or self._failover.leaves:
+        if turn is None or turn.said or turn.words is None or self._failover.under_way:
             return
         if self._briefing.lacks(turn):
-            self._briefing.ask(turn)
+            self._briefing.ask(turn, self._facts)
         elif self._hold.listens and not self._hold.pausing:
             self._say(turn, turn.words)
             return
@@ -290,7 +298,7 @@ class Work:
         cause = self._cause(turn, over)
         self._approvals.cancel()
         record_end(self._chronicle, over, cause, turn.seconds)
-        if over.reason is not TurnReason.FAILED and (turn.told or self._facts.behind is None):
+        if turn.said and over.reason is not TurnReason.FAILED and (turn.told or self._facts.behind is None):
             note_heard(self._chronicle)
         self._failover.forget()
         self._forget_turn(Step.TURN_ENDED if started else Step.START_FAILED)

@@ -4,19 +4,20 @@ and what must hold at its end."""
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import attrs
 import trio
 
 from jelmored.actors.running import running
-from jelmored.domain.commands import CreateSession
+from jelmored.config.settings import FailoverSettings
+from jelmored.domain.commands import CreateSession, ForkSession
 from jelmored.domain.events import EventType
 from jelmored.domain.ids import SessionId
 from jelmored.domain.permissions import PermissionMode
-from jelmored.domain.prompts import Prompt
+from jelmored.domain.prompts import Prompt, WhenUnavailable
 from jelmored.domain.sessions import Facts, SessionView, view
 from jelmored.domain.status import IN_TURN
 from jelmored.errors import Crashed, ErrorKind, JournalError, Refused, Stopped
@@ -27,13 +28,15 @@ from jelmored.sessions.founding import birth, first_facts
 from jelmored.sessions.hub import Feed, Frame
 from jelmored.wire import codec
 from tests.invariants import check
-from tests.watch import Note, Watch
+from tests.watch import Json, Note, Watch
 
-from .cast import Cast
-from .stage import house
+from .cast import Actor, Cast, Company
+from .stage import ME, house
 
 PATIENCE = 5000.0  # virtual seconds in which everything that was asked has its answer
 HIBERNATE = 300.0  # seconds
+NAMES = ("puppet", "second", "third")
+FORKS = 2  # in one script, at most
 
 
 class Journal(MemoryJournal):
@@ -61,7 +64,7 @@ class Audience:
     def opened(self, feed: Feed) -> None:
         """As a subscription from the first event begins, or is taken up again."""
         feed.subscribers.add(self)
-        self.watches.setdefault(feed.session_id, Watch(feed.session_id, "start"))
+        self.watches.setdefault(feed.session_id, Watch(feed.session_id, feed.head or "start"))
         approvals = [codec.to_json(approval) for approval in feed.approvals.values()]
         self._note(feed, "session/caughtUp", {"head": feed.head, "openItems": [], "approvals": approvals})
 
@@ -83,18 +86,40 @@ class Audience:
 class Play:
     """One script's world: what outlives the daemon, and the daemon that lives now."""
 
-    def __init__(self, max_runs: int) -> None:
-        self.cast = Cast()
+    def __init__(self, providers: int, max_runs: int, failover: FailoverSettings) -> None:
+        self.company = Company(failover.mid_turn)
+        self.company.turn_of = lambda session_id: self.directory.get(session_id).turn
+        self.casts = [Cast(name, self.company) for name in NAMES[:providers]]
         self.journal = Journal()
         self.sessions: list[SessionId] = []
+        self.wishes: dict[str, WhenUnavailable | None] = {}
+        """By the words of a prompt: may it wait for a provider?"""
         self.directory: Directory
         self._max_runs = max_runs
+        self._failover = failover
         self._audience = Audience()
+        self._numbers = itertools.count(1)
+        self._keyed: dict[tuple[str, WhenUnavailable | None], str] = {}
         self._house: trio.Nursery
         self._asking: trio.Nursery
         self._power: trio.CancelScope
         self._stop: trio.Event
         self._down: trio.Event
+
+    @property
+    def on_stage(self) -> list[Actor]:
+        return self.company.on_stage
+
+    def session(self, which: int) -> SessionId:
+        return self.sessions[which % len(self.sessions)]
+
+    def words(self, wish: WhenUnavailable | None, key: str | None) -> str:
+        """What nobody has said yet; under one key the same is said again."""
+        words = f"words-{next(self._numbers)};"
+        if key is not None:
+            words = self._keyed.setdefault((key, wish), words)
+        self.wishes[words] = wish
+        return words
 
     async def play(self, script: Sequence[Callable[[Play], Awaitable[None]]]) -> None:
         """From the first line to the last; what must hold then, does."""
@@ -114,7 +139,7 @@ class Play:
     async def _found(self) -> None:
         """Two sessions, as if made before; to make them takes a thread, and no clock jumps by itself beside one."""
         for _ in range(2):
-            facts = first_facts(CreateSession(cwd="/"), self.cast.name, PermissionMode.ASK, ())
+            facts = first_facts(CreateSession(cwd="/"), self.casts[0].name, PermissionMode.ASK, ())
             await self.journal.append([birth(facts, None)])
             self.sessions.append(facts.session_id)
 
@@ -126,7 +151,18 @@ class Play:
         with trio.move_on_after(PATIENCE) as patience:
             with contextlib.suppress(Refused, JournalError, Crashed, Stopped):
                 await asking()
-        self.cast.expect(not patience.cancelled_caught, "who asked has no answer")
+        self.company.expect(not patience.cancelled_caught, "who asked has no answer")
+
+    async def fork(self, command: ForkSession) -> None:
+        """A session more, whose agents know what was said in the other one."""
+        directory, given = self.directory, tuple(self.company.given[command.session_id])
+        forked = (await directory.fork(command, ME)).session_id
+        entries = (await self.journal.read(forked, limit=5000, max_bytes=2**30)).entries
+        events = [json.loads(entry.body) for entry in entries]
+        begun = {e["metadata"]["promptId"] for e in events if e["eventType"] == "turn_started"}
+        told = {e["content"] for e in events if e["eventType"] == "user" and e["metadata"]["promptId"] in begun}
+        self.company.given[forked] = [words for words in given if words in told]
+        self.sessions.append(forked)
 
     # The daemon
 
@@ -135,7 +171,13 @@ class Play:
         async with trio.open_nursery() as self._asking:
             with trio.CancelScope() as self._power:
                 async with house(
-                    self.journal, self.cast, self._audience, max_runs=self._max_runs, hibernate_after=HIBERNATE
+                    self.journal,
+                    self.casts[0],
+                    self._audience,
+                    max_runs=self._max_runs,
+                    hibernate_after=HIBERNATE,
+                    others=self.casts[1:],
+                    failover=self._failover,
                 ) as self.directory:
                     task_status.started()
                     await self._stop.wait()
@@ -163,15 +205,18 @@ class Play:
     # The end
 
     async def _wind_down(self) -> None:
-        """All is well again, and every agent brings to an end what it has in hand."""
-        self.journal.failures, self.cast.starts = 0, "at once"
+        """All is well again, and every agent brings to an end what it has in hand: nothing waits for ever."""
+        self.journal.failures, self.company.online = 0, True
+        for cast in self.casts:
+            cast.starts = "at once"
         for _ in range(100):
-            for actor in self.cast.on_stage:
+            for actor in self.on_stage:
                 await actor.wind_down()
             await trio.sleep(100)
-            if all(seen.status not in IN_TURN for seen in self._views()):
+            if self.directory.awake == 0:
                 return
-        self.cast.expect(False, "a turn does not end")
+        told = [(seen.status, seen.queued_prompts, seen.attached) for seen in self._views()]
+        self.company.expect(False, f"nothing settles: {told}")
 
     def _views(self) -> list[SessionView]:
         return [self.directory.get(session_id) for session_id in self.sessions]
@@ -190,25 +235,44 @@ class Play:
         return known
 
     async def _check(self, known: list[tuple[SessionView, tuple[Prompt, ...]]]) -> None:
-        assert not self.cast.faults, self.cast.faults
+        assert not self.company.faults, self.company.faults
+        unknown = self.company.unknown
         for seen, queue in known:
             watch = self._audience.watches[seen.session_id]
             check(watch)
             entries = (await self.journal.read(seen.session_id, limit=5000, max_bytes=2**30)).entries
-            assert [json.loads(entry.body) for entry in entries] == watch.events
-            _no_prompt_is_lost(watch, queue)
+            events = [json.loads(entry.body) for entry in entries]
+            assert events[len(events) - len(watch.events) :] == watch.events
+            _agree(seen, events)
+            asked = {event["content"] for event in events if event["eventType"] == "user"}
+            assert not [told for which, words, told in unknown if which == seen.session_id and words in asked]
+            _no_prompt_is_lost(watch, queue, self.wishes)
 
 
-def _no_prompt_is_lost(watch: Watch, queue: tuple[Prompt, ...]) -> None:
+def _agree(seen: SessionView, events: Sequence[Json]) -> None:
+    """What is known of the session is what its log tells."""
+    of = {kind: [event for event in events if event["eventType"] == kind] for kind in EventType}
+    assert seen.seq == len(events)
+    assert seen.turn == len(of[EventType.TURN_STARTED]) == len(of[EventType.TURN_ENDED])
+    assert seen.status not in IN_TURN
+    for changes, now in ((of[EventType.STATUS_CHANGE], seen.status), (of[EventType.FAILOVER], seen.provider)):
+        assert not changes or changes[-1]["metadata"]["to"] == now
+
+
+def _no_prompt_is_lost(watch: Watch, queue: tuple[Prompt, ...], wishes: Mapping[str, WhenUnavailable | None]) -> None:
     """Each one has had its turn, went into another one, waits, or was dropped. What a turn read that is then done over
-    may have another fate too."""
+    may have another fate too; one that may wait for a provider has another turn after one that failed."""
     of = {kind: [e["metadata"] for e in watch.events if e["eventType"] == kind] for kind in EventType}
-    admitted = [note["promptId"] for note in of[EventType.USER]]
-    started = [note["promptId"] for note in of[EventType.TURN_STARTED] if note["origin"] == "prompt"]
+    wish_of = {e["metadata"]["promptId"]: wishes[e["content"]] for e in watch.events if e["eventType"] == "user"}
+    started = [note.get("promptId") for note in of[EventType.TURN_STARTED]]
+    ended = dict(zip(started, (note["reason"] for note in of[EventType.TURN_ENDED]), strict=True))  # the last of each
     dropped = [note["promptId"] for note in of[EventType.SYSTEM] if note["subtype"] == "prompt_dropped"]
     steered = [note["promptId"] for note in of[EventType.SYSTEM] if note["subtype"] == "steered"]
     waiting = [prompt.prompt_id for prompt in queue]
-    fates = Counter(started + dropped + waiting)
-    assert set(admitted) == {*fates, *steered}
-    assert max(fates.values(), default=1) == 1
-    assert len(admitted) == len(set(admitted))
+    assert set(wish_of) == {*started, *dropped, *steered, *waiting} - {None}
+    for prompt_id, wish in wish_of.items():
+        again = [*dropped, *waiting].count(prompt_id)
+        assert again <= 1
+        assert started.count(prompt_id) + again <= 1 or wish is WhenUnavailable.WAIT
+        assert not (again and prompt_id in ended) or ended[prompt_id] == "failed"
+    assert len(of[EventType.USER]) == len(wish_of)

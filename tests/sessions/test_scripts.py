@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
-from typing import Any
+from typing import Any, Self
 from unittest import mock
 
 import attrs
@@ -13,18 +14,32 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jelmored.domain.commands import ConfigureSession, Interrupt, ResolveApproval, SendPrompt, WhenBusy
+from jelmored.config.settings import FailoverSettings, MidTurn, Return
+from jelmored.domain.commands import (
+    ConfigureSession,
+    ForkSession,
+    Interrupt,
+    MoveSession,
+    ResolveApproval,
+    SendPrompt,
+    WhenBusy,
+)
 from jelmored.domain.events import TurnReason
 from jelmored.domain.failures import Failure
+from jelmored.domain.ids import ProviderName
 from jelmored.domain.permissions import PermissionMode, ToolKind
+from jelmored.domain.prompts import WhenUnavailable
 from jelmored.domain.sessions import BackgroundTask, Limits
 from jelmored.errors import ErrorKind, SessionError
 from jelmored.providers.base import RunFacts
+from jelmored.sessions.failover import GO_ON, STOP
 from tests.actors.virtual import run
 
 from .cast import STARTS
 from .play import Play
 from .stage import ME
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # of the wall clock in a script
 
 
 @attrs.frozen(repr=False)
@@ -47,21 +62,22 @@ class Line:
 # Clients
 
 
-async def prompt(play: Play, who: int, when: WhenBusy, key: str | None) -> None:
-    command = SendPrompt(session_id=play.sessions[who], prompt="go", when_busy=when, request_key=key)
-    directory = play.directory
+async def prompt(play: Play, who: int, when: WhenBusy, wish: WhenUnavailable | None, key: str | None) -> None:
+    directory, session_id = play.directory, play.session(who)
+    words = play.words(wish, key and f"{session_id}{key}")
+    command = SendPrompt(session_id=session_id, prompt=words, when_busy=when, when_unavailable=wish, request_key=key)
     play.ask(lambda: directory.prompt(command, ME))
 
 
 async def unqueue(play: Play, who: int, place: int) -> None:
-    directory, session_id = play.directory, play.sessions[who]
+    directory, session_id = play.directory, play.session(who)
     if queue := directory.queue(session_id):
         play.ask(lambda: directory.unqueue(session_id, queue[place % len(queue)].prompt_id, ME))
 
 
 async def interrupt(play: Play, who: int, drop_queue: bool, turn: int | None) -> None:
     directory = play.directory
-    command = Interrupt(session_id=play.sessions[who], drop_queue=drop_queue, expected_turn=turn)
+    command = Interrupt(session_id=play.session(who), drop_queue=drop_queue, expected_turn=turn)
     play.ask(lambda: directory.interrupt(command, ME))
 
 
@@ -70,19 +86,34 @@ async def resolve(play: Play, which: int, option: str | None, stop: bool) -> Non
     if approvals := directory.approvals():
         approval_id = approvals[which % len(approvals)].approval_id
         command = ResolveApproval(approval_id=approval_id, option_id=option, cancelled=option is None, interrupt=stop)
+        if option in (GO_ON, STOP):
+            command = ResolveApproval(approval_id=approval_id, answers={"failover": (option,)}, interrupt=stop)
         play.ask(lambda: directory.resolve(command, ME))
 
 
 async def configure(play: Play, who: int, mode: PermissionMode | None, max_turns: int | None) -> None:
     limits = None if max_turns is None else Limits(max_turns=max_turns)
-    command = ConfigureSession(session_id=play.sessions[who], permission_mode=mode, limits=limits)
+    command = ConfigureSession(session_id=play.session(who), permission_mode=mode, limits=limits)
     directory = play.directory
     play.ask(lambda: directory.configure(command, ME))
 
 
 async def close(play: Play, who: int) -> None:
     directory = play.directory
-    play.ask(lambda: directory.close(play.sessions[who], ME))
+    play.ask(lambda: directory.close(play.session(who), ME))
+
+
+async def move(play: Play, who: int, provider: str | None) -> None:
+    command = MoveSession(session_id=play.session(who), provider=ProviderName(provider) if provider else None)
+    directory = play.directory
+    play.ask(lambda: directory.move(command, ME))
+
+
+async def fork(play: Play, who: int, back: int, provider: str | None) -> None:
+    session_id = play.session(who)
+    at_seq = max(play.directory.get(session_id).seq - back, 1) if back else None
+    where = ProviderName(provider) if provider else None
+    play.ask(lambda: play.fork(ForkSession(session_id=session_id, at_seq=at_seq, provider=where)))
 
 
 async def wait(play: Play, seconds: float) -> None:
@@ -93,12 +124,12 @@ async def wait(play: Play, seconds: float) -> None:
 
 
 async def agent(play: Play, which: int, act: str, *args: Any) -> None:
-    if on_stage := play.cast.on_stage:
+    if on_stage := play.on_stage:
         await getattr(on_stage[which % len(on_stage)], act)(*args)
 
 
-async def starts(play: Play, how: str) -> None:
-    play.cast.starts = how
+async def starts(play: Play, which: int, how: str) -> None:
+    play.casts[which % len(play.casts)].starts = how
 
 
 # The daemon
@@ -106,6 +137,10 @@ async def starts(play: Play, how: str) -> None:
 
 async def restart(play: Play) -> None:
     await play.restart()
+
+
+async def network(play: Play, online: bool) -> None:
+    play.company.online = online
 
 
 async def power_cut(play: Play) -> None:
@@ -126,24 +161,51 @@ def agents(act: str, *args: st.SearchStrategy[Any]) -> st.SearchStrategy[Line]:
 
 CRASH = SessionError(ErrorKind.AGENT_CRASHED, "killed by signal 9")
 NETWORK = SessionError(ErrorKind.NETWORK, "connection refused")
+LOGGED_OUT = SessionError(ErrorKind.AUTH_REQUIRED, "401")
+LATER = EPOCH + timedelta(seconds=500)
 small = st.integers(0, 2)
 who = st.integers(0, 1)
 kinds = st.sampled_from([ToolKind.READ, ToolKind.EXECUTE])
-endings = st.sampled_from([
-    (TurnReason.COMPLETED, None),
-    (TurnReason.COMPLETED, None),
-    (TurnReason.REFUSED, None),
-    (TurnReason.FAILED, Failure(kind=ErrorKind.UNAVAILABLE, message="503")),
-    (TurnReason.FAILED, Failure(kind=ErrorKind.INVALID_REQUEST, message="400")),
+wishes = st.sampled_from([None, *WhenUnavailable])
+providers = st.sampled_from([None, "puppet", "second", "third"])
+failures = st.sampled_from([
+    ErrorKind.OVERLOADED,
+    ErrorKind.UNAVAILABLE,
+    ErrorKind.NETWORK,
+    ErrorKind.AUTH_REQUIRED,
+    ErrorKind.AGENT_CRASHED,
+    ErrorKind.CONTEXT_TOO_LONG,
+    ErrorKind.INVALID_REQUEST,
 ])
+endings = st.one_of(
+    st.just((TurnReason.COMPLETED, None)),
+    st.just((TurnReason.COMPLETED, None)),
+    st.just((TurnReason.REFUSED, None)),
+    st.builds(lambda kind: (TurnReason.FAILED, Failure(kind=kind, message=kind)), failures),
+    st.builds(lambda kind: (TurnReason.FAILED, Failure(kind=kind, message=kind)), failures),
+    st.just((TurnReason.FAILED, Failure(kind=ErrorKind.OVERLOADED, message="529", retry_at=LATER))),
+)
+policies = st.builds(
+    FailoverSettings,
+    enabled=st.sampled_from([True, True, True, False]),
+    mid_turn=st.sampled_from(MidTurn),
+    return_=st.sampled_from(Return),
+)
 from_clients = st.one_of(
-    lines(prompt, who, st.sampled_from(WhenBusy), st.sampled_from([None, None, "a", "b"])),
-    lines(prompt, who, st.sampled_from(WhenBusy), st.none()),
-    lines(prompt, who, st.just(WhenBusy.STEER), st.none()),
+    lines(prompt, who, st.sampled_from(WhenBusy), wishes, st.sampled_from([None, None, "a", "b"])),
+    lines(prompt, who, st.sampled_from(WhenBusy), wishes, st.none()),
+    lines(prompt, who, st.just(WhenBusy.STEER), wishes, st.none()),
+    lines(move, who, providers),
+    lines(fork, who, st.integers(0, 9), providers),
     lines(unqueue, who, small),
     lines(configure, who, st.sampled_from([None, *PermissionMode]), st.sampled_from([None, 3])),
     lines(interrupt, who, st.booleans(), st.sampled_from([None, None, 1, 2])),
-    lines(resolve, small, st.sampled_from([None, "allow", "allow-always", "reject", "?"]), st.booleans()),
+    lines(
+        resolve,
+        small,
+        st.sampled_from([None, "allow", "allow-always", "reject", "?", GO_ON, GO_ON, STOP]),
+        st.booleans(),
+    ),
     lines(close, who),
 )
 from_agents = st.one_of(
@@ -164,24 +226,38 @@ from_agents = st.one_of(
             RunFacts(model="m"),
         ]),
     ),
-    agents("end", st.sampled_from([None, CRASH, CRASH, NETWORK, KeyError("?")])),
+    agents("end", st.sampled_from([None, CRASH, CRASH, NETWORK, LOGGED_OUT, KeyError("?")])),
     agents("misbehave", st.booleans(), st.booleans()),
 )
 befalls = st.one_of(
     lines(wait, st.sampled_from([0, 0.3, 1.5, 7, 70, 700])),
-    lines(starts, st.sampled_from(list(STARTS))),
+    lines(starts, small, st.sampled_from(list(STARTS))),
+    lines(starts, small, st.sampled_from(list(STARTS))),
+    lines(network, st.booleans()),
     lines(restart),
     lines(power_cut),
     lines(journal_fails, st.integers(1, 2)),
 )
-opening = [Line(prompt, (0, WhenBusy.QUEUE, None), at_once=False)]
+opening = [Line(prompt, (0, WhenBusy.QUEUE, None, None), at_once=False)]
 scripts = st.lists(st.one_of(from_clients, from_agents, from_agents, befalls), min_size=6, max_size=40).map(
     lambda script: [*opening, *script]
 )
 
 
+class Clock(datetime):
+    """The wall clock goes with Trio's, which jumps."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        then = EPOCH + timedelta(seconds=trio.current_time())
+        return cls.fromtimestamp(then.timestamp(), tz)
+
+
 @settings(max_examples=300, deadline=None)
-@given(scripts, st.integers(1, 2))
-def test_whatever_happens_the_log_keeps_its_promises(script: list[Line], max_runs: int) -> None:
-    with mock.patch("random.Random", partial(random.Random, 0)):  # jitter, the same each time
-        run(lambda: Play(max_runs).play(script))
+@given(scripts, st.integers(1, 3), st.integers(1, 2), policies)
+def test_whatever_happens_the_log_keeps_its_promises(
+    script: list[Line], number: int, max_runs: int, failover: FailoverSettings
+) -> None:
+    seeded = mock.patch("random.Random", partial(random.Random, 0))  # jitter, the same each time
+    with seeded, mock.patch("jelmored.domain.times.datetime", Clock):
+        run(lambda: Play(number, max_runs, failover).play(script))
