@@ -20,6 +20,8 @@ from . import rules
 
 LOOPBACK = "127.0.0.1"
 USER = "opencode"
+HOUSE = "opencode"
+"""The vendor of models that OpenCode's maker is himself."""
 PLUGIN = "@opencode-ai/plugin"
 QUIET = (
     "AUTOUPDATE",
@@ -140,11 +142,19 @@ def configuration(settings: OpencodeSettings) -> dict[str, Any]:
     }
     if settings.default_model:
         ours["model"] = settings.default_model
+    if not _wants_house_models(settings):
+        ours["disabled_providers"] = [HOUSE]
     whole = overlaid(ours, settings.opencode_config)
     milliseconds = round(settings.timeout_seconds * 1000)
     bounds = {"options": {"headerTimeout": milliseconds, "chunkTimeout": milliseconds}}
     bounded = {name: overlaid(bounds, table) for name, table in whole.get("provider", {}).items()}
     return {**whole, "provider": bounded} if bounded else whole
+
+
+def _wants_house_models(settings: OpencodeSettings) -> bool:
+    """The vendor's own free models are there without any login: nobody's words go there unless that is wanted."""
+    named = settings.default_model.startswith(f"{HOUSE}/") or HOUSE in settings.opencode_config.get("provider", {})
+    return settings.use_my_setup or named
 
 
 def _private(directory: Path) -> None:

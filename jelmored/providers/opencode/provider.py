@@ -32,6 +32,11 @@ KNOWN_VERSIONS = "1.18."
 """What was measured; another version is used all the same."""
 INSTALL = "run `npm install -g opencode-ai`, or name its path in opencode_bin"
 
+NO_MODEL = Failure(
+    kind=ErrorKind.AUTH_REQUIRED,
+    message="OpenCode has no model: no provider of models is configured for it, and it has no login",
+    remedy="set use_my_setup = true to take over your own login, or name a provider of models in opencode_config",
+)
 CAPABILITIES = ProviderCapabilities(
     thinking=True, images=True, documents=True, resume=True, steer=True, questions=True, compact=True, fork=True
 )
@@ -95,7 +100,12 @@ class OpencodeProvider(BaseProvider):
     async def _look(self) -> Probe:
         server = await self._berth.server(PROBE)
         offer = models.offered(self.name, await server.client.providers())
-        return Probe(version=await server.client.version(), models=offer.models, notes=_differences(server.version))
+        return Probe(
+            version=await server.client.version(),
+            models=offer.models,
+            failure=None if offer.models else NO_MODEL,
+            notes=_differences(server.version),
+        )
 
     async def _hold_server(self) -> None:
         settings = self._settings

@@ -6,6 +6,8 @@ import json
 import stat
 from pathlib import Path
 
+import pytest
+
 from jelmored.config.providers import OpencodeSettings
 from jelmored.providers.opencode.launch import PLUGIN, Home, configuration, launch_of
 
@@ -91,3 +93,17 @@ def test_the_users_logins_are_taken_over_on_request_and_let_go_again(tmp_path: P
     assert ours.readlink() == Path("/elsewhere/opencode/auth.json")
     home.furnish(OpencodeSettings(), env)
     assert not ours.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("settings", "there"),
+    [
+        (OpencodeSettings(), False),
+        (OpencodeSettings(default_model="acme/one"), False),
+        (OpencodeSettings(default_model="opencode/free"), True),
+        (OpencodeSettings(opencode_config={"provider": {"opencode": {}}}), True),
+        (OpencodeSettings(use_my_setup=True), True),
+    ],
+)
+def test_the_vendors_own_models_are_there_only_for_who_wants_them(settings: OpencodeSettings, there: bool) -> None:
+    assert ("disabled_providers" not in configuration(settings)) is there
