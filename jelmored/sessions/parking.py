@@ -64,6 +64,6 @@ class Parking:
             return
         now, left = trio.current_time(), (until - utc_now()).total_seconds()
         seconds = min(max(left, SOON), LOOK_AGAIN)
-        if not now < self._next_look <= now + seconds:
+        if not now < self._next_look <= now + seconds + SOON:
             self._next_look = now + seconds
             self._reminder.remind(seconds, self._hold.epoch)
