@@ -196,9 +196,7 @@ class Work:
     def end_with_answer(self) -> None:
         """A client's answer is to end the turn too. The agent may end with it only a part of what it does: it is told
         to stop, behind the answer."""
-        if self.turn is not None and not self.turn.said:
-            self.interrupt()
-        elif self.turn is not None and not self.turn.interrupted:
+        if self.turn is not None and not self.turn.interrupted:
             self.turn.interrupted = True
             self._chronicle.log.then(lambda: self._hold.post(Stop()))
 

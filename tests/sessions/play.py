@@ -13,7 +13,7 @@ import trio
 
 from jelmored.actors.running import running
 from jelmored.config.settings import FailoverSettings
-from jelmored.domain.commands import CreateSession, ForkSession
+from jelmored.domain.commands import CreateSession, ForkSession, ResolveApproval
 from jelmored.domain.events import EventType
 from jelmored.domain.ids import SessionId
 from jelmored.domain.permissions import PermissionMode
@@ -26,6 +26,7 @@ from jelmored.journal.memory import MemoryJournal
 from jelmored.sessions.directory import Directory
 from jelmored.sessions.founding import birth, first_facts
 from jelmored.sessions.hub import Feed, Frame
+from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
 from tests.invariants import check
 from tests.watch import Json, Note, Watch
@@ -100,6 +101,7 @@ class Play:
         self._audience = Audience()
         self._numbers = itertools.count(1)
         self._keyed: dict[tuple[str, WhenUnavailable | None], str] = {}
+        self._providers: Providers
         self._house: trio.Nursery
         self._asking: trio.Nursery
         self._power: trio.CancelScope
@@ -178,12 +180,16 @@ class Play:
                     hibernate_after=HIBERNATE,
                     others=self.casts[1:],
                     failover=self._failover,
+                    meet=self._meet,
                 ) as self.directory:
                     task_status.started()
                     await self._stop.wait()
             if not self.journal.power:
                 self._asking.cancel_scope.cancel()
         self._down.set()
+
+    def _meet(self, providers: Providers) -> None:
+        self._providers = providers
 
     async def _leave(self) -> None:
         self._stop.set()
@@ -209,9 +215,13 @@ class Play:
         self.journal.failures, self.company.online = 0, True
         for cast in self.casts:
             cast.starts = "at once"
+            await self._providers.check(cast.name)  # a person has logged in, and says so
         for _ in range(100):
             for actor in self.on_stage:
                 await actor.wind_down()
+            for asked in self.directory.approvals():
+                if asked.tool_name == "failover":  # we ask it ourselves, no agent withdraws it
+                    await self.directory.resolve(ResolveApproval(approval_id=asked.approval_id, cancelled=True), ME)
             await trio.sleep(100)
             if self.directory.awake == 0:
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -110,11 +110,13 @@ async def house(
     others: Sequence[BaseProvider] = (),
     failover: FailoverSettings | None = None,
     budget: Budget | None = None,
+    meet: Callable[[Providers], None] = lambda providers: None,
 ) -> AsyncIterator[Directory]:
     """Everything between the journal and the door, started and stopped as the daemon does.
 
     Args:
         others: providers beside the first one, which is the default.
+        meet: is shown all of them.
     """
     specs = [
         ProviderSpec(
@@ -129,6 +131,7 @@ async def house(
         for one in (provider, *others)
     ]
     providers = Providers(specs, max_total_runs=50, changed=lambda view: None, policy=Policy(default="puppet"))
+    meet(providers)
     router = Router(providers, failover or FailoverSettings())
     world = World(journal=journal, providers=providers, hub=Hub(), router=router, purse=Purse(budget))
     modes = {spec.provider.name: mode for spec in specs}

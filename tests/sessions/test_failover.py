@@ -17,7 +17,9 @@ from jelmored.domain.failures import Failure
 from jelmored.domain.ids import ItemId, ProviderName, SessionId
 from jelmored.domain.prompts import WhenUnavailable
 from jelmored.errors import ErrorKind, Refused, SessionError
-from jelmored.providers.base import Asked, Delta, RunFacts
+from jelmored.journal.base import Page
+from jelmored.journal.memory import MemoryJournal
+from jelmored.providers.base import Asked, Delta, RunFacts, TurnBegan, TurnOver
 from jelmored.testing.puppet import PuppetProvider, PuppetSession
 from tests.eventually import eventually
 
@@ -364,3 +366,124 @@ async def test_a_model_that_was_asked_for_must_be_there_too(autojump_clock: trio
         await fail(run)
         await eventually(lambda: bool(p.failovers), 5)
         assert p.stage.directory.get(session_id).provider in (SECOND, THIRD)
+
+
+# What generated lives have found
+
+
+class SlowReader(MemoryJournal):
+    """It takes a while to read a log for a handoff."""
+
+    async def read(self, *args: Any, **more: Any) -> Page:
+        await trio.sleep(1)
+        return await super().read(*args, **more)
+
+
+async def test_an_interrupt_while_the_handoff_is_made_leaves_the_session_where_it_was(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with pair(journal=SlowReader()) as p:
+        session_id, run = await p.first_turn()
+        await p.stage.prompt(session_id, "two")
+        await run.heard()
+        await fail(run)
+        await eventually(lambda: not run.alive, 5)
+        await p.stage.directory.interrupt(Interrupt(session_id=session_id), ME)
+        ended = await p.stage.watcher.wait_for("turn_ended", 2)
+        assert (ended["metadata"]["reason"], ended["provider"], p.failovers) == ("interrupted", "puppet", [])
+        assert p.stage.directory.get(session_id).provider == "puppet"
+
+
+async def test_a_turn_that_nobody_asked_for_fails_where_it_is(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        _, run = await p.first_turn()
+        await run.tell(TurnBegan())
+        await run.tell(TurnOver(reason=TurnReason.FAILED, failure=OVERLOADED, origin="agent"))
+        ended = await p.stage.watcher.wait_for("turn_ended", 2)
+        assert (ended["metadata"]["reason"], p.failovers) == ("failed", [])
+
+
+async def test_what_waits_after_it_was_cut_is_gone_on_with_and_not_begun_anew(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as s:
+        session_id = await s.create()
+        await s.prompt(session_id, "change it", when_unavailable=WhenUnavailable.WAIT)
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(used_bash())
+        await fail(run, BROKEN)
+        await s.watcher.wait_for("turn_started", 2)
+        words = (await run.heard()).text
+        assert "was cut off: 500" in words
+        assert words.endswith("\nchange it")
+
+
+@pytest.mark.parametrize("policy", [MidTurn.STOP, MidTurn.ASK])
+@pytest.mark.parametrize("kind", [ErrorKind.UNAVAILABLE, ErrorKind.NETWORK])
+async def test_what_may_have_changed_something_does_not_wait_where_it_may_not_go_on(
+    autojump_clock: trio.testing.MockClock, policy: MidTurn, kind: ErrorKind
+) -> None:
+    async with stage(failover=FailoverSettings(mid_turn=policy)) as s:
+        session_id = await s.create()
+        await s.prompt(session_id, "change it", when_unavailable=WhenUnavailable.WAIT)
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(used_bash())
+        await fail(run, Failure(kind=kind, message="no"))
+        await s.watcher.wait_for("turn_ended")
+        await trio.sleep(300)
+        assert s.watcher.types.count("turn_started") == 1
+        assert s.directory.queue(session_id) == ()
+
+
+async def test_a_conversation_that_is_too_long_does_not_wait_to_get_shorter(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as s:
+        session_id = await s.create()
+        await s.prompt(session_id, "much", when_unavailable=WhenUnavailable.WAIT)
+        run = await s.provider.opened()
+        await run.heard()
+        await fail(run, Failure(kind=ErrorKind.CONTEXT_TOO_LONG, message="too long"))
+        await s.watcher.wait_for("turn_ended")
+        await trio.sleep(300)
+        assert (len(run.prompts), s.directory.queue(session_id)) == (1, ())
+
+
+async def test_crashes_at_one_provider_are_no_reason_to_leave_the_next(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        await p.stage.create("hello")
+        for provider, crashes in ((p.stage.provider, 3), (p.second, 2)):
+            for _ in range(crashes):
+                run = await provider.opened()
+                await run.heard()
+                run.crash(CRASH)
+        assert (await (await p.second.opened()).heard()).text == "hello"
+
+
+async def test_what_an_agent_asks_outside_of_a_turn_is_closed_when_the_session_moves(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with pair() as p:
+        session_id, run = await p.first_turn()
+        await run.tell(Asked(bash()))
+        await p.stage.watcher.wait_for("approval_requested")
+        await p.stage.directory.move(MoveSession(session_id=session_id, provider=THIRD), ME)
+        assert p.stage.directory.approvals() == ()
+
+
+async def test_what_the_agent_was_never_given_is_told_when_it_is_back(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        session_id, run = await p.first_turn()
+        await run.close()
+        await eventually(lambda: not p.stage.directory.get(session_id).attached, 5)
+        p.stage.provider.facts = SessionError(ErrorKind.AGENT_CRASHED, "killed")
+        await p.stage.prompt(session_id, "in vain")
+        await p.stage.watcher.wait_for("status_change", 5)
+        await p.stage.directory.interrupt(Interrupt(session_id=session_id), ME)
+        await p.stage.watcher.wait_for("turn_ended", 2)
+        p.stage.provider.facts = RunFacts(native_id="native-1", used=True)
+        await p.stage.directory.move(MoveSession(session_id=session_id, provider=THIRD), ME)
+        told = await p.stage.directory.preview(MoveSession(session_id=session_id, provider=ProviderName("puppet")))
+        assert "USER: in vain" in told.text

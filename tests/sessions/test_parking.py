@@ -1,4 +1,4 @@
-"""The prompt that waits for a provider: one reminder looks after it, it is kept over a restart, and may be taken back."""
+"""The prompt that waits for a provider: one reminder looks after it, also after a restart; it may be taken back."""
 
 from __future__ import annotations
 
