@@ -90,6 +90,14 @@ def _swap(one: int, other: int) -> Callable[[list[tuple[str, Json]]], None]:
     return swap
 
 
+def _fail_over(notes: list[tuple[str, Json]], left: str, to: str) -> None:
+    """In the place of the text; twice, if it leads nowhere."""
+    carried = {"turns": 0, "characters": 0, "truncated": False}
+    metadata = {"from": left, "to": to, "cause": "overloaded", "carried": carried}
+    for index in (10, 11):
+        notes[index][1].update(eventType="failover", provider=to, metadata=metadata)
+
+
 def test_a_sound_turn_passes() -> None:
     check(_watch(_sound()))
 
@@ -120,6 +128,9 @@ def test_a_sound_turn_passes() -> None:
         (_metadata(12, reason="failed"), "does not say why"),
         (_metadata(10, item_id="i1"), "item_id is not in the table"),
         (_set(10, metadata={}), "itemId is missing"),
+        (_set(10, provider="opencode"), "opencode while at claude"),
+        (lambda notes: _fail_over(notes, "opencode", "claude"), "but the session was at claude"),
+        (lambda notes: _fail_over(notes, "claude", "claude"), "is tried again"),
         (_set(10, timestamp="2026-11-23 01:00:00"), "timestamp is"),
     ],
 )

@@ -36,6 +36,7 @@ OURS = RequestId("jelmored:failover")
 GO_ON, STOP = "Go on", "Stop"
 NOT_TO_GO_ON = Failure(kind=ErrorKind.UNAVAILABLE, message="it was not to go on elsewhere")
 MOVED, RETURNED = "moved", "returned"
+Done = Callable[[Failure | None], None]
 
 
 class Owner(Protocol):
@@ -57,7 +58,7 @@ class Transfer:
         origin: the provider that is left.
         turn: that goes along; None between turns.
         failure: why, where something failed.
-        done: called when it is recorded.
+        done: told when it is recorded, or why it has come to nothing, where it moves no turn.
         agreed: a person has been asked and has said yes, or need not be.
         crossed: the old run is over.
     """
@@ -67,7 +68,7 @@ class Transfer:
     origin: ProviderName
     turn: Turn | None = None
     failure: Failure | None = None
-    done: Callable[[], None] = lambda: None
+    done: Done = lambda failure: None
     agreed: bool = True
     crossed: bool = False
 
@@ -156,7 +157,7 @@ class Failover:
         if not resumes and self._facts.behind is None:
             self._chronicle.know(behind=0)
 
-    def move(self, route: Route, cause: str, turn: Turn | None, done: Callable[[], None] = lambda: None) -> None:
+    def move(self, route: Route, cause: str, turn: Turn | None, done: Done = lambda failure: None) -> None:
         """Go to another provider though nothing has failed. What the agent asks outside of a turn goes with it."""
         self._approvals.cancel()
         self._transfer = Transfer(route, cause, self._facts.provider, turn, done=done)
@@ -219,9 +220,12 @@ class Failover:
         if transfer is None or transfer.crossed or epoch != self._hold.epoch:
             return
         self.forget()
+        told = f"the agent of {transfer.origin} did not end within {LAST_PROOF:.0f} s"
+        failure = Failure(kind=ErrorKind.AGENT_CRASHED, message=told)
         if transfer.turn is not None:
-            told = f"the agent of {transfer.origin} did not end within {LAST_PROOF:.0f} s"
-            self._owner.give_up(transfer.turn, Failure(kind=ErrorKind.AGENT_CRASHED, message=told))
+            self._owner.give_up(transfer.turn, failure)
+        else:
+            transfer.done(failure)
 
     def old_run_over(self) -> None:
         """Nothing of it is left: what the next agent has to be told is looked up."""
@@ -249,7 +253,7 @@ class Failover:
         origin, target = transfer.origin, transfer.route.provider
         note = FailedOver(from_=origin, to=target, cause=transfer.cause, carried=carried)
         self._chronicle.record(Draft(EventType.FAILOVER, f"{origin} → {target}: {transfer.cause}", note))
-        transfer.done()
+        transfer.done(None)
 
     def forget(self) -> None:
         """The turn is over, or is to be."""

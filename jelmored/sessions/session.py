@@ -19,6 +19,7 @@ from jelmored.actors.mailbox import Mailbox
 from jelmored.actors.running import grace, open_plain_nursery, running
 from jelmored.domain.commands import PromptReceipt, WhenBusy
 from jelmored.domain.events import Draft, EventType, OpenItem, TurnCause, UserNote
+from jelmored.domain.failures import Failure
 from jelmored.domain.ids import Epoch, RequestId
 from jelmored.domain.permissions import Answer, Approval, PermissionMode
 from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
@@ -420,7 +421,13 @@ class Session:
             raise Refused(ErrorKind.BUSY, "a turn runs: interrupt it first, or wait for its end")
         if ask.model is not None:
             self._chronicle.know(wanted_model=ask.model)
-        self._work.move(ask.route, lambda: self._log.answer(ask.reply, lambda: self.view))
+        self._work.move(ask.route, lambda failure: self._answer_move(ask, failure))
+
+    def _answer_move(self, ask: Move, failure: Failure | None) -> None:
+        if failure is None:
+            self._log.answer(ask.reply, lambda: self.view)
+        else:
+            ask.reply.fail(Refused(failure.kind, failure.message))
 
     # The end
 

@@ -5,7 +5,7 @@ It decides and never waits: what it wants of an agent it posts, what becomes of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol, assert_never
 
 import structlog
@@ -43,7 +43,7 @@ from .allowance import Allowance
 from .approvals import Approvals
 from .briefing import Briefing
 from .chronicle import Chronicle
-from .failover import MOVED, RETURNED, Failover
+from .failover import MOVED, RETURNED, Done, Failover
 from .handover import Handover
 from .hold import RunHold
 from .learning import joined, learn, note_end, note_heard
@@ -458,7 +458,7 @@ class Work:
         """Say `pause_over(epoch)` after so many seconds."""
         self._owner.remind(seconds, epoch)
 
-    def move(self, route: Route, done: Callable[[], None]) -> None:
+    def move(self, route: Route, done: Done) -> None:
         """To another provider, because a client wants it. Only between turns."""
         self._failover.move(route, MOVED, None, done)
 

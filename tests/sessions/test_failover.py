@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from jelmored.domain.prompts import WhenUnavailable
 from jelmored.errors import ErrorKind, Refused, SessionError
 from jelmored.journal.base import Page
 from jelmored.journal.memory import MemoryJournal
-from jelmored.providers.base import Asked, Delta, RunFacts, TurnBegan, TurnOver
+from jelmored.providers.base import Asked, Delta, RunEvent, RunFacts, TurnBegan, TurnOver
 from jelmored.testing.puppet import PuppetProvider, PuppetSession
 from tests.eventually import eventually
 
@@ -487,3 +487,30 @@ async def test_what_the_agent_was_never_given_is_told_when_it_is_back(autojump_c
         await p.stage.directory.move(MoveSession(session_id=session_id, provider=THIRD), ME)
         told = await p.stage.directory.preview(MoveSession(session_id=session_id, provider=ProviderName("puppet")))
         assert "USER: in vain" in told.text
+
+
+class Stuck(PuppetSession):
+    """One that can't be stopped for a minute."""
+
+    async def run(
+        self,
+        events: trio.MemorySendChannel[Sequence[RunEvent]],
+        *,
+        task_status: trio.TaskStatus[RunFacts] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        try:
+            await super().run(events, task_status=task_status)
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(60)
+
+
+async def test_who_moves_a_session_hears_that_its_agent_does_not_end(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jelmored.testing.puppet.PuppetSession", Stuck)
+    async with pair() as p:
+        session_id, _ = await p.first_turn()
+        with pytest.raises(Refused, match="did not end within 15 s"):
+            await p.stage.directory.move(MoveSession(session_id=session_id, provider=THIRD), ME)
+        assert (p.stage.directory.get(session_id).provider, p.failovers) == ("puppet", [])

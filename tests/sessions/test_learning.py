@@ -107,11 +107,13 @@ def test_lost_is_only_what_was_there(native: dict[ProviderName, NativeSession], 
 
 async def test_what_is_lost_is_forgotten_and_said(autojump_clock: trio.testing.MockClock) -> None:
     elsewhere = NativeSession(native_id="o1", used=True)
-    async with open_book(native={OTHER: elsewhere, PROVIDER: NativeSession(native_id="n1")}) as book:
+    native = {OTHER: elsewhere, PROVIDER: NativeSession(native_id="n1")}
+    async with open_book(native=native, heard={OTHER: 3, PROVIDER: 5}) as book:
         forget_native(book.chronicle, LOST)
         [event] = await book.published()
         assert (event["metadata"]["subtype"], event["content"]) == ("native_lost", "its record is gone")
-        assert book.chronicle.facts.native == {OTHER: elsewhere}
+        known = book.chronicle.facts
+        assert (known.native, known.heard, known.behind) == ({OTHER: elsewhere}, {OTHER: 3}, 0)
 
 
 @pytest.mark.parametrize(

@@ -215,3 +215,19 @@ async def test_room_counts_what_was_given(autojump_clock: trio.testing.MockClock
         given(s, "a")
         with pytest.raises(Refused):
             s.queue.check_room()
+
+
+async def test_what_is_put_back_is_the_prompt_in_hand_and_no_former_one(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with queued("former") as s:
+        s.queue.take()
+        s.queue.turn_over()
+        s.queue.put_back()
+        assert s.waiting == []
+        given(s, "a", "b")
+        s.queue.start_with([PromptId("a"), PromptId("b")])
+        s.queue.put_back(cut="503")
+        assert [(one.prompt_id, one.cut) for one in s.queue.prompts] == [("a", "503")]
+        (kept,) = s.queue.to_store() or ()
+        assert codec.decode(kept.body, Prompt).cut == "503", "also over a restart"
