@@ -29,7 +29,8 @@ USED = NativeSession(native_id="n1", used=True)
 
 def router() -> Router:
     """Of no provider: whatever is asked, the window is not known."""
-    return Router(Providers([], max_total_runs=1, changed=lambda view: None), FailoverSettings(), Policy(default="x"))
+    nobody = Providers([], max_total_runs=1, changed=lambda view: None, policy=Policy(default="x"))
+    return Router(nobody, FailoverSettings())
 
 
 @attrs.frozen
