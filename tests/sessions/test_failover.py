@@ -17,7 +17,7 @@ from jelmored.domain.failures import Failure
 from jelmored.domain.ids import ItemId, ProviderName, SessionId
 from jelmored.domain.prompts import WhenUnavailable
 from jelmored.errors import ErrorKind, Refused, SessionError
-from jelmored.providers.base import Asked, Delta, RunFacts
+from jelmored.providers.base import Asked, Delta, RunFacts, TurnBegan
 from jelmored.testing.puppet import PuppetProvider, PuppetSession
 from tests.eventually import eventually
 
@@ -327,6 +327,18 @@ async def test_a_prompt_that_may_wait_does_and_is_not_lost(autojump_clock: trio.
         assert [prompt.prompt_id for prompt in s.directory.queue(session_id)] == [receipt.prompt_id]
         started = await s.watcher.wait_for("turn_started", 2)
         assert started["metadata"]["promptId"] == receipt.prompt_id
+
+
+async def test_a_turn_that_nobody_prompted_ends_where_it_fails(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        session_id, run = await p.first_turn()
+        await run.tell(TurnBegan())
+        await p.stage.watcher.wait_for("turn_started", 2)
+        await fail(run)
+        ended = await p.stage.watcher.wait_for("turn_ended", 2)
+        assert (ended["metadata"]["reason"], p.failovers) == ("failed", [])
+        await p.stage.prompt(session_id, "and the secret?")
+        assert "plum" in (await (await p.second.opened()).heard()).text
 
 
 # Moving by hand
