@@ -6,6 +6,7 @@
 #   make expectations       what the tests of the client saw is written down as what is to be seen; read the diff
 #   make test-editors       the editors of examples/, with Node.js and Neovim
 #   make soak               the trials that take minutes each, with the real agents
+#   make failover-report    failover on the real agents, measured, into docs/failover.md
 #   make check              format, lint, types, layers
 #   make clean              remove what was made; your sessions are not in here
 
@@ -25,7 +26,7 @@ test: .venv/test
 	$(BIN)/python -m pytest $(BESIDE)
 
 test-real: .venv/test .cache/agents/installed
-	$(BIN)/python -m pytest $(BESIDE) -m real tests/real
+	$(BIN)/python -m pytest $(BESIDE) -m "real and not soak" tests/real
 
 expectations: .venv/test
 	REWRITE_EXPECTATIONS=1 $(BIN)/python -m pytest -q tests/client
@@ -36,6 +37,9 @@ test-editors: .venv/test .cache/editors/installed
 
 soak: .venv/test .cache/agents/installed
 	$(BIN)/python -m pytest -m soak tests/real
+
+failover-report: .venv/test .cache/agents/installed
+	$(BIN)/python -m tests.real.failover_report
 
 check: .venv/check .venv/test
 	$(BIN)/ruff format --check
@@ -75,4 +79,4 @@ clean:
 	npm install --no-audit --no-fund --no-save --prefix .cache/editors $(WS)
 	@touch $@
 
-.PHONY: help run test test-real test-editors soak expectations check clean
+.PHONY: help run test test-real test-editors soak failover-report expectations check clean

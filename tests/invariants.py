@@ -29,7 +29,7 @@ def check(watch: Watch) -> None:
 class _Turn:
     number: int
     usages: int = 0
-    failovers: int = 0
+    agents: int = 1
     uses: dict[str, int] = attrs.field(factory=dict)
     results: set[str] = attrs.field(factory=set)
 
@@ -168,7 +168,7 @@ class _Ledger:
         self._expect(not self._texts, f"the turn ended with open items {sorted(self._texts)}")
         self._expect(not self._approvals, f"the turn ended with open approvals {sorted(self._approvals)}")
         if metadata["reason"] == "completed" and self._turn is not None:
-            usages, agents = self._turn.usages, self._turn.failovers + 1
+            usages, agents = self._turn.usages, self._turn.agents
             self._expect(1 <= usages <= agents, f"{usages} usages in a completed turn of {agents} agents")
         if metadata["reason"] == "failed":
             self._expect("error" in metadata, "a failed turn does not say why")
@@ -180,7 +180,11 @@ class _Ledger:
 
     def _failover(self, _event: Mapping[str, Any], _: Mapping[str, Any]) -> None:
         if self._turn is not None:
-            self._turn.failovers += 1
+            self._turn.agents += 1
+
+    def _system(self, _event: Mapping[str, Any], note: Mapping[str, Any]) -> None:
+        if self._turn is not None and note["subtype"] == "run_restarting":
+            self._turn.agents += 1
 
     def _status_change(self, event: Mapping[str, Any], change: Mapping[str, Any]) -> None:
         self._expect({change["from"], change["to"]} <= STATUSES, f"an unknown status in {change}")

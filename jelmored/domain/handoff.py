@@ -115,6 +115,8 @@ def _entries(events: Sequence[Event], scene: Scene) -> Iterator[_Entry]:
     prompts: dict[PromptId, str] = {}
     for event in events:
         in_hand = event.turn is not None and event.turn == scene.prompt_turn
+        if in_hand and scene.cut is None:
+            continue  # it is done over: half an answer would only confuse
         match event.event_type, event.metadata:
             case EventType.USER, UserNote(disposition="steered") if not in_hand:
                 yield _same(event.turn, f"USER, meanwhile: {event.content}")

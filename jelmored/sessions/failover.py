@@ -120,6 +120,8 @@ class Failover:
 
     def leave(self, turn: Turn, failure: Failure, usage: UsageNote | None = None) -> Nowhere | None:
         """The turn can't go on where it is. Returns why it can't elsewhere either; nothing has changed then."""
+        if turn.prompt is None:
+            return Nowhere("nobody has prompted this turn, so there is nothing to give to another provider")
         turn.refused.add(self._facts.provider)
         policy = self._router.settings.mid_turn
         if turn.side_effects and policy is MidTurn.STOP:

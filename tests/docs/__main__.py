@@ -7,11 +7,11 @@ import sys
 import trio
 
 from . import conversations, of_protocol, of_reference
-from .pages import Block, pages, rewritten
+from .pages import Block, Measured, pages, rewritten
 
 
 def blocks() -> dict[str, Block]:
-    return {**of_protocol.blocks(), **of_reference.blocks()}
+    return {**of_protocol.blocks(), **of_reference.blocks(), "failover trials": Measured()}
 
 
 def main() -> None:

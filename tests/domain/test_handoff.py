@@ -124,6 +124,18 @@ def test_the_prompt_in_hand_is_not_told_twice() -> None:
     assert "and now this" not in handoff.text
 
 
+def test_an_answer_that_is_done_over_is_not_told() -> None:
+    log = _talk()
+    log.say("and now this")
+    log.answer("half an ans")
+
+    handoff = compose(log.events, Scene(directory="/work", prompt_turn=3), PLENTY)
+
+    assert handoff is not None
+    assert "half an ans" not in handoff.text
+    assert handoff.carried.turns == 2
+
+
 def test_nothing_said_is_nothing_to_tell() -> None:
     log = Log()
     log.say("the very first prompt")

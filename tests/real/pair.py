@@ -79,9 +79,13 @@ class Endpoint:
         self._gone = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        async with trio.open_nursery() as self._nursery:
-            await self._nursery.start(self._serve)
-            task_status.started()
+        try:
+            async with trio.open_nursery() as self._nursery:
+                await self._nursery.start(self._serve)
+                task_status.started()
+        finally:
+            if self._held is not None:
+                self._held.close()
 
     async def _serve(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
         try:

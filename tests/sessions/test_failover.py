@@ -19,7 +19,7 @@ from jelmored.domain.prompts import WhenUnavailable
 from jelmored.errors import ErrorKind, Refused, SessionError
 from jelmored.journal.base import Page
 from jelmored.journal.memory import MemoryJournal
-from jelmored.providers.base import Asked, Delta, RunEvent, RunFacts, TurnBegan, TurnOver
+from jelmored.providers.base import Asked, Delta, RunEvent, RunFacts, TurnBegan
 from jelmored.testing.puppet import PuppetProvider, PuppetSession
 from tests.eventually import eventually
 
@@ -331,6 +331,18 @@ async def test_a_prompt_that_may_wait_does_and_is_not_lost(autojump_clock: trio.
         assert started["metadata"]["promptId"] == receipt.prompt_id
 
 
+async def test_a_turn_that_nobody_prompted_ends_where_it_fails(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        session_id, run = await p.first_turn()
+        await run.tell(TurnBegan())
+        await p.stage.watcher.wait_for("turn_started", 2)
+        await fail(run)
+        ended = await p.stage.watcher.wait_for("turn_ended", 2)
+        assert (ended["metadata"]["reason"], p.failovers) == ("failed", [])
+        await p.stage.prompt(session_id, "and the secret?")
+        assert "plum" in (await (await p.second.opened()).heard()).text
+
+
 # Moving by hand
 
 
@@ -392,15 +404,6 @@ async def test_an_interrupt_while_the_handoff_is_made_leaves_the_session_where_i
         ended = await p.stage.watcher.wait_for("turn_ended", 2)
         assert (ended["metadata"]["reason"], ended["provider"], p.failovers) == ("interrupted", "puppet", [])
         assert p.stage.directory.get(session_id).provider == "puppet"
-
-
-async def test_a_turn_that_nobody_asked_for_fails_where_it_is(autojump_clock: trio.testing.MockClock) -> None:
-    async with pair() as p:
-        _, run = await p.first_turn()
-        await run.tell(TurnBegan())
-        await run.tell(TurnOver(reason=TurnReason.FAILED, failure=OVERLOADED, origin="agent"))
-        ended = await p.stage.watcher.wait_for("turn_ended", 2)
-        assert (ended["metadata"]["reason"], p.failovers) == ("failed", [])
 
 
 async def test_what_waits_after_it_was_cut_is_gone_on_with_and_not_begun_anew(

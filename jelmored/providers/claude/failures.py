@@ -115,6 +115,10 @@ def _kind_of_turn(result: Result, error: str | None, status: int | None) -> Erro
         return ErrorKind.REFUSED
     if result.terminal_reason == "prompt_too_long":
         return ErrorKind.CONTEXT_TOO_LONG
+    if (
+        status is None and "(HTTP 200)" in result.words
+    ):  # an answer came, so the network is well; it was none of a model
+        return ErrorKind.UNAVAILABLE
     return kind_of(error, status)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import attrs
 import pytest
 
 from jelmored.domain.failures import RunClass
@@ -47,6 +48,11 @@ def test_a_quota_tells_when_it_resets() -> None:
     assert failure.retry_at == datetime(2033, 5, 18, 3, 33, 19, tzinfo=UTC)
     assert failures.of_turn(FAILED, "server_error", None, limit).retry_at is None
     assert failures.reset_time(RateLimit(status="rejected", resets_at=1e300)) is None
+
+
+def test_an_answer_that_is_none_of_a_model_is_not_the_networks_fault() -> None:
+    result = attrs.evolve(FAILED, result="API Error: API returned an empty or malformed response (HTTP 200)")
+    assert failures.of_turn(result, "unknown", None, None).kind is ErrorKind.UNAVAILABLE
 
 
 CLASSES = {
