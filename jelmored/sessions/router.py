@@ -191,8 +191,9 @@ class Router:
         asked = attrs.evolve(_asked(facts, None), model=model or facts.wanted_model or facts.requirements.model)
         others = frozenset({facts.provider}) if provider is None else frozenset()
         ranking = self._providers.rank(asked, wanted=provider, exclude=others)
-        best = ranking[0] if ranking else None
-        if best is None or best.obstacle in _FORBIDS_MOVE:
+        forbids = _FORBIDS_MOVE if provider else _FORBIDS_MOVE | {Obstacle.UNHEALTHY}
+        best = next((ranked for ranked in ranking if ranked.obstacle not in forbids), None)
+        if best is None:
             raise _cant_move(provider, ranking)
         return Route(best.provider, best.model)
 
@@ -238,7 +239,7 @@ class Router:
 
 
 _FORBIDS_MOVE = frozenset(set(Obstacle) - PASSING - {Obstacle.UNHEALTHY})
-"""A client may move a session to a provider that is not well: it may know better."""
+"""A client may name a provider that is not well: it may know better."""
 
 
 def _asked(facts: Facts, prompt: Prompt | None) -> Requirements:
@@ -275,9 +276,10 @@ def _hindered(found: Ranked, view: ProviderView, prompt: Prompt | None) -> Failu
 
 
 def _cant_move(provider: ProviderName | None, ranking: Sequence[Ranked]) -> Refused:
-    told = "; ".join(f"{ranked.provider}: {', '.join(ranked.reasons)}" for ranked in ranking if not ranked.accepted)
-    if provider is not None and not any(ranked.provider == provider for ranked in ranking):
-        told = f"there is no provider {provider!r}"
-    lacks_model = any(ranked.provider == provider and ranked.obstacle is Obstacle.MODEL for ranked in ranking)
+    considered = [ranked for ranked in ranking if provider in (None, ranked.provider)]
+    told = "; ".join(f"{ranked.provider}: {', '.join(ranked.against)}" for ranked in considered if ranked.against)
+    if not considered:
+        told = f"there is no provider {provider!r}" if provider else "there is no other provider"
+    lacks_model = any(ranked.obstacle is Obstacle.MODEL for ranked in considered if provider)
     kind = ErrorKind.MODEL_NOT_SUPPORTED if lacks_model else ErrorKind.NO_PROVIDER
-    return Refused(kind, f"the session can't go there ({told or 'there is no other provider'})", field="provider")
+    return Refused(kind, f"the session can't go there ({told})", field="provider")

@@ -46,6 +46,7 @@ from .shared import Shared
 log = structlog.get_logger(__name__)
 
 STOP_GRACE = 12.0  # seconds for all runs together, of the daemon's 20
+STARTING = 5.0  # seconds between two looks at a server that may be starting
 LOOKS = 30.0  # seconds at most between two looks at the wall clock, which may be set while we wait for it
 
 
@@ -432,9 +433,16 @@ class ProviderSupervisor:
         """Once; then as long as only a person can mend it, for nobody tells us when they have."""
         await self._probe()
         while True:
-            await trio.sleep(self._spec.check_interval)
+            await trio.sleep(self._pause_between_looks)
             if self._facts.waits_for_a_person:
                 await self._probe()
+
+    @property
+    def _pause_between_looks(self) -> float:
+        """A server that did not answer may only be starting."""
+        failure = self._facts.probe.failure if self._facts.probe else None
+        starting = failure is not None and failure.kind is ErrorKind.UNAVAILABLE
+        return min(self._spec.check_interval, STARTING) if starting else self._spec.check_interval
 
     async def _probe(self, *, asked: bool = False) -> None:
         probe = await self._prober.probe()

@@ -19,7 +19,7 @@ from jelmored.domain.prompts import WhenUnavailable
 from jelmored.errors import ErrorKind, Refused, SessionError
 from jelmored.journal.base import Page
 from jelmored.journal.memory import MemoryJournal
-from jelmored.providers.base import Asked, Delta, RunEvent, RunFacts, TurnBegan
+from jelmored.providers.base import Asked, Delta, Probe, RunEvent, RunFacts, TurnBegan
 from jelmored.testing.puppet import PuppetProvider, PuppetSession
 from tests.eventually import eventually
 
@@ -517,3 +517,19 @@ async def test_who_moves_a_session_hears_that_its_agent_does_not_end(
         with pytest.raises(Refused, match="did not end within 15 s"):
             await p.stage.directory.move(MoveSession(session_id=session_id, provider=THIRD), ME)
         assert (p.stage.directory.get(session_id).provider, p.failovers) == ("puppet", [])
+
+
+async def test_a_client_may_name_a_provider_that_is_not_well(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        p.third.probed = Probe(failure=Failure(kind=ErrorKind.AUTH_REQUIRED, message="not logged in", remedy="log in"))
+        session_id, _ = await p.first_turn()
+        view = await p.stage.directory.move(MoveSession(session_id=session_id, provider=THIRD), ME)
+        assert view.provider == THIRD
+
+
+async def test_where_nobody_is_named_only_one_that_can_take_it_is(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:
+        session_id = await s.create()
+        with pytest.raises(Refused, match="can't go there") as refused:
+            await s.directory.move(MoveSession(session_id=session_id), ME)
+        assert refused.value.kind is ErrorKind.NO_PROVIDER
