@@ -130,7 +130,8 @@ class Passage:
 async def cross(trouble: Trouble, agents: tuple[Agent, Agent] = BOTH_CLAUDE, *, after_a_tool: bool) -> Passage:
     """The whole story; fails if anything is not as it should be."""
     first = trouble.script(agents[0], after_a_tool=after_a_tool)
-    async with open_pair(first, next_script(agents[1]), agents, first=HASTY, second=STEADY) as pair:
+    patience = HASTY if trouble.cause == "turn-stalled" else STEADY
+    async with open_pair(first, next_script(agents[1]), agents, first=patience, second=STEADY) as pair:
         session = await two_turns(pair)
         await pair.prompt(session, CARRY_ON)
         if trouble.act is not None:

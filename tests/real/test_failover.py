@@ -213,7 +213,7 @@ async def test_without_a_network_it_waits_and_goes_on_when_it_is_back(after_a_to
     script = first_script(CLAUDE, *tool, SLOW)
     async with open_pair(script, next_script(CLAUDE), first=HASTY, second=STEADY) as pair:
         session = await two_turns(pair)
-        await pair.prompt(session, CARRY_ON, whenUnavailable="next")
+        await pair.prompt(session, CARRY_ON)
         await under_way(pair, session, after_a_tool=after_a_tool)
         await pair.second.go_away()
         await pair.first.go_away()
