@@ -83,6 +83,7 @@ class Endpoint:
             async with trio.open_nursery() as self._nursery:
                 await self._nursery.start(self._serve)
                 task_status.started()
+                await trio.sleep_forever()  # it may come back
         finally:
             if self._held is not None:
                 self._held.close()
