@@ -126,7 +126,8 @@ class Failover:
         policy = self._router.settings.mid_turn
         if turn.side_effects and policy is MidTurn.STOP:
             return Nowhere("the turn may have changed something, and failover.mid_turn is stop")
-        route = self._router.onward(self._facts, turn.prompt, refused=turn.refused, failure=failure)
+        refused = turn.refused
+        route = self._router.onward(self._facts, turn.prompt, refused=refused, failure=failure, under_way=True)
         if isinstance(route, Nowhere):
             return route
         record_setback(self._chronicle, failure, usage)

@@ -155,13 +155,20 @@ class Router:
         return found.obstacle, _hindered(found, self._providers.view(facts.provider), prompt)
 
     def onward(
-        self, facts: Facts, prompt: Prompt | None, *, refused: Collection[ProviderName], failure: Failure
+        self,
+        facts: Facts,
+        prompt: Prompt | None,
+        *,
+        refused: Collection[ProviderName],
+        failure: Failure,
+        under_way: bool = False,
     ) -> Route | Nowhere:
         """Another provider for the turn in hand.
 
         Args:
             refused: providers that have failed in this turn.
             failure: why the session's own can't do it.
+            under_way: the turn fails if there is none: then one that cools is asked too, unless the prompt may wait.
         """
         if not self.settings.enabled:
             return Nowhere("", failure.retry_at)
@@ -173,8 +180,10 @@ class Router:
             asked = attrs.evolve(asked, min_context=max(asked.min_context or 0, window + 1))
         others = frozenset({facts.provider, *refused})
         ranking = self._providers.rank(asked, failover=True, exclude=others)
+        may_wait = prompt is not None and prompt.when_unavailable is WhenUnavailable.WAIT
+        will_do = {None, Obstacle.COOLING} if under_way and not may_wait else {None}
         for ranked in ranking:
-            if ranked.accepted:
+            if ranked.obstacle in will_do:
                 return Route(ranked.provider, ranked.model)
         return self._nowhere(ranking, failure)
 

@@ -354,3 +354,30 @@ async def test_the_daemon_is_killed_on_the_way(seconds: float) -> None:
             assert again.said(4) == ANSWER
             assert lines(pair) == 1
             check(again)
+
+
+async def test_there_and_back_between_claude_and_opencode() -> None:
+    """Each fails in its turn. Whoever the conversation comes back to knows its own part, and is told what it missed."""
+    one = Script(
+        when("the secret is", says("Noted.")),
+        when("make the file", Agent.CLAUDE.shell(f"echo made > {MADE}"), says("Made it.")),
+        when("carry on", fails(529)),
+        when("come back", says("Here I am again.")),
+    )
+    other = Script(when("carry on", says(f"The secret is {SECRET}; {MADE} is known.")), when("come back", fails(401)))
+    async with open_pair(one, other, (Agent.CLAUDE, Agent.OPENCODE), first=STEADY, second=STEADY) as pair:
+        session = await two_turns(pair)
+        await pair.turn(session, CARRY_ON)
+        assert session.said(3).endswith("is known.")
+        told = "\n".join(pair.second.model.calls[0].conversation.human)
+        assert SECRET in told
+        assert MADE in told
+
+        await pair.turn(session, "come back")
+        assert session.said(4) == "Here I am again."
+        assert crossings(session) == [(FIRST, SECOND, "overloaded"), (SECOND, FIRST, "auth-required")]
+        last = "\n".join(pair.first.model.calls[-1].conversation.human[-2:])
+        assert "what you missed" in last
+        assert f"ASSISTANT: The secret is {SECRET}" in last
+        assert f"USER: {TELL}" not in last, "that it knows"
+        check(session)
