@@ -65,4 +65,4 @@ async def test_a_day(busy: Machine) -> None:
         await busy.jelmore("wait", name)
     check(__file__, "day_ends", await shown(busy))
     assert "not there" in (await busy.jelmore("logs", "tests")).out
-    assert (await busy.jelmore("usage", "--json")).json["total"]["sessions"] == len(NAMES)
+    assert len((await busy.jelmore("usage", "--json")).json["rows"]) == len(NAMES)

@@ -133,8 +133,8 @@ async def _after_a_turn(stage: Stage, mode: str) -> tuple[Watch, Process]:
     return session, await stage.agent()
 
 
-async def test_of_the_agent_in_a_tool_ends_the_turn() -> None:
-    async with open_stage(_script()) as stage:
+async def test_of_the_agent_in_a_tool_ends_the_turn_where_that_is_wanted() -> None:
+    async with open_stage(_script(), failover={"mid_turn": "stop"}) as stage:
         session, agent = await _after_a_turn(stage, "allow-all")
         await _in_a_tool(stage, session)
         tool = await processes.until_running(stage.place.marker, SLEEP)
@@ -150,7 +150,7 @@ async def test_of_the_agent_in_a_tool_ends_the_turn() -> None:
 
 
 async def test_of_the_warden_in_a_tool_leaves_nothing_either() -> None:
-    async with open_stage(_script()) as stage:
+    async with open_stage(_script(), failover={"mid_turn": "stop"}) as stage:
         session, agent = await _after_a_turn(stage, "allow-all")
         await _in_a_tool(stage, session)
         tool = await processes.until_running(stage.place.marker, SLEEP)

@@ -161,7 +161,7 @@ class Play:
         forked = (await directory.fork(command, ME)).session_id
         entries = (await self.journal.read(forked, limit=5000, max_bytes=2**30)).entries
         events = [json.loads(entry.body) for entry in entries]
-        begun = {e["metadata"]["promptId"] for e in events if e["eventType"] == "turn_started"}
+        begun = {e["metadata"].get("promptId") for e in events if e["eventType"] == "turn_started"}
         told = {e["content"] for e in events if e["eventType"] == "user" and e["metadata"]["promptId"] in begun}
         self.company.given[forked] = [words for words in given if words in told]
         self.sessions.append(forked)

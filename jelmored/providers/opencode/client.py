@@ -8,14 +8,17 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Self
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
-import httpx
 import orjson
 import trio
 
 from jelmored.errors import ErrorKind, ProviderError, ProviderUnavailableError, SessionError
+
+if TYPE_CHECKING:  # else it is imported with the first server: most of a daemon's start would be that
+    import httpx
 
 USUAL = 10.0  # s for an answer; the first in a directory takes 1 to 3
 PROMPT = 30.0  # s until a prompt is taken: it may have files to read
@@ -61,6 +64,8 @@ class OpencodeClient:
     """
 
     def __init__(self, url: str, auth: tuple[str, str] | None, trust: ssl.SSLContext | None = None) -> None:
+        import httpx
+
         self._http = httpx.AsyncClient(
             base_url=url,
             auth=httpx.BasicAuth(*auth) if auth else None,
@@ -95,7 +100,7 @@ class OpencodeClient:
         try:
             return _native(await self._get(f"/session/{native_id}"))
         except SessionError as error:
-            if error.evidence.get("status") == httpx.codes.NOT_FOUND:
+            if error.evidence.get("status") == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
@@ -132,7 +137,7 @@ class OpencodeClient:
         try:
             await self._ask("DELETE", f"/session/{native_id}/message/{message_id}")
         except SessionError as error:
-            if error.evidence.get("status") != httpx.codes.NOT_FOUND:
+            if error.evidence.get("status") != HTTPStatus.NOT_FOUND:
                 raise
 
     async def permissions(self, directory: str) -> bytes:
@@ -147,7 +152,7 @@ class OpencodeClient:
         try:
             await self._post(path, body, directory)
         except SessionError as error:
-            if error.evidence.get("status") != httpx.codes.NOT_FOUND:
+            if error.evidence.get("status") != HTTPStatus.NOT_FOUND:
                 raise
 
     async def dispose(self, directory: str) -> None:
@@ -163,7 +168,7 @@ class OpencodeClient:
         """
         self._check_open()
         with _network_told("/event", SILENCE):
-            timeout = httpx.Timeout(USUAL, read=SILENCE)
+            timeout = (USUAL, SILENCE, USUAL, USUAL)  # of: connecting, reading, writing, waiting for a connection
             async with self._http.stream("GET", "/event", params={"directory": directory}, timeout=timeout) as response:
                 if not _is(response, "text/event-stream"):
                     await response.aread()
@@ -204,7 +209,7 @@ class OpencodeClient:
             response = await self._http.request(
                 method, path, params=params, content=content, headers=JSON, timeout=seconds
             )
-        if response.status_code == httpx.codes.NO_CONTENT:
+        if response.status_code == HTTPStatus.NO_CONTENT:
             return b""
         if not (response.is_success and _is(response, "application/json")):
             raise _refused(response)
@@ -214,6 +219,8 @@ class OpencodeClient:
 @contextmanager
 def _network_told(path: str, seconds: float) -> Iterator[None]:
     """No answer, in our own words."""
+    import httpx
+
     try:
         yield
     except (httpx.TimeoutException, trio.TooSlowError) as error:
@@ -237,7 +244,7 @@ def _refused(response: httpx.Response) -> ProviderError:
     """Of the body only what it says of itself: others have keys in them."""
     status = response.status_code
     evidence = {"status": status, "path": response.request.url.path}
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return ProviderUnavailableError(
             ErrorKind.AUTH_REQUIRED, "the OpenCode server wants another password", remedy=CONFIGURE, evidence=evidence
         )
