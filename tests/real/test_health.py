@@ -64,6 +64,7 @@ async def test_without_a_network_it_is_offline_until_its_server_answers() -> Non
                 assert (await until(stage, health="healthy"))["latencyMs"] > 0
 
 
+@pytest.mark.soak
 async def test_three_failed_turns_open_the_breaker_and_a_restart_closes_it() -> None:
     script = Script(when("fail", fails(500)), when("", says("Well again.")))
     async with open_stage(script, claude={"max_retries": 0}) as stage:
@@ -81,6 +82,7 @@ async def test_three_failed_turns_open_the_breaker_and_a_restart_closes_it() -> 
         assert session.said(4) == "Well again."
 
 
+@pytest.mark.soak
 async def test_drained_it_closes_idle_agents_and_starts_none() -> None:
     async with open_stage(Script(when("", says("Hello.")))) as stage:
         session = await stage.session(prompt="hello")

@@ -41,6 +41,7 @@ async def test_an_interrupt_ends_the_turn_and_the_next_one_works() -> None:
         assert run.said()[-1] == "Here."
 
 
+@pytest.mark.soak
 async def test_an_interrupt_that_comes_with_the_prompt_is_not_lost() -> None:
     async with open_run(Script(when("long", SLOW))) as run:
         await run.session.prompt(prompt("long"))
@@ -68,6 +69,7 @@ def _sleeping() -> list[processes.Process]:
     return [process for process in processes.descendants(os.getpid()) if process.command == "sleep 600"]
 
 
+@pytest.mark.soak
 async def test_an_interrupt_while_it_asks_ends_the_turn() -> None:
     async with open_run(Script(when("ask", uses("bash", command="true", description="t")))) as run:
         await run.session.prompt(prompt("ask"))
@@ -82,11 +84,11 @@ async def test_an_interrupt_while_it_asks_ends_the_turn() -> None:
     ("line", "kind"),
     [
         (fails(401, "bad key"), ErrorKind.AUTH_REQUIRED),
-        (fails(400, "no such field"), ErrorKind.INVALID_REQUEST),
-        (fails(429, "Rate limit reached"), ErrorKind.RATE_LIMITED),
+        pytest.param(fails(400, "no such field"), ErrorKind.INVALID_REQUEST, marks=pytest.mark.soak),
+        pytest.param(fails(429, "Rate limit reached"), ErrorKind.RATE_LIMITED, marks=pytest.mark.soak),
         (fails(429, "Rate limit reached", retry_after=3600), ErrorKind.RATE_LIMITED),
         (fails(500, "down"), ErrorKind.UNAVAILABLE),
-        (breaks(says(LONG), Fault.CUT), ErrorKind.NETWORK),
+        pytest.param(breaks(says(LONG), Fault.CUT), ErrorKind.NETWORK, marks=pytest.mark.soak),
         (breaks(says(LONG), Fault.ERROR), ErrorKind.OVERLOADED),
     ],
     ids=["401", "400", "429", "429-long", "500", "cut", "error-in-stream"],
@@ -116,6 +118,7 @@ def _at(url: str) -> dict[str, object]:
     return {"provider": {"scripted": {"options": {"baseURL": f"{url}/v1"}}}}
 
 
+@pytest.mark.soak
 async def test_a_model_that_says_nothing_is_given_up_by_the_servers_own_clock() -> None:
     settings = {"max_retries": 0, "timeout_seconds": 2}
     async with open_run(Script(when("", Silence.HANG)), settings) as run:
@@ -126,6 +129,7 @@ async def test_a_model_that_says_nothing_is_given_up_by_the_servers_own_clock() 
         assert trio.current_time() - begun < 15
 
 
+@pytest.mark.soak
 async def test_a_failure_that_passes_is_only_a_delay() -> None:
     script = Script(when("go", fails(500), says("At last.")))
     async with open_run(script, {"max_retries": 2}) as run:
@@ -153,6 +157,7 @@ async def test_a_session_is_resumed_by_its_id_also_by_another_server() -> None:
                 assert again.said() == ["The first thing you told me was: my colour is red"]
 
 
+@pytest.mark.soak
 async def test_a_session_that_the_server_has_lost_says_so() -> None:
     async with open_provider(Script()) as (provider, home, model):
         with pytest.raises(ProviderError) as caught:
@@ -209,6 +214,7 @@ async def _cut_in_a_command(provider: BaseProvider, home: Path, model: ModelServ
         await run.until(TurnOver)
 
 
+@pytest.mark.soak
 async def test_nothing_is_left_when_the_provider_stops_in_a_turn() -> None:
     async with (
         open_provider(Script(when("sleep", uses("bash", command="sleep 600", description="s")))) as (
