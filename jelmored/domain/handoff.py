@@ -15,6 +15,7 @@ from .events import (
     EventType,
     Plan,
     Said,
+    System,
     ToolResult,
     ToolUse,
     TurnEnded,
@@ -88,6 +89,7 @@ def compose(events: Sequence[Event], scene: Scene, characters: int) -> Handoff |
         events: in order, of everything that the agent does not know.
         characters: that the text may have. The oldest output of tools is cut first, then the oldest turns.
     """
+    events = _since_cleared(events)
     entries = list(_entries(events, scene))
     if not entries and scene.cut is None:
         return None
@@ -99,6 +101,13 @@ def compose(events: Sequence[Event], scene: Scene, characters: int) -> Handoff |
     return Handoff(
         text=text, carried=Carried(turns=len(turns), characters=len(text), truncated=truncated or scene.skipped)
     )
+
+
+def _since_cleared(events: Sequence[Event]) -> Sequence[Event]:
+    """What the user had the agent forget is not told to another one."""
+    marks = (isinstance(event.metadata, System) and event.metadata.subtype == "cleared" for event in events)
+    last = max((index for index, cleared in enumerate(marks) if cleared), default=-1)
+    return events[last + 1 :]
 
 
 @attrs.frozen

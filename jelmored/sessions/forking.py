@@ -207,7 +207,7 @@ class Fork:
             context=None,
             native={source.provider: NativeSession(native_id="", origin=origin)} if origin else {},
             heard={},
-            behind=None if origin else 0,
+            behind=None if self._native else 0,
             home=None,
             waiting_until=None,
             rules=(),

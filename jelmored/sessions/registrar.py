@@ -121,7 +121,6 @@ class Registrar:
         it leads to whoever has it, and else stands as it is at the provider that is chosen without it."""
         asked, wanted = command.requirements, command.provider
         if wanted is None and asked.model is None and command.model is not None:
-            self._providers.refuse_retired(command.model)
             ranking = self._providers.rank(attrs.evolve(asked, model=command.model))
             if any(one.accepted for one in ranking):
                 return choose(ranking)

@@ -54,6 +54,9 @@ def choose(ranking: Sequence[Ranked], wanted: ProviderName | None = None) -> Ran
     for one in considered:
         if one.obstacle is None or one.obstacle.passes or (wanted and one.obstacle is Obstacle.UNHEALTHY):
             return one
+    for one in considered:
+        if one.obstacle is Obstacle.UNHEALTHY:  # there is no other: its agent tells what is to be done
+            return one
     told = "; ".join(f"{one.provider}: {'; '.join(one.against)}" for one in considered)
     remedy = "`jelmore providers` says what to do about each" if wanted is None else None
     raise Refused(ErrorKind.NO_PROVIDER, f"no provider can take it ({told})", remedy=remedy, field=field)
@@ -152,6 +155,8 @@ class Router:
         if found is None:
             told = f"provider {facts.provider} is not configured any more"
             return None, Failure(kind=ErrorKind.NO_PROVIDER, message=told)
+        if found.obstacle is Obstacle.OFFLINE and not self.offline:
+            return None, None
         return found.obstacle, _hindered(found, self._providers.view(facts.provider), prompt)
 
     def onward(
@@ -223,8 +228,9 @@ class Router:
 
     @property
     def offline(self) -> bool:
-        """The network is gone for all: no provider is to blame."""
-        return self._providers.offline
+        """The network is gone for all: no provider is to blame. Of a single one that can't be known (design 2)."""
+        several = sum(one.by_itself and one.view.health is not Health.DISABLED for one in self._providers.candidates())
+        return self._providers.offline and several > 1
 
     def steers(self, provider: ProviderName) -> bool:
         """What is said to an agent there while it works reaches it."""

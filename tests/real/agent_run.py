@@ -109,7 +109,9 @@ def new_home() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def running(source: BaseProvider, home: Path, model: ModelServer, **config: Any) -> AsyncIterator[AgentRun[Any]]:
+async def running(
+    source: BaseProvider, home: Path, model: ModelServer, /, **config: Any
+) -> AsyncIterator[AgentRun[Any]]:
     """A run in this home; it is closed at the end and must return by itself."""
     chosen = SessionConfig(**{"session_id": SessionId("ses_test"), "cwd": str(home / "work"), **config})
     session = source.open(chosen)

@@ -39,7 +39,6 @@ def test_where_a_session_begins(ranking: list[Ranked], wanted: ProviderName | No
         ([ranked(A), ranked(B)], "c", "there is no provider 'c'; there are: a, b", "provider"),
         ([ranked(A, Obstacle.DISABLED), ranked(B)], "a", "a: disabled it is; and more", "provider"),
         ([ranked(A, Obstacle.MODEL), ranked(B)], "a", "a: model it is", "provider"),
-        ([ranked(A, Obstacle.UNHEALTHY)], None, "a: unhealthy it is", None),
         ([ranked(A, Obstacle.MODEL), ranked(B, Obstacle.COST)], None, "a: model it is; and more; b: cost it is", None),
         ([], None, "no provider is configured", None),
     ],
@@ -98,3 +97,8 @@ def test_what_follows(end: RunEnd, said: bool, side_effects: bool, follows: Next
 
 def test_every_class_of_an_end_was_thought_of() -> None:
     assert {end.cls for end in (CRASHED, REQUESTED, *OTHERS)} == set(RunClass) - {RunClass.NORMAL}
+
+
+def test_one_that_is_unwell_is_asked_all_the_same_where_there_is_no_other() -> None:
+    assert choose([ranked(A, Obstacle.UNHEALTHY)]).provider == A
+    assert choose([ranked(A, Obstacle.UNHEALTHY), ranked(B, Obstacle.COOLING)]).provider == B
