@@ -400,7 +400,7 @@ class Session:
         if self.facts.limits.max_turns != former.max_turns:
             self._work.renew()
         if wanted.model is not None and wanted.model != self.facts.wanted_model:
-            self._chronicle.know(wanted_model=wanted.model, model=None)
+            self._chronicle.know(wanted_model=wanted.model, routed_model=None, model=None)
             self._chronicle.note("configured", f"model: {wanted.model}, from the next turn on", model=wanted.model)
             self._work.change(SessionChange(model=wanted.model))
         if wanted.permission_mode not in (None, self.facts.permission_mode):

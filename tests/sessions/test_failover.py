@@ -58,6 +58,8 @@ class Pair:
 @asynccontextmanager
 async def pair(**more: Any) -> AsyncIterator[Pair]:
     second, third = PuppetProvider("second"), PuppetProvider("third")
+    (model,) = third.probed.models
+    third.probed = attrs.evolve(third.probed, models=(model, attrs.evolve(model, name="puppet-9")))
     second.facts = RunFacts(native_id="native-2", used=True, model="puppet-2")
     async with stage(others=(second, third), **more) as s:
         yield Pair(s, second, third)
@@ -533,3 +535,14 @@ async def test_where_nobody_is_named_only_one_that_can_take_it_is(autojump_clock
         with pytest.raises(Refused, match="can't go there") as refused:
             await s.directory.move(MoveSession(session_id=session_id), ME)
         assert refused.value.kind is ErrorKind.NO_PROVIDER
+
+
+async def test_a_model_that_is_chosen_after_a_move_is_run(autojump_clock: trio.testing.MockClock) -> None:
+    async with pair() as p:
+        session_id, _ = await p.first_turn()
+        await p.stage.directory.configure(ConfigureSession(session_id=session_id, model="puppet-1"), ME)
+        await p.stage.directory.move(MoveSession(session_id=session_id, provider=THIRD), ME)
+        assert p.stage.directory.get(session_id).provider == THIRD
+        await p.stage.directory.configure(ConfigureSession(session_id=session_id, model="puppet-9"), ME)
+        await p.stage.prompt(session_id, "go")
+        assert (await p.third.opened()).config.model == "puppet-9"
