@@ -33,6 +33,7 @@ MOST = 450_000  # characters, however large the window is
 OUTPUT = 4_000  # characters of one tool's output; what matters of it the agent reads again
 INPUT = 1_000  # characters of one tool's input
 FILES = 100  # that are named
+DONE = 30  # tools of a cut turn that are named once more; the latest
 FRAME = 200  # characters around what is told
 WRITES = frozenset({ToolKind.EDIT, ToolKind.DELETE, ToolKind.MOVE})
 
@@ -211,7 +212,7 @@ def _tail(scene: Scene, events: Sequence[Event]) -> str:
     if scene.cut is None:
         return "The user's next message follows."
     done = [event.content for event in events if _changed(event, scene.prompt_turn)]
-    told = "\n".join(f"- {_cut(line, INPUT)}" for line in done)
+    told = "\n".join(f"- {_cut(line, INPUT)}" for line in done[-DONE:])
     begun = f"Already done, or at least begun, in it:\n{told}\n" if told else ""
     return (
         f"The work on the user's last message was cut off: {scene.cut.why}.\n{begun}"
