@@ -34,7 +34,6 @@ LAST_PROOF = 15.0  # seconds until its turn fails for the lack of it; an agent t
 OURS = RequestId("jelmored:failover")
 """What we ask ourselves, not an agent."""
 GO_ON, STOP = "Go on", "Stop"
-NOT_TO_GO_ON = Failure(kind=ErrorKind.UNAVAILABLE, message="it was not to go on elsewhere")
 MOVED, RETURNED = "moved", "returned"
 Done = Callable[[Failure | None], None]
 
@@ -120,14 +119,11 @@ class Failover:
 
     def leave(self, turn: Turn, failure: Failure, usage: UsageNote | None = None) -> Nowhere | None:
         """The turn can't go on where it is. Returns why it can't elsewhere either; nothing has changed then."""
-        if turn.prompt is None:
-            return Nowhere("nobody has prompted this turn, so there is nothing to give to another provider")
         turn.refused.add(self._facts.provider)
         policy = self._router.settings.mid_turn
         if turn.side_effects and policy is MidTurn.STOP:
             return Nowhere("the turn may have changed something, and failover.mid_turn is stop")
-        refused = turn.refused
-        route = self._router.onward(self._facts, turn.prompt, refused=refused, failure=failure, under_way=True)
+        route = self._router.onward(self._facts, turn.prompt, refused=turn.refused, failure=failure, under_way=True)
         if isinstance(route, Nowhere):
             return route
         record_setback(self._chronicle, failure, usage)
@@ -196,14 +192,14 @@ class Failover:
     def decided(self, answer: Answer) -> None:
         """A person has answered."""
         transfer = self._transfer
-        if transfer is None or transfer.turn is None:
+        if transfer is None or transfer.turn is None or transfer.failure is None:
             return
         if (answer.answers or {}).get("failover") == (GO_ON,):
             transfer.agreed = True
             self._set_out()
         else:
             self.forget()
-            self._owner.give_up(transfer.turn, transfer.failure or NOT_TO_GO_ON)
+            self._owner.give_up(transfer.turn, transfer.failure)
 
     # Crossing
 

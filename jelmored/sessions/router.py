@@ -52,7 +52,7 @@ def choose(ranking: Sequence[Ranked], wanted: ProviderName | None = None) -> Ran
         told = f"there is no provider {wanted!r}; there are: {there}" if wanted else "no provider is configured"
         raise Refused(ErrorKind.NO_PROVIDER, told, field=field)
     for one in considered:
-        if one.obstacle is None or one.obstacle.passes or (wanted and one.obstacle is Obstacle.UNHEALTHY):
+        if one.obstacle is None or one.obstacle.passes:
             return one
     for one in considered:
         if one.obstacle is Obstacle.UNHEALTHY:  # there is no other: its agent tells what is to be done
@@ -101,9 +101,9 @@ def after(end: RunEnd, *, said: bool, side_effects: bool) -> Next:
 
 def after_turn(failure: Failure) -> Next:
     """What follows when an agent, which is still there, says that its turn has failed."""
-    return (
-        Next.END_TURN if failure.cls is RunClass.CRASH else after(RunEnd.failed(failure), said=True, side_effects=True)
-    )
+    if failure.cls is RunClass.CRASH:
+        return Next.END_TURN
+    return after(RunEnd.failed(failure), said=True, side_effects=True)
 
 
 @attrs.frozen
@@ -229,8 +229,12 @@ class Router:
     @property
     def offline(self) -> bool:
         """The network is gone for all: no provider is to blame. Of a single one that can't be known (design 2)."""
-        several = sum(one.by_itself and one.view.health is not Health.DISABLED for one in self._providers.candidates())
-        return self._providers.offline and several > 1
+        if not self._providers.offline:
+            return False
+        there = [
+            one for one in self._providers.candidates() if one.by_itself and one.view.health is not Health.DISABLED
+        ]
+        return len(there) > 1
 
     def steers(self, provider: ProviderName) -> bool:
         """What is said to an agent there while it works reaches it."""

@@ -126,16 +126,15 @@ class Work:
 
     def begin(self, prompt: Prompt) -> None:
         """Start a turn with this."""
-        self._start_turn(prompt)
-        if self.turn is not None and prompt.cut is not None:
-            self.turn.cut, self.turn.side_effects = Cut(why=prompt.cut), True
-            self._failover.tell_of_cut(self.turn)
-        obstacle = self._router.obstacle(self._facts, prompt)
-        if self.turn is not None and obstacle is not None:
+        turn = self._start_turn(prompt)
+        if prompt.cut is not None:
+            turn.cut, turn.side_effects = Cut(why=prompt.cut), True
+            self._failover.tell_of_cut(turn)
+        if (obstacle := self._router.obstacle(self._facts, prompt)) is not None:
             self._chronicle.step(Step.RUN_STARTING)
-            self._recovery.refused(self.turn, obstacle)
+            self._recovery.refused(turn, obstacle)
         elif (home := self._router.way_back(self._facts, prompt)) is not None:
-            self._failover.move(home, RETURNED, self.turn)
+            self._failover.move(home, RETURNED, turn)
         else:
             self.pursue()
 
@@ -224,9 +223,10 @@ class Work:
             self._outdated = False
             self._hold.close()
 
-    def _start_turn(self, prompt: Prompt | None, *, by_agent: bool = False) -> None:
+    def _start_turn(self, prompt: Prompt | None, *, by_agent: bool = False) -> Turn:
         number = self._facts.turn + 1
-        self.turn = Turn(number, prompt, trio.current_time(), by_agent=by_agent, said=by_agent, after=self._facts.seq)
+        turn = Turn(number, prompt, trio.current_time(), by_agent=by_agent, said=by_agent, after=self._facts.seq)
+        self.turn = turn
         self._chronicle.turn = number
         logs.in_turn(number)
         prompt_id = prompt.prompt_id if prompt else None
@@ -235,6 +235,7 @@ class Work:
         self._chronicle.record(Draft(EventType.TURN_STARTED, "", started))
         if by_agent:
             self._chronicle.step(Step.TURN_STARTED)
+        return turn
 
     def _agent_began(self, prompt_ids: Sequence[PromptId]) -> None:
         """A turn that the agent began: by itself, or with what came too late to steer the last one."""
@@ -405,8 +406,7 @@ class Work:
         """The agent says that its turn is over. It may be there still, though its provider failed."""
         self.supervisor.note_turn(over)
         turn, failure = self.turn, over.failure
-        ends = turn is None or failure is None or turn.interrupted
-        if turn is None or failure is None or ends or after_turn(failure) is not Next.FAIL_OVER:
+        if turn is None or failure is None or turn.interrupted or after_turn(failure) is not Next.FAIL_OVER:
             self.end_turn(over)
         else:
             self._recovery.refused(turn, failure, over.usage)
