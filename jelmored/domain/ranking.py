@@ -185,7 +185,12 @@ def _judged(candidate: Candidate, question: _Question) -> tuple[_Key, Ranked]:
 
 def _demands(asked: Requirements) -> bool:
     """The default model need not be the one that does."""
-    return bool(asked.model or asked.capabilities or asked.min_context or asked.max_cost_usd is not None)
+    of_model = any(_is_of_model(capability) for capability in map(_snake, asked.capabilities))
+    return bool(asked.model or of_model or asked.min_context or asked.max_cost_usd is not None)
+
+
+def _is_of_model(capability: str) -> bool:
+    return capability in MODEL_CAPABILITIES or capability not in PROVIDER_CAPABILITIES
 
 
 # What is against it
@@ -252,8 +257,7 @@ def _unknown(asked: Requirements) -> Iterator[Fault]:
 
 def _lacks(model: ModelInfo, asked: Requirements) -> Iterator[Fault]:
     for capability in map(_snake, asked.capabilities):
-        of_model = capability in MODEL_CAPABILITIES or capability not in PROVIDER_CAPABILITIES
-        if of_model and capability not in model.capabilities:
+        if _is_of_model(capability) and capability not in model.capabilities:
             yield Obstacle.CAPABILITY, f"{model.name} can't do {capability}"
     if asked.min_context and model.context_length < asked.min_context:
         has = f"holds {model.context_length:,} tokens" if model.context_length else "has a window of unknown size"

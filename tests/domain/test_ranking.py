@@ -493,3 +493,12 @@ def test_a_choice_takes_no_time_that_a_session_would_notice() -> None:
         rounds.append(time.perf_counter() - before)
 
     assert min(rounds) < 0.005  # a machine that is busy with more; benchmarks/ has the figure
+
+
+def test_a_model_is_named_only_where_the_default_may_not_do() -> None:
+    pictures = model("pictures", capabilities=("images",))
+    able = candidate("a", models=[model("first"), pictures], capabilities=ProviderCapabilities(images=True))
+
+    asked = [Requirements(), Requirements(capabilities=("approvals",)), Requirements(capabilities=("images",))]
+
+    assert [rank(need, [able], POLICY, NOW)[0].model for need in asked] == [None, None, "pictures"]
