@@ -201,13 +201,12 @@ class Work:
 
     def pause_over(self, epoch: Epoch) -> None:
         """Another try with an agent that crashed; another look for a provider; the last moment of an old run."""
-        if epoch != self._hold.epoch:
-            return
-        self._failover.proof_due(epoch)
-        self._recovery.pause_over()
-        if self.parking.taken:
+        if self.parking.taken:  # whatever runs there have been since the look was asked for
             self.begin_next()
             self.parking.look_again()
+        if epoch == self._hold.epoch:
+            self._failover.proof_due(epoch)
+            self._recovery.pause_over()
 
     def change(self, change: SessionChange) -> None:
         """The agent is told, if there is one; else it is started so."""

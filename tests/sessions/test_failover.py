@@ -546,3 +546,22 @@ async def test_a_model_that_is_chosen_after_a_move_is_run(autojump_clock: trio.t
         await p.stage.directory.configure(ConfigureSession(session_id=session_id, model="puppet-9"), ME)
         await p.stage.prompt(session_id, "go")
         assert (await p.third.opened()).config.model == "puppet-9"
+
+
+async def test_a_prompt_that_waits_again_after_another_try_is_not_forgotten(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with stage() as s:
+        session_id = await s.create()
+        await s.prompt(session_id, "patient", when_unavailable=WhenUnavailable.WAIT)
+        s.provider.facts = SessionError(ErrorKind.UNAVAILABLE, "it does not start")
+        run = await s.provider.opened()
+        await run.heard()
+        await fail(run, BROKEN)
+        await s.watcher.wait_for("turn_ended")
+        run.crash(CRASH)
+        await trio.sleep(5)
+        await s.prompt(session_id, "me too")
+        await s.watcher.wait_for("turn_ended", 2)
+        s.provider.facts = RunFacts(native_id="native-1", used=True)
+        await s.watcher.wait_for("turn_started", 3)
