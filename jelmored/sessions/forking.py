@@ -168,6 +168,7 @@ class Fork:
         source = self._source.session_id
         forked = System(subtype="forked", data={"sessionId": source, "atSeq": self._at_seq})
         line = Draft(EventType.SYSTEM, f"forked from {source} at {self._at_seq}", forked)
+        there = self._standing.provider or self._source.provider
         for turn, draft in (*self._standing.closing(), (None, line)):
             self._seq += 1
             yield Event(
@@ -178,7 +179,7 @@ class Fork:
                 metadata=draft.metadata,
                 timestamp=utc_now(),
                 turn=turn,
-                provider=self._source.provider,
+                provider=there,
             )
 
     def _facts(self, command: ForkSession, sharing: Sequence[SessionId]) -> Facts:
@@ -207,7 +208,7 @@ class Fork:
             context=None,
             native={source.provider: NativeSession(native_id="", origin=origin)} if origin else {},
             heard={},
-            behind=None if self._native else 0,
+            behind=None if self._remembers else 0,
             home=None,
             waiting_until=None,
             rules=(),
@@ -215,9 +216,14 @@ class Fork:
             warnings=({"kind": "directory-shared", "sessions": list(sharing)},) if sharing else (),
         )
 
+    @property
+    def _remembers(self) -> bool:
+        """Its agent can begin behind the last event: it has its own part of the conversation there."""
+        return self._native and self._standing.provider in (None, self._source.provider)
+
     def _origin(self) -> NativeOrigin | None:
         """None: there is nothing that its agent could remember."""
-        if not self._native:
+        if not self._remembers:
             return None
         native_id, said = self._native_then(), self._standing.said
         return NativeOrigin(native_id=native_id, at=said) if native_id and said else None

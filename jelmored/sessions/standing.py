@@ -20,7 +20,7 @@ from jelmored.domain.events import (
     TurnStarted,
     UserNote,
 )
-from jelmored.domain.ids import PromptId, ToolUseId
+from jelmored.domain.ids import PromptId, ProviderName, ToolUseId
 from jelmored.domain.sessions import OpenTurn
 from jelmored.domain.status import Status
 from jelmored.domain.times import utc_now
@@ -38,6 +38,8 @@ class Standing:
     status: str = Status.IDLE
     directory: str | None = None
     """None: it never changed."""
+    provider: ProviderName | None = None
+    """Where it was; None: nothing has happened yet."""
     waiting: dict[PromptId, None] = attrs.field(factory=dict)
     """Prompts that the agent has not been given, or is not known to have read."""
     said: str | None = None
@@ -48,6 +50,7 @@ class Standing:
 
     def show(self, event: Event) -> None:
         """The next one."""
+        self.provider = event.provider or self.provider
         match event.event_type, event.metadata:
             case EventType.TURN_STARTED, TurnStarted(prompt_id=prompt_id):
                 self.turn = event.turn or self.turn

@@ -10,7 +10,7 @@ import orjson
 import pytest
 import trio
 
-from jelmored.domain.commands import CreateSession, FindSessions, ForkSession, ResolveApproval
+from jelmored.domain.commands import CreateSession, FindSessions, ForkSession, MoveSession, ResolveApproval
 from jelmored.domain.events import Change, Draft, EventType, Said, System, ToolResult, ToolUse
 from jelmored.domain.ids import ItemId, ProviderName, SessionId, ToolUseId
 from jelmored.domain.permissions import PermissionMode, ToolKind
@@ -321,6 +321,24 @@ async def test_a_fork_may_go_on_elsewhere(autojump_clock: Clock) -> None:
         assert copy.provider == "there"
         await s.prompt(copy.session_id, "well?")
         assert "USER: the secret is plum" in (await (await there.opened()).heard()).text
+
+
+async def test_of_what_was_said_elsewhere_a_forks_agent_is_told(autojump_clock: Clock) -> None:
+    """The session has moved since: its agent of now was not there at that point of the log."""
+    there = PuppetProvider("there")
+    async with stage(others=(there,)) as s:
+        source = await s.create("the secret is plum")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+        at_seq = s.directory.get(source).seq
+        await s.directory.move(MoveSession(session_id=source, provider=ProviderName("there")), ME)
+        copy = await fork(s, source, at_seq)
+        await s.prompt(copy.session_id, "well?")
+        other = await there.opened()
+        assert other.config.origin is None
+        assert "USER: the secret is plum" in (await other.heard()).text
 
 
 # Attachments, pages, ends
