@@ -110,7 +110,8 @@ class _Ledger:
             self._expect(
                 self._provider in {None, left}, f"a failover from {left}, but the session was at {self._provider}"
             )
-            self._expect(to not in self._left, f"{to} has failed in this turn, and is tried again")
+            again = event["turn"] is not None and to in self._left  # between turns a client may go where it likes
+            self._expect(not again, f"{to} has failed in this turn, and is tried again")
             if event["metadata"]["cause"] not in {"moved", "returned"}:
                 self._left.add(left)
             self._provider = to
