@@ -140,7 +140,6 @@ class Recovery:
     def _wait_for_network(self, turn: Turn, failure: Failure) -> None:
         """No provider is to blame, and none would do better."""
         self._failover.cut(turn, failure.message)
-        turn.refused.clear()
         self._chronicle.note("offline", f"{failure.message}; the turn goes on when the network is back")
         self._pause(OFFLINE_LOOK)
 
