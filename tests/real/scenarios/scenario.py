@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ class Scenario:
         capture: what is driven and compared; the one of this name if there is none.
         lines: all that the model says; what the capture shows of it if there are none.
         inserted: lines that the capture doesn't show, by their place among its answers.
+        beside: what the model says to a subagent that works beside the main conversation, by words of its prompt: who
+            of the two asks first is by chance.
         environment: beside `env_extra` of the capture; None takes a variable away.
         setup: makes what the project's directory must hold.
         before: played in the same place before it.
@@ -54,6 +56,7 @@ class Scenario:
     capture: Capture | None = None
     lines: tuple[Line, ...] = ()
     inserted: Mapping[int, Line] = attrs.field(factory=dict)
+    beside: Mapping[str, tuple[Line, ...]] = attrs.field(factory=dict)
     environment: Mapping[str, str | None] = attrs.field(factory=dict)
     setup: Callable[[Path], None] = lambda project: None
     before: tuple[Scenario, ...] = ()
@@ -71,13 +74,14 @@ class Scenario:
     def expected(self) -> Capture:
         return self.capture or captured(self.name)
 
-    def script(self, capture: Capture) -> Sequence[Line]:
+    def script(self, capture: Capture) -> Script:
         """What the model says, one line for each call; the last one for ever after."""
         tokens = tokens_of(capture)
         said: list[Line] = [_counted(line, tokens) for line in self.lines] or list(answers(capture))
         for place, line in sorted(self.inserted.items()):
             said.insert(place, _counted(line, tokens))
-        return said or [Answer(())]
+        beside = (when(words, *(_counted(line, tokens) for line in lines)) for words, lines in self.beside.items())
+        return Script(*beside, when("", *(said or [Answer(())])))
 
 
 def _counted(line: Line, tokens: tuple[int, int]) -> Line:
@@ -105,7 +109,7 @@ async def _perform(scenario: Scenario, place: Place, model: ModelServer, known: 
     with _door(scenario, model) as url:
         names = Names(place.root, url.rpartition(":")[2], known)
         capture = scenario.expected.renamed(names.here)
-        model.script = Script(when("", *scenario.script(capture)))
+        model.script = scenario.script(capture)
         process = await _start(scenario, capture.start, dict(_environment(scenario, capture, place, url)))
         performance = Performance(process, names, place, capture, scenario.silence)
         lived = await performance.run(cues(capture, scenario.pause), scenario.patience)

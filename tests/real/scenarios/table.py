@@ -153,7 +153,28 @@ ROWS = (
     Scenario(name="skip_perms_root", root=True),
     Scenario(name="skip_perms_root_sandbox", root=True),
     # it does two things at once
-    Scenario(name="background_agent_asks_late", race="a subagent in the background goes on beside the main answer"),
+    Scenario(
+        name="background_agent_asks_late",
+        race="a subagent goes on beside the main answer",
+        lines=(
+            uses(
+                "Agent",
+                description="later",
+                prompt="late inner",
+                subagent_type="general-purpose",
+                run_in_background=True,
+            ),
+            says("launched", pace=0.3),  # the subagent's first tool runs by then
+            says("ok"),
+        ),
+        beside={
+            "late inner": (
+                uses("Bash", command="sleep 2.5"),
+                uses("Bash", command="touch late"),
+                says("late done", pace=0.3),  # the CLI has said by then that it is idle
+            )
+        },
+    ),
     # it is stopped while it waits for the model
     Scenario(name="interrupt_during_hang", inserted={0: Silence.HANG}),
     Scenario(name="interrupt_during_retry", lines=(_500,), pause=1.0),
