@@ -49,11 +49,13 @@ class NativeOrigin:
 @attrs.frozen(kw_only=True)
 class NativeSession:
     """A provider's own session behind ours. `used`: it has accepted a message, so it can be resumed. `origin`: it is
-    still to be made, as a fork."""
+    still to be made, as a fork. `mark`: what it looked like when our last run of it ended; None while a run may write,
+    or where that can't be told."""
 
     native_id: str
     used: bool = False
     origin: NativeOrigin | None = None
+    mark: str | None = None
 
 
 @attrs.frozen(kw_only=True)

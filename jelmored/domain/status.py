@@ -17,6 +17,8 @@ class Status(enum.StrEnum):
     """A turn runs."""
     WAITING_INPUT = "waiting_input"
     """A turn runs and an approval is open."""
+    SUSPENDED = "suspended"
+    """Its run was ended and its state given out; it can be resumed here or elsewhere."""
     FAILED = "failed"
     """Its last run could not be started."""
     TERMINATED = "terminated"
@@ -31,6 +33,8 @@ class Step(enum.StrEnum):
     APPROVALS_SETTLED = "approvals settled"
     TURN_ENDED = "turn ended"
     START_FAILED = "start failed"
+    SUSPENDED = "suspended"
+    RESUMED = "resumed"
     CLOSED = "closed"
 
 
@@ -49,6 +53,12 @@ TRANSITIONS: Mapping[tuple[Status, Step], Status] = {
     (S.WAITING_INPUT, T.APPROVAL_OPENED): S.WAITING_INPUT,
     (S.WAITING_INPUT, T.APPROVALS_SETTLED): S.ACTIVE,
     (S.WAITING_INPUT, T.TURN_ENDED): S.IDLE,
+    (S.IDLE, T.SUSPENDED): S.SUSPENDED,
+    (S.FAILED, T.SUSPENDED): S.SUSPENDED,
+    (S.SUSPENDED, T.RESUMED): S.IDLE,
+    (S.FAILED, T.RESUMED): S.IDLE,
+    (S.TERMINATED, T.RESUMED): S.IDLE,
+    (S.SUSPENDED, T.CLOSED): S.TERMINATED,
     (S.IDLE, T.CLOSED): S.TERMINATED,
     (S.FAILED, T.CLOSED): S.TERMINATED,
 }

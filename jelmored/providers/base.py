@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 import attrs
@@ -39,6 +40,7 @@ class SessionConfig:
         native_id: the agent's own session to resume, None for a new one.
         origin: the agent's own session that this one is a fork of; it has no `native_id` of its own yet.
         rules: what was answered with "always", for agents that act without asking.
+        mark: what the agent's own record looked like when our last run of it ended (`RunFacts.mark`); None: not known.
     """
 
     session_id: SessionId
@@ -52,6 +54,7 @@ class SessionConfig:
     native_id: str | None = None
     origin: NativeOrigin | None = None
     rules: tuple[Rule, ...] = ()
+    mark: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -125,7 +128,9 @@ class Withdrawn:
 @attrs.frozen(kw_only=True)
 class RunFacts:
     """What the agent says of itself; None is "nothing new". `native_id`: resume by it from now on. `spent`: what the
-    turn in hand has taken up to now, estimated if need be; `TurnOver.usage` has the last word."""
+    turn in hand has taken up to now, estimated if need be; `TurnOver.usage` has the last word. `mark`: what the agent's
+    own record of the session looks like, told last, when the agent has ended: if it is another one before the next run,
+    somebody else has written there."""
 
     native_id: str | None = None
     used: bool | None = None
@@ -136,6 +141,7 @@ class RunFacts:
     context: ContextUse | None = None
     quota: QuotaWindow | None = None
     spent: UsageNote | None = None
+    mark: str | None = None
 
 
 RunEvent = Draft | Delta | ItemVoided | TurnBegan | Taken | TakenBack | TurnOver | Asked | Withdrawn | RunFacts
@@ -161,6 +167,34 @@ class Probe:
     account: str | None = None
     failure: Failure | None = None
     notes: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class PastSession:
+    """A conversation that an agent has had without us, as its own program lists it.
+
+    Args:
+        native_id: the agent's id of it.
+        cwd: absolute; where it can be resumed.
+        title: a line for a person.
+        updated_at: of its last message.
+    """
+
+    native_id: str
+    cwd: str
+    title: str
+    updated_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class PastTurn:
+    """One turn of such a conversation: what the user said, and what came of it, in order."""
+
+    prompt: str
+    drafts: tuple[Draft, ...]
+    began_at: datetime
+    ended_at: datetime
+    reason: TurnReason = TurnReason.COMPLETED
 
 
 class BaseSession(abc.ABC):
@@ -258,6 +292,42 @@ class BaseProvider(abc.ABC):
             raise ModelNotSupportedError(
                 ErrorKind.MODEL_NOT_SUPPORTED, f"{self.name} has no model {model!r}", remedy=f"choose one of: {told}"
             )
+
+    async def pack(self, config: SessionConfig) -> bytes | None:
+        """The agent's own record of the session `config.native_id`, to be carried to another state directory or
+        machine. Called while no run of it is there. None, and by default: it can't be carried, or is not there; then
+        the agent at the other place is told what was said.
+
+        Raises:
+            SessionError: it is there and can't be read.
+        """
+        return None
+
+    async def unpack(self, config: SessionConfig, record: bytes) -> bool:
+        """Put such a record where the agent finds it when it resumes `config.native_id` in `config.cwd`. What is there
+        already is never overwritten: if that is another record, false. True: it can be resumed. By default false.
+
+        Raises:
+            SessionError: the record is damaged, or the disk refuses it.
+        """
+        return False
+
+    async def past_sessions(self, cwd: str | None = None) -> Sequence[PastSession]:
+        """Conversations that the agent has had without us, the latest first; of one directory, or of all. Default:
+        none.
+
+        Raises:
+            ProviderError: they can't be read.
+        """
+        return ()
+
+    async def recall(self, past: PastSession) -> Sequence[PastTurn]:
+        """What was said in one of them. Called only for what `past_sessions` has named.
+
+        Raises:
+            ProviderError: it can't be read.
+        """
+        raise NotImplementedError
 
     @abc.abstractmethod
     def open(self, config: SessionConfig) -> BaseSession:

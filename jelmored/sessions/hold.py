@@ -120,4 +120,5 @@ def _config(facts: Facts) -> SessionConfig:
         native_id=native.native_id if native and native.used else None,
         origin=native.origin if native and not native.used else None,
         rules=facts.rules,
+        mark=native.mark if native and native.used else None,
     )
