@@ -108,6 +108,8 @@ class Run:
         """Nothing of it is left, and its session has been told, or could not be."""
         self._began = trio.Event()
         self._sleep_wanted = trio.Event()
+        self._clocks_set = trio.Event()
+        """A deadline may have come nearer."""
 
     @property
     def idle_since(self) -> float | None:
@@ -130,6 +132,7 @@ class Run:
         told, self.closing = self.closing, True
         if self.ready:
             self._deadlines.closed(trio.current_time(), within)
+            self._clocks_set.set()
             if not told:
                 self.post(Close())
         else:
@@ -177,6 +180,7 @@ class Run:
                 await self._take_place()
                 self._session = self._provider.open(self.config)
                 self._deadlines.starting(trio.current_time())
+                self._clocks_set.set()
                 await self._session.run(self._events, task_status=_Started(self))
         except Exception as error:  # also what is left of a group when our scope has taken its Cancelled out
             failure = self._failure_of(error)
@@ -201,6 +205,7 @@ class Run:
     def _started(self, facts: RunFacts) -> None:
         self.ready = True
         self._deadlines.started()
+        self._clocks_set.set()
         self._idle_since = trio.current_time()
         self._first_facts = facts
         self._began.set()
@@ -232,8 +237,11 @@ class Run:
     def _take(self, events: Sequence[RunEvent]) -> list[RunEvent]:
         """What of a list concerns the session; the clocks hear of it."""
         now = trio.current_time()
+        due = self._deadlines.due(now)
         told = [self._amend(event, now) for event in events if not self._is_stale(event)]
         self._deadlines.silence.heard(told, now)
+        if self._deadlines.due(now) < due:
+            self._clocks_set.set()
         return told
 
     def _is_stale(self, event: RunEvent) -> bool:
@@ -276,6 +284,7 @@ class Run:
 
     async def _carry_out(self, order: Order) -> None:
         now, session = trio.current_time(), self._session
+        self._clocks_set.set()
         match order:
             case Say(prompt=prompt):
                 self._idle_since = None
@@ -309,12 +318,16 @@ class Run:
     async def _watch(self) -> None:
         """A missed deadline ends the run; silence ends the turn first."""
         while True:
-            await trio.sleep(self._deadlines.interval)
+            with trio.move_on_at(self._deadlines.due(trio.current_time())):
+                await self._clocks_set.wait()
+            self._clocks_set = trio.Event()
             now = trio.current_time()
             if (missed := self._deadlines.missed(now)) is not None:
                 self._break(self._stalled or missed)
-            elif self._stalled is None and (stalled := self._deadlines.stalled(now)) is not None:
+                return
+            if (stalled := self._deadlines.stalled(now)) is not None:
                 self._stalled = stalled
+                self._deadlines.silenced(now)
                 self.post(Stop())
 
     def _break(self, failure: Failure) -> None:
