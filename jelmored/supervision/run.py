@@ -98,6 +98,8 @@ class Run:
         self._places = places
         self._deadlines = Deadlines(timeouts)
         self._stalled: Failure | None = None
+        self._held_back = False
+        """The session takes nothing now: silence is not the agent's."""
         self._broken: Failure | None = None
         self._scope = trio.CancelScope()
         self._orders, self._inbox = trio.open_memory_channel[Order](ORDERS)
@@ -212,6 +214,15 @@ class Run:
         log.error("a provider fell", provider=self.provider_name, exc_info=error)
         return Failure(kind=ErrorKind.AGENT_CRASHED, message=f"{self.provider_name} fell: {error!r}")
 
+    async def _tell_events(self, told: Sequence[RunEvent]) -> None:
+        """The time for which the session holds it back is not the agent's."""
+        self._held_back = True
+        try:
+            await self._tell(told)
+        finally:
+            self._held_back = False
+            self._deadlines.silence.heard((), trio.current_time())
+
     async def _tell(self, news: Ready | Waiting | SleepWanted | RunEnd | Sequence[RunEvent]) -> None:
         await self._hear(Report(self.epoch, news))
 
@@ -227,7 +238,7 @@ class Run:
                     self._break(self._failure_of(error))
                     return
                 if told:
-                    await self._tell(told)
+                    await self._tell_events(told)
 
     def _take(self, events: Sequence[RunEvent]) -> list[RunEvent]:
         """What of a list concerns the session; the clocks hear of it."""
@@ -313,7 +324,7 @@ class Run:
             now = trio.current_time()
             if (missed := self._deadlines.missed(now)) is not None:
                 self._break(self._stalled or missed)
-            elif self._stalled is None and (stalled := self._deadlines.stalled(now)) is not None:
+            elif not (self._stalled or self._held_back) and (stalled := self._deadlines.stalled(now)):
                 self._stalled = stalled
                 self.post(Stop())
 
