@@ -32,6 +32,7 @@ from jelmored.domain.scopes import Scope
 from jelmored.domain.sessions import SessionView
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
+from jelmored.journal.base import JournalStatus
 from jelmored.wire import codec
 from jelmored.wire import messages as m
 from jelmored.wire.schemas import Schema, words_of
@@ -147,7 +148,20 @@ def daemon_status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
         sessions={status.value: number for status, number in services.directory.counts().items()},
         runs=services.providers.runs,
         connections=caller.clients,
-        journal=m.JournalHealth(ok=journal.ok, bytes=journal.size_bytes, lag_ms=journal.lag_ms),
+        journal=_health_of(journal),
+    )
+
+
+def _health_of(journal: JournalStatus) -> m.JournalHealth:
+    trouble = journal.trouble
+    return m.JournalHealth(
+        ok=journal.ok,
+        bytes=journal.size_bytes,
+        lag_ms=journal.lag_ms,
+        kind=trouble.kind if trouble else None,
+        message=trouble.message if trouble else None,
+        remedy=trouble.remedy if trouble else None,
+        damaged=str(journal.damaged) if journal.damaged else None,
     )
 
 

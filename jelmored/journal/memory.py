@@ -14,6 +14,7 @@ import trio
 from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.times import utc_now
 from jelmored.domain.usage import UsageEntry, UsageKey, UsageRow
+from jelmored.errors import JournalPaused
 from jelmored.journal.base import (
     KEY_AGE,
     PAGE_BYTES,
@@ -88,6 +89,11 @@ class MemoryJournal:
         self._removed: set[SessionId] = set()
         self._providers: dict[ProviderName, bytes] = {}
         self._usage: list[UsageEntry] = []
+        self.trouble: JournalPaused | None = None
+        """Memory has none; a test may give it some."""
+
+    async def healed(self) -> None:
+        """See `Journal.healed`."""
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Let appends and reads in until cancelled."""

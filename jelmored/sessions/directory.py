@@ -120,12 +120,23 @@ class Directory:
 
     # What is asked of a session
 
+    def _check_room(self) -> None:
+        """Nothing more is begun while the disk takes nothing; to end what has begun is what its reserve is for.
+
+        Raises:
+            JournalPaused: at once.
+        """
+        if (trouble := self._journal.trouble) is not None:
+            raise trouble.again()
+
     async def create(self, command: CreateSession, by: Author) -> SessionView:
         """A new session; durable before any agent starts.
 
         Raises:
             Refused: `invalid-params`, `no-provider`, `directory-busy`, `key-reused`.
+            JournalPaused: as everything that writes and does not only end something.
         """
+        self._check_room()
         examined = await _examined(command.prompt) if command.prompt is not None else None
         command = await self._locate(command)
         session_id = await self._registrar.create(command)
@@ -141,6 +152,7 @@ class Directory:
             kept = await self._journal.key(command.session_id, claim.key)
             if kept is not None:
                 return claim.answer_of(kept)
+        self._check_room()
         examined = await _examined(command.prompt)
         return await self._roster.ask(
             command.session_id,
@@ -162,6 +174,7 @@ class Directory:
         kept = await self._journal.key(command.session_id, claim.key) if claim else None
         if claim is not None and kept is not None:
             return claim.answer_of(kept).prompt_id
+        self._check_room()
         examined = examine((TextBlock(text="/compact"),))
         receipt = await self._roster.ask(
             command.session_id, lambda: _admission(examined, by, claim=claim, compacts=True)
@@ -175,6 +188,7 @@ class Directory:
             Refused: `invalid-params` for a name that is taken.
             ModelNotSupportedError: the provider has no such model.
         """
+        self._check_room()
         if command.model is not None:
             await self._providers[self.get(command.session_id).provider].check_model(command.model)
         async with self._registrar.naming(command.name, command.session_id):
@@ -228,6 +242,7 @@ class Directory:
             Refused: `not-found`, `invalid-params`, `invalid-request`, `no-provider`.
         """
         self.get(command.session_id)
+        self._check_room()
         session_id = await self._registrar.fork(command)
         log.info("forked", session=command.session_id, into=session_id, client=by.client)
         return self.get(session_id)
@@ -246,6 +261,7 @@ class Directory:
         Raises:
             Refused: `not-found`, `wrong-status`, `busy`: a turn runs; `no-provider`, `model-not-supported`.
         """
+        self._check_room()
         facts = self._roster.facts_of(command.session_id)
         route = self._router.choice(facts, command.provider, command.model)
         moved: SessionView = await self._roster.ask(command.session_id, lambda: Move(route=route, model=command.model))
@@ -261,6 +277,7 @@ class Directory:
         approval = next((one for one in self.approvals() if one.approval_id == command.approval_id), None)
         if approval is None:
             raise self._late(command.approval_id)
+        self._check_room()
         try:
             return await self._roster.ask(approval.session_id, lambda: Resolve(command=command, by=by))
         except Refused as no:

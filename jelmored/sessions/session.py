@@ -111,6 +111,7 @@ class Session:
         self._world = world
         self._closed = closed
         self._nursery: trio.Nursery
+        self._leaving = False
         self._hold = RunHold(self._hear)
         self._alarm = Alarm(self._ring)
         self.reset(facts, queue, cut_items, TurnCause.DAEMON_RESTART)
@@ -138,6 +139,7 @@ class Session:
         )
         self._keys: OrderedDict[str, StoredKey] = OrderedDict()
         self._closing: list[Close] = []
+        self._held_back = trio.CancelScope()
 
     @property
     def facts(self) -> Facts:
@@ -169,21 +171,23 @@ class Session:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until the mailbox is closed. A turn that a former life left open is closed first."""
-        self.fallen = True
+        self.fallen, self._leaving = True, False
         with logs.about(session=self.facts.session_id, provider=self.facts.provider):
             async with running(self._log.run), running(self._alarm.run), open_plain_nursery() as self._nursery:
                 self._work.close_cut_turn(self._cut_items, self._cut_cause)
                 self._chronicle.commit(None)
-                await self._log.settled()
+                await self._log.settled_or_held()
                 self._work.parking.look_again()
                 self.up.set()
                 task_status.started()
                 try:
                     await self.mailbox.serve(self._handle)
                 finally:
+                    self._leaving = True
+                    self._held_back.cancel()
                     with grace(LAST_WORDS):
                         await self._hold.let_go()
-                        await self._log.settled()
+                        await self._log.settled_or_held()
                 self._nursery.cancel_scope.cancel()
         self.fallen = False
 
@@ -193,6 +197,8 @@ class Session:
             self._take(message)
             self._mind_limits()
             self._wind_up()
+            if self._hears_out:
+                self._held_back.cancel()
         finally:
             self._chronicle.commit(self._queue.to_store())
 
@@ -257,7 +263,17 @@ class Session:
         except Stopped:
             log.debug("nothing to restart any more")
 
+    @property
+    def _hears_out(self) -> bool:
+        """The agent is to come to its end: the journal's reserve has room for what it says."""
+        turn = self._work.turn
+        return self._leaving or bool(self._closing) or (turn is not None and turn.interrupted)
+
     async def _hear(self, report: Report) -> None:
+        """While the disk takes nothing, what agents say is held back here, and so are they, by their pipes."""
+        if self._world.journal.trouble is not None and isinstance(report.news, Sequence) and not self._hears_out:
+            with trio.CancelScope() as self._held_back:
+                await self._world.journal.healed()
         try:
             await self.mailbox.tell(Heard(report))
         except Stopped:
@@ -286,7 +302,8 @@ class Session:
 
     def _admit(self, ask: Admit) -> None:
         if ask.claim is not None and (kept := self._keys.get(ask.claim.key)) is not None:
-            ask.reply.set(ask.claim.answer_of(kept))
+            receipt = ask.claim.answer_of(kept)  # what it admitted may not be durable yet
+            self._log.answer(ask.reply, lambda: receipt)
             return
         self._check_welcome(ask)
         receipt = self._welcome(ask)

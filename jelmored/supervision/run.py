@@ -53,6 +53,7 @@ log = structlog.get_logger(__name__)
 ORDERS = 64  # a session gives one at a time, and a reply per open approval
 EVENT_LISTS = 16  # lists of events between the agent's reader and the session; then the agent waits
 LAST_WORD = 5.0  # seconds to tell the session that it is over, while we are being stopped
+HELD_BACK = 1.0  # s between looks at an agent that the session takes nothing from
 WORTH_TELLING = 1.0  # seconds of waiting for a place; an idle agent gives its own sooner
 EVENTS = get_args(RunEvent)
 
@@ -98,6 +99,8 @@ class Run:
         self._places = places
         self._deadlines = Deadlines(timeouts)
         self._stalled: Failure | None = None
+        self._held_back = False
+        """The session takes nothing now: silence is not the agent's."""
         self._broken: Failure | None = None
         self._scope = trio.CancelScope()
         self._orders, self._inbox = trio.open_memory_channel[Order](ORDERS)
@@ -217,6 +220,15 @@ class Run:
         log.error("a provider fell", provider=self.provider_name, exc_info=error)
         return Failure(kind=ErrorKind.AGENT_CRASHED, message=f"{self.provider_name} fell: {error!r}")
 
+    async def _tell_events(self, told: Sequence[RunEvent]) -> None:
+        """The time for which the session holds it back is not the agent's."""
+        self._held_back = True
+        try:
+            await self._tell(told)
+        finally:
+            self._held_back = False
+            self._deadlines.silence.heard((), trio.current_time())
+
     async def _tell(self, news: Ready | Waiting | SleepWanted | RunEnd | Sequence[RunEvent]) -> None:
         await self._hear(Report(self.epoch, news))
 
@@ -232,7 +244,7 @@ class Run:
                     self._break(self._failure_of(error))
                     return
                 if told:
-                    await self._tell(told)
+                    await self._tell_events(told)
 
     def _take(self, events: Sequence[RunEvent]) -> list[RunEvent]:
         """What of a list concerns the session; the clocks hear of it."""
@@ -318,14 +330,16 @@ class Run:
     async def _watch(self) -> None:
         """A missed deadline ends the run; silence ends the turn first."""
         while True:
-            with trio.move_on_at(self._deadlines.due(trio.current_time())):
+            now = trio.current_time()
+            due = self._deadlines.due(now)
+            with trio.move_on_at(max(due, now + HELD_BACK) if self._held_back else due):
                 await self._clocks_set.wait()
             self._clocks_set = trio.Event()
             now = trio.current_time()
             if (missed := self._deadlines.missed(now)) is not None:
                 self._break(self._stalled or missed)
                 return
-            if (stalled := self._deadlines.stalled(now)) is not None:
+            if not self._held_back and (stalled := self._deadlines.stalled(now)) is not None:
                 self._stalled = stalled
                 self._deadlines.silenced(now)
                 self.post(Stop())

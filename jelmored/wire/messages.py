@@ -101,11 +101,17 @@ class Shutdown:
 
 @attrs.frozen(kw_only=True)
 class JournalHealth:
-    """`bytes` on disk; `lag_ms`: how long the oldest batch waits that is not durable yet."""
+    """`bytes` on disk; `lag_ms`: how long the oldest batch waits that is not durable yet. `kind`, `message`, `remedy`:
+    why it is not `ok`, as in an error. `damaged`: the file that was set aside when this daemon started, for what it
+    held could not all be read."""
 
     ok: bool
     bytes: int
     lag_ms: float
+    kind: ErrorKind | None = None
+    message: str | None = None
+    remedy: str | None = None
+    damaged: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -378,9 +384,10 @@ class ProviderChanged:
 
 @attrs.frozen(kw_only=True)
 class DaemonEvent:
-    """`daemon/event`: `kind` "stopping": the connection will be closed; come back when a daemon is there again."""
+    """`daemon/event`: `kind` "stopping": the connection will be closed; come back when a daemon is there again.
+    "journal-full", "journal-failed": the disk takes nothing, and sessions pause; "journal-ok": they go on."""
 
-    kind: Literal["stopping"]
+    kind: Literal["stopping", "journal-full", "journal-failed", "journal-ok"]
     content: str
 
 
