@@ -33,6 +33,7 @@ from jelmored.errors import ErrorKind, JournalPaused
 from jelmored.journal.sqlite import SqliteJournal
 from jelmored.notify.notifier import Notifier
 from jelmored.notify.ways import ways
+from jelmored.process.lives import Lives
 from jelmored.process.reaper import Reaper
 from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, RunTimeouts
@@ -112,6 +113,7 @@ async def serve(
             end.hear_signals,  # to the very last: a signal during the stop must not cut it short
             Reaper(instance.instance_id).run,
             Supervisor("journal", [Child("journal", journal.run)], ESSENTIAL).run,
+            Lives(places.state, instance.instance_id).run,  # the journal holds the lock of the state directory
             connections.run,
             hub.run,
             notifier.run,  # around the sessions: a turn that the last life left open, or our stop cuts, is told too
