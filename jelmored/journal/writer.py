@@ -83,7 +83,8 @@ class Writer:
         """Make all of them durable in one transaction; each one that fails has its `error` afterwards."""
         try:
             with told(self._path), transaction(self._connection):
-                store(self._connection, self._changes(writes), self._now)
+                changes = self._changes(writes)
+                store(self._connection, changes, self._now)
         except JournalError as error:
             self.healthy = False
             self._logs.forget()
@@ -91,6 +92,7 @@ class Writer:
                 write.fail(error)
         else:
             self.healthy = True
+            self._logs.drop(changes.removed.values())
 
     def _changes(self, writes: Sequence[Write]) -> Changes:
         changes = Changes()
