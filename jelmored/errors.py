@@ -68,11 +68,17 @@ class ErrorKind(enum.StrEnum):
     CURSOR_EXPIRED = "cursor-expired", 1002, "`after` or `logId` don't fit the log; subscribe from the start."
     KEY_REUSED = "key-reused", 1003, "The `requestKey` was used for something else in the last 24 h."
 
-    BUSY = "busy", 1100, "A turn runs, and `whenBusy` said to refuse."
+    BUSY = (
+        "busy",
+        1100,
+        "A turn runs: `whenBusy` said to refuse, or it would be cut by what is asked; or the session is just being "
+        "suspended or closed.",
+    )
     WRONG_STATUS = (
         "wrong-status",
         1101,
-        "The session is closed and takes no prompts; or it is to be deleted and is not closed.",
+        "The session is closed and takes no prompts, or suspended and can't be moved; or it is to be deleted and is "
+        "not closed.",
     )
     TURN_STALLED = (
         "turn-stalled",
@@ -88,7 +94,9 @@ class ErrorKind(enum.StrEnum):
     STATE_INVALID = (
         "state-invalid",
         1105,
-        "The agent's own memory of the session is gone; it begins anew, and a `system` event says so.",
+        "A state, or an import, can't be used: damaged, of a newer version, of a session that is here already; `field` "
+        "names the place, and nothing has changed. In a turn: the agent's own memory of the session is gone; it begins "
+        "anew, and a `system` event says so.",
     )
     FOREIGN_WRITER = "foreign-writer", 1106, "The agent says that somebody else uses its session."
     QUEUE_FULL = "queue-full", 1107, "32 prompts wait in the session already."

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import trio
 
-from jelmored.domain.commands import CreateSession, FindSessions, ResolveApproval
+from jelmored.domain.commands import CreateSession, FindSessions, ResolveApproval, ResumeSession
 from jelmored.domain.ids import ApprovalId, ProviderName
 from jelmored.domain.mcp import McpServer
 from jelmored.domain.models import ModelInfo, ProviderView
@@ -25,6 +25,8 @@ from jelmored.wire.messages import (
     ApprovalList,
     DaemonStatus,
     FindUsage,
+    ImportProgress,
+    ImportSession,
     ModelList,
     ProviderList,
     RankedProvider,
@@ -34,6 +36,7 @@ from jelmored.wire.messages import (
     UsageReport,
     Welcome,
 )
+from jelmored.wire.states import Document
 
 from .connection import Told
 from .finding import Finder
@@ -200,6 +203,36 @@ class Client:
     def handle(self, view: SessionView) -> Session:
         """A session that was listed, as it was then; its handle's streams begin with what happened since."""
         return Session(self._link, view, cursor=view.seq)
+
+    async def resume(self, state: Document, *, provider: str | None = None) -> Session:
+        """Take a session up by its state (`Session.suspend`), also one of another daemon.
+
+        Args:
+            provider: where it goes on; None: where it was, or else at whoever fits.
+
+        Raises:
+            RpcError: `state-invalid`, and nothing has changed.
+        """
+        command = ResumeSession(state=state, provider=None if provider is None else ProviderName(provider))
+        reply = await self.call("session/resume", codec.to_json(command), again=False)
+        return self.handle(codec.from_json(reply, SessionView))
+
+    async def import_session(
+        self, state: Document, pages: Iterable[Sequence[Mapping[str, Any]]], *, provider: str | None = None
+    ) -> Session:
+        """Take a session of another daemon over with all that has happened in it.
+
+        Args:
+            state: of `Session.export`.
+            pages: its events as `Session.raw_events` gave them, in order, up to those that the state knows.
+        """
+        begin = ImportSession(state=state, provider=None if provider is None else ProviderName(provider))
+        reply = await self.call("session/import", codec.to_json(begin), again=False)
+        session_id = codec.from_json(reply, ImportProgress).session_id
+        for page in pages:
+            await self.call("session/import", {"sessionId": session_id, "events": list(page)}, again=False)
+        reply = await self.call("session/import", {"sessionId": session_id, "last": True}, again=False)
+        return self.handle(codec.from_json(reply, SessionView))
 
     async def sessions(
         self,

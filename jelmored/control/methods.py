@@ -21,6 +21,7 @@ from jelmored.domain.commands import (
     MoveSession,
     PromptReceipt,
     ResolveApproval,
+    ResumeSession,
     SendPrompt,
 )
 from jelmored.domain.events import BlockNote
@@ -36,6 +37,7 @@ from jelmored.journal.base import JournalStatus
 from jelmored.wire import codec
 from jelmored.wire import messages as m
 from jelmored.wire.schemas import Schema, words_of
+from jelmored.wire.states import session_of
 
 from . import openrpc, subscribing
 from .outbound import Outbound
@@ -293,9 +295,46 @@ async def session_stop_task(caller: Caller, params: m.OneTask) -> m.TaskStopped:
     return m.TaskStopped(stopped=await directory.end_task(params.session_id, params.task_id, author))
 
 
+async def session_suspend(caller: Caller, params: m.OneSession) -> m.Suspended:
+    """End the agent cleanly and get the session's state: an object to keep as it is, and to give to `session/resume`
+    here or in another daemon. What waits in the queue stays, and travels with it. Between turns only (`busy`); of a
+    suspended session the same state again. It holds what clients gave for its MCP servers, so keep it to yourself."""
+    return m.Suspended(state=await caller.services.directory.suspend(params.session_id, caller.principal.author))
+
+
+async def session_resume(caller: Caller, params: ResumeSession) -> SessionView:
+    """Open a session again that was suspended, has failed or was closed: by its `sessionId`, or by a `state`, also one
+    of another daemon, which makes the session here. Exactly one of both. The next prompt gets an agent. A state that
+    can't be used is `state-invalid`, and nothing has changed. `provider`: where it goes on; else where it was, or, if
+    that is not here, at whoever fits best."""
+    if (params.session_id is None) == (params.state is None):
+        raise Refused(ErrorKind.INVALID_PARAMS, "exactly one of sessionId and state", field="sessionId")
+    return await caller.services.directory.resume(params, caller.principal.author)
+
+
+async def session_export(caller: Caller, params: m.OneSession) -> m.Exported:
+    """The state, while the session goes on; `head`: the last event that it knows of. A turn that runs is not in it
+    beyond that, and is closed as cut where the state is taken up. While an agent is attached its own record is not in
+    it. For all that was said, read the events up to `head` by `session/history`, and give both to `session/import`."""
+    state = await caller.services.directory.export(params.session_id)
+    return m.Exported(state=state, head=state["facts"]["seq"])
+
+
+async def session_import(caller: Caller, params: m.ImportSession) -> m.ImportProgress | SessionView:
+    """Make a session of another daemon here, with its whole log. First the `state`; then, under the `sessionId` of the
+    answer, its events from `next` up to `head`, in order and without gaps, in pages of your size; with `last: true` it
+    becomes a session, and is the answer. Before that it is nobody's: half an import is gone after a restart, and at the
+    next beginning. Four may be under way."""
+    if (params.session_id is None) == (params.state is None):
+        raise Refused(ErrorKind.INVALID_PARAMS, "exactly one of sessionId and state", field="sessionId")
+    if params.state is not None and params.events:
+        raise Refused(ErrorKind.INVALID_PARAMS, "events follow the answer to the state", field="events")
+    return await caller.services.directory.import_(params, caller.principal.author)
+
+
 async def session_close(caller: Caller, params: m.OneSession) -> SessionView:
-    """End the session for good: the turn is interrupted, the queue dropped, the agent closed; the log stays. Again:
-    nothing."""
+    """End the session: the turn is interrupted, the queue dropped, the agent closed; the log stays, and
+    `session/resume` opens it again. Again: nothing."""
     return await caller.services.directory.close(params.session_id, caller.principal.author)
 
 
@@ -426,6 +465,10 @@ def _session_of_approval(caller: Caller, params: ResolveApproval) -> str | None:
     return next((one.session_id for one in found), None)
 
 
+def _session_of_state(_: Caller, params: ResumeSession | m.ImportSession) -> str | None:
+    return params.session_id or session_of(params.state)
+
+
 WATCH, WORK, GOVERN = Scope.OBSERVER, Scope.OPERATOR, Scope.ADMIN
 
 _TABLE: tuple[Method[Any, Any], ...] = (
@@ -468,6 +511,17 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("session/stopTask", WORK, m.OneTask, session_stop_task, m.TaskStopped),
     Method("session/fork", WORK, ForkSession, session_fork, SessionView),
     Method("session/move", WORK, MoveSession, session_move, (SessionView, m.Preview)),
+    Method("session/suspend", WORK, m.OneSession, session_suspend, m.Suspended),
+    Method("session/resume", WORK, ResumeSession, session_resume, SessionView, lane=_session_of_state),
+    Method("session/export", WORK, m.OneSession, session_export, m.Exported),
+    Method(
+        "session/import",
+        WORK,
+        m.ImportSession,
+        session_import,
+        (SessionView, m.ImportProgress),
+        lane=_session_of_state,
+    ),
     Method("session/close", WORK, m.OneSession, session_close, SessionView),
     Method("session/delete", GOVERN, m.OneSession, session_delete, m.Nothing),
     Method("session/subscribe", WATCH, m.Subscribe, session_subscribe, (m.Subscribed, m.SubscribedAll)),

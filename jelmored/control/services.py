@@ -18,6 +18,7 @@ from jelmored.domain.commands import (
     MoveSession,
     PromptReceipt,
     ResolveApproval,
+    ResumeSession,
     SendPrompt,
 )
 from jelmored.domain.handoff import Handoff
@@ -31,6 +32,8 @@ from jelmored.domain.sessions import BackgroundTask, SessionView
 from jelmored.domain.status import Status
 from jelmored.journal.base import Journal, Page
 from jelmored.sessions.hub import Hub
+from jelmored.wire.messages import ImportProgress, ImportSession
+from jelmored.wire.states import Document
 
 
 class Directory(Protocol):
@@ -52,6 +55,14 @@ class Directory(Protocol):
     async def unqueue(self, session_id: SessionId, prompt_id: PromptId, by: Author) -> tuple[Prompt, ...]: ...
 
     async def interrupt(self, command: Interrupt, by: Author) -> bool: ...
+
+    async def suspend(self, session_id: SessionId, by: Author) -> Document: ...
+
+    async def resume(self, command: ResumeSession, by: Author) -> SessionView: ...
+
+    async def export(self, session_id: SessionId) -> Document: ...
+
+    async def import_(self, command: ImportSession, by: Author) -> ImportProgress | SessionView: ...
 
     async def close(self, session_id: SessionId, by: Author) -> SessionView: ...
 

@@ -114,6 +114,15 @@ class MoveSession:
 
 
 @attrs.frozen(kw_only=True)
+class ResumeSession:
+    """`session/resume`: exactly one of `session_id` and `state`. `provider`: where it goes on; None: where it was."""
+
+    session_id: SessionId | None = None
+    state: Mapping[str, Any] | None = None
+    provider: ProviderName | None = None
+
+
+@attrs.frozen(kw_only=True)
 class ForkSession:
     """`session/fork`: a new session that knows what was said up to the event `at_seq` (None: up to now). `provider`:
     where it goes on; None: the same."""

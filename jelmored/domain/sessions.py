@@ -112,6 +112,8 @@ class Facts:
     last_activity: datetime
     log_id: LogId
     seq: int = 0
+    begins_after: int = 0
+    """What happened up to this event stayed where the session was then: the log here begins behind it."""
     turn: int = 0
     """The number of the last turn that started."""
     open_turn: OpenTurn | None = None

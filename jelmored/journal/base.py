@@ -63,10 +63,12 @@ class Batch:
     """What becomes durable together, or not at all. All of one session.
 
     A session is there once a batch has brought its facts: what came before, as the pages of a fork do, is nobody's yet,
-    and gone after a restart.
+    and gone after a restart; it may be begun anew.
 
     Args:
         events: consecutive, the first one's seq is the log's head + 1.
+        begins_after: of a session that was elsewhere before: its log here begins behind this event. Only in the first
+            batch of a log.
         facts: replaces the session's facts.
         queue: replaces the whole queue.
         open_items: replaces the checkpoint of what streams.
@@ -79,6 +81,7 @@ class Batch:
 
     session_id: SessionId
     events: tuple[Entry, ...] = ()
+    begins_after: int = 0
     facts: bytes | None = None
     queue: tuple[StoredPrompt, ...] | None = None
     open_items: bytes | None = None
@@ -159,6 +162,9 @@ class Journal(Protocol):
 
     async def session(self, session_id: SessionId) -> StoredSession | None:
         """One session as it is kept now."""
+
+    async def was_removed(self, session_id: SessionId) -> bool:
+        """There was such a session, and its id never comes back."""
 
     async def key(self, session_id: SessionId | None, key: str) -> StoredKey | None:
         """A requestKey of a session, or a daemon-wide one (None), not older than 24 h."""

@@ -19,7 +19,7 @@ from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.times import utc_now
 from jelmored.domain.usage import UsageKey, UsageRow
 from jelmored.errors import JournalDamaged, JournalPaused
-from jelmored.journal import damage, reader, sums
+from jelmored.journal import damage, reader, removal, sums
 from jelmored.journal.backlog import Backlog, Write, weight
 from jelmored.journal.base import PAGE_BYTES, PAGE_EVENTS, Batch, JournalStatus, Page, StoredKey, StoredSession
 from jelmored.journal.door import Door, stopped
@@ -200,6 +200,10 @@ class SqliteJournal:
     async def session(self, session_id: SessionId) -> StoredSession | None:
         """See `Journal.session`."""
         return await self._query(lambda file: reader.session(file, session_id))
+
+    async def was_removed(self, session_id: SessionId) -> bool:
+        """See `Journal.was_removed`."""
+        return await self._query(lambda file: removal.was_removed(file, session_id))
 
     async def key(self, session_id: SessionId | None, key: str) -> StoredKey | None:
         """See `Journal.key`."""

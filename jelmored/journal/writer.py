@@ -163,7 +163,9 @@ class Writer:
 
     def _store(self, writes: Sequence[Write]) -> None:
         with told(self._path), transaction(self._connection):
-            store(self._connection, self._changes(writes), self._now)
+            changes = self._changes(writes)
+            store(self._connection, changes, self._now)
+        self._logs.drop(changes.removed.values())
 
     def _note(self, trouble: JournalPaused | None) -> None:
         """The one line that changes it; the time of the first look is counted from here."""

@@ -19,6 +19,7 @@ from jelmored.domain.commands import (
     MoveSession,
     PromptReceipt,
     ResolveApproval,
+    ResumeSession,
     SendPrompt,
     WhenBusy,
 )
@@ -37,13 +38,15 @@ from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Page
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
+from jelmored.wire.messages import ImportProgress, ImportSession
+from jelmored.wire.states import Document
 
 from .attachments import Examined, examine
 from .briefing import handover_of, known_at
 from .finding import page_of
 from .founding import FIRST_PROMPT, claim_of, located
 from .handover import read_handoff
-from .messages import Admit, Close, Configure, Cut, EndTask, KeyClaim, Move, Resolve, Unqueue
+from .messages import Admit, Close, Configure, Cut, EndTask, Export, KeyClaim, Move, Resolve, Suspend, Unqueue
 from .registrar import Defaults, Registrar
 from .roster import Roster
 from .session import World
@@ -77,7 +80,7 @@ class Directory:
         self._router = world.router
         self._settled: OrderedDict[ApprovalId, Approval] = OrderedDict()
         self._roster = Roster(world, self._note_settled)
-        self._registrar = Registrar(world, self._roster, defaults)
+        self._registrar = Registrar(world, self._roster, defaults, locate)
         self._locate = locate
 
     # What is asked without a message
@@ -219,6 +222,53 @@ class Directory:
         )
         log.info("interrupted", session=command.session_id, client=by.client, turn_ran=cut)
         return cut
+
+    async def suspend(self, session_id: SessionId, by: Author) -> Document:
+        """End its run cleanly; returns the state with which it is resumed, here or in another daemon.
+
+        Raises:
+            Refused: `not-found`, `busy`: a turn runs; `wrong-status`: it is closed.
+        """
+        state = await self._roster.ask(session_id, Suspend)
+        log.info("suspended", session=session_id, client=by.client)
+        return state
+
+    async def export(self, session_id: SessionId) -> Document:
+        """The state as it is now; the session goes on."""
+        return await self._roster.ask(session_id, Export)
+
+    async def resume(self, command: ResumeSession, by: Author) -> SessionView:
+        """Open a session again that is here, or one whose state the client has.
+
+        Raises:
+            Refused: `not-found`, `busy`, `no-provider`; `state-invalid`, and nothing has changed.
+        """
+        session_id = command.session_id
+        if session_id is None:
+            session_id = await self._registrar.restore(command.state or {}, command.provider)
+        facts = self._roster.facts_of(session_id)
+        moves = command.provider not in (None, facts.provider)
+        route = self._router.choice(facts, command.provider, None) if moves else None
+        resumed = await self._registrar.resume(session_id)
+        log.info("resumed", session=session_id, client=by.client, from_state=command.state is not None)
+        return await self._roster.ask(session_id, lambda: Move(route=route, model=None)) if route else resumed
+
+    async def import_(self, command: ImportSession, by: Author) -> ImportProgress | SessionView:
+        """A session of another daemon with its whole log, step by step.
+
+        Raises:
+            Refused: `state-invalid`, `no-provider`, `not-found`: no such import is under way.
+        """
+        if command.state is not None:
+            session_id, wanted, head = await self._registrar.begin_import(command.state, command.provider)
+        else:
+            session_id = command.session_id or SessionId("")
+            wanted, head = await self._registrar.add_events(session_id, command.events)
+        if not command.last:
+            return ImportProgress(session_id=session_id, next=wanted, head=head)
+        await self._registrar.finish_import(session_id)
+        log.info("imported", session=session_id, client=by.client)
+        return self.get(session_id)
 
     async def close(self, session_id: SessionId, by: Author) -> SessionView:
         """End it for good; the log stays."""

@@ -98,16 +98,7 @@ class SessionLog:
         now = utc_now()
 
         def event_of(draft: Draft) -> Event:
-            return Event(
-                session_id=self._feed.session_id,
-                seq=self.seq,
-                event_type=draft.event_type,
-                content=draft.content,
-                metadata=draft.metadata,
-                timestamp=now,
-                turn=turn,
-                provider=provider,
-            )
+            return draft.at(self._feed.session_id, self.seq, turn=turn, provider=provider, timestamp=now)
 
         draft, body = bounded(draft, lambda draft: codec.encode(event_of(draft)))
         return event_of(draft), body
@@ -141,14 +132,15 @@ class SessionLog:
         self.open_items.close(item_id)
         self._checkpoint_due = self._checkpoint_due or item_id in self._checkpoint_items
 
-    def then(self, act: Then) -> None:
-        """Do this once all that this message changed is durable."""
+    def then(self, act: Then, fail: Fail | None = None) -> None:
+        """Do this once all that this message changed is durable, or else `fail`."""
         self._then.append(act)
+        if fail is not None:
+            self._fail.append(fail)
 
     def answer(self, reply: Reply[T], value: Callable[[], T]) -> None:
         """Whoever asked is told once all that this message changed is durable, or why it can't be."""
-        self._then.append(lambda: reply.set(value()))
-        self._fail.append(reply.fail)
+        self.then(lambda: reply.set(value()), reply.fail)
 
     def keep(
         self,

@@ -17,6 +17,7 @@ from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Attachment, StoredKey
 from jelmored.supervision.reports import Report
 from jelmored.wire import codec
+from jelmored.wire.states import Document
 
 from .handover import Handover
 from .router import Route
@@ -103,6 +104,28 @@ class Close(Ask[SessionView]):
     """End the session for good; its log stays."""
 
 
+@attrs.frozen(eq=False, kw_only=True)
+class Suspend(Ask[Document]):
+    """End the run; the answer is the state."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Export(Ask[Document]):
+    """The state as it is now, whatever runs."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Resume(Ask[SessionView]):
+    """Open the session again. `keep_name`: nobody else goes by its name."""
+
+    keep_name: bool = True
+
+
+@attrs.frozen(eq=False)
+class StateMade(Tell):
+    """A state has been made while no agent was there: one may be started again."""
+
+
 @attrs.frozen(eq=False)
 class Heard(Tell):
     """Its run tells."""
@@ -136,5 +159,21 @@ class Rest(Tell):
 
 
 Message = (
-    Admit | Cut | Unqueue | Resolve | Configure | EndTask | Move | Close | Heard | RestartDue | Handed | TurnDue | Rest
+    Admit
+    | Cut
+    | Unqueue
+    | Resolve
+    | Configure
+    | EndTask
+    | Move
+    | Suspend
+    | Export
+    | Resume
+    | StateMade
+    | Close
+    | Heard
+    | RestartDue
+    | Handed
+    | TurnDue
+    | Rest
 )

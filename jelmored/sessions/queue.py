@@ -92,6 +92,11 @@ class PromptQueue:
         return tuple(queued.prompt for queued in self.waiting)
 
     @property
+    def whole(self) -> tuple[Queued, ...]:
+        """What waits, in the order after a restart: what was given to the agent waits first."""
+        return (*self._given.values(), *self.waiting)
+
+    @property
     def given(self) -> bool:
         """The agent has some that it has not taken up yet."""
         return bool(self._given)
@@ -206,6 +211,6 @@ class PromptQueue:
         self._chronicle.note("prompt_dropped", words, promptId=prompt_id)
 
     def to_store(self) -> tuple[StoredPrompt, ...] | None:
-        """The whole queue if it is another than at the last call. After a restart what was given waits first."""
+        """The whole queue if it is another than at the last call."""
         changed, self._changed = self._changed, False
-        return tuple(queued.stored for queued in (*self._given.values(), *self.waiting)) if changed else None
+        return tuple(queued.stored for queued in self.whole) if changed else None

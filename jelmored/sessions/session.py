@@ -24,7 +24,7 @@ from jelmored.domain.ids import Epoch, RequestId
 from jelmored.domain.permissions import Answer, Approval, PermissionMode
 from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
 from jelmored.domain.status import Status, Step
-from jelmored.errors import ErrorKind, Refused, Stopped
+from jelmored.errors import ErrorKind, JournalError, Refused, Stopped
 from jelmored.journal.base import Journal, StoredKey
 from jelmored.providers.base import SessionChange
 from jelmored.supervision.providers import Providers
@@ -45,6 +45,7 @@ from .messages import (
     Configure,
     Cut,
     EndTask,
+    Export,
     Handed,
     Heard,
     Message,
@@ -52,12 +53,16 @@ from .messages import (
     Resolve,
     Rest,
     RestartDue,
+    Resume,
+    StateMade,
+    Suspend,
     TurnDue,
     Unqueue,
 )
 from .purse import Purse, over_budget
 from .queue import PromptQueue, Queued
 from .router import Router
+from .suspension import Snapshot, Suspension, make_state
 from .work import Work
 
 log = structlog.get_logger(__name__)
@@ -137,6 +142,7 @@ class Session:
             self._world.router,
             self,
         )
+        self._suspension = Suspension(self._chronicle, self._queue, self._work, self._hold, self._begin_state)
         self._keys: OrderedDict[str, StoredKey] = OrderedDict()
         self._closing: list[Close] = []
         self._held_back = trio.CancelScope()
@@ -162,7 +168,8 @@ class Session:
     @property
     def resting(self) -> bool:
         """Nothing is in hand: the task may end, and the session be taken up again from its facts."""
-        return self._work.over and not self._closing and not self._work.parking.taken
+        waits = self._closing or self._suspension.under_way or self._hold.readers or self._work.parking.taken
+        return self._work.over and not waits
 
     @property
     def background_tasks(self) -> tuple[BackgroundTask, ...]:
@@ -225,6 +232,14 @@ class Session:
                 self._move(message)
             case Handed(handover=handover, handoff=handoff):
                 self._work.handed(handover, handoff)
+            case Suspend():
+                self._begin_suspend(message)
+            case Export():
+                self._suspension.give_out(message)
+            case Resume():
+                self._resume(message)
+            case StateMade():
+                self._suspension.made()
             case Heard(report=report):
                 self._work.hear(report)
             case RestartDue(epoch=epoch):
@@ -291,6 +306,18 @@ class Session:
         except Stopped:
             log.debug("nobody to hand over to any more")
 
+    def _begin_state(self, ask: Suspend | Export, snapshot: Snapshot) -> None:
+        self._nursery.start_soon(self._make_state, ask, snapshot)
+
+    async def _make_state(self, ask: Suspend | Export, snapshot: Snapshot) -> None:
+        try:
+            ask.reply.set(await make_state(snapshot, self._world.journal, self._world.providers))
+        except JournalError as error:
+            ask.reply.fail(error)
+        if snapshot.asleep:
+            with suppress(Stopped):  # no agent will be started any more
+                await self.mailbox.tell(StateMade())
+
     def _answer(self, request_id: RequestId, answer: Answer) -> None:
         """The agent is told only after the decision is durable."""
         if request_id == OURS:
@@ -306,6 +333,8 @@ class Session:
             self._log.answer(ask.reply, lambda: receipt)
             return
         self._check_welcome(ask)
+        if self.facts.status is Status.SUSPENDED:
+            self._suspension.resume()
         receipt = self._welcome(ask)
         if ask.claim is not None:
             key = ask.claim.kept(codec.encode(receipt))
@@ -334,7 +363,9 @@ class Session:
 
     def _check_open(self) -> None:
         if self.facts.status is Status.TERMINATED or self._closing:
-            raise Refused(ErrorKind.WRONG_STATUS, "the session is closed; its log stays")
+            remedy = f"jelmore resume {self.facts.session_id} opens it again"
+            raise Refused(ErrorKind.WRONG_STATUS, "the session is closed; its log stays", remedy=remedy)
+        self._suspension.check_over()
 
     def _fate(self, ask: Admit) -> Fate:
         """It goes behind a turn, or behind prompts that a failure or a restart has left waiting, unless it steers."""
@@ -434,6 +465,8 @@ class Session:
 
     def _move(self, ask: Move) -> None:
         self._check_open()
+        if self.facts.status is Status.SUSPENDED:
+            raise Refused(ErrorKind.WRONG_STATUS, "the session is suspended: resume it first")
         if not self._work.free:
             raise Refused(ErrorKind.BUSY, "a turn runs: interrupt it first, or wait for its end")
         if ask.model is not None:
@@ -445,6 +478,20 @@ class Session:
             self._log.answer(ask.reply, lambda: self.view)
         else:
             ask.reply.fail(Refused(failure.kind, failure.message))
+
+    def _begin_suspend(self, ask: Suspend) -> None:
+        if self._closing:
+            raise Refused(ErrorKind.WRONG_STATUS, "the session is just being closed")
+        self._suspension.begin(ask)
+
+    def _resume(self, ask: Resume) -> None:
+        if self._closing:
+            raise Refused(ErrorKind.BUSY, "the session is just being closed; try again in a moment")
+        self._suspension.check_over()
+        self._suspension.resume()
+        if not ask.keep_name:
+            self._chronicle.know(name=None)
+        self._log.answer(ask.reply, lambda: self.view)
 
     # The end
 
@@ -460,6 +507,7 @@ class Session:
 
     def _wind_up(self) -> None:
         """Being closed: after the turn the run, after the run the session."""
+        self._suspension.wind_up()
         if not self._closing:
             return
         self._work.wind_up()

@@ -98,7 +98,7 @@ class Work:
     ) -> None:
         self.turn: Turn | None = None
         self.ending = False
-        """The session is being closed: no other turn begins."""
+        """The session is being closed or suspended: no other turn begins."""
         self._chronicle = chronicle
         self._queue = queue
         self._approvals = approvals
@@ -141,7 +141,9 @@ class Work:
     @property
     def free(self) -> bool:
         """A turn may begin."""
-        return self.turn is None and not (self.ending or self._queue.given or self._failover.under_way)
+        if self.ending or self._facts.status is Status.SUSPENDED:
+            return False
+        return self.turn is None and not (self._queue.given or self._failover.under_way)
 
     def begin_next(self) -> None:
         """Start a turn with the prompt that has waited longest, if one may start, and a provider can take it or it
@@ -259,7 +261,7 @@ class Work:
             return
         if self._facts.status is not Status.INITIALIZING:
             self._chronicle.step(Step.RUN_STARTING)
-        if self._hold.empty and not self._hold.pausing:
+        if self._hold.empty and not (self._hold.pausing or self._hold.readers):
             self._open_run()
 
     def _say(self, turn: Turn, words: Prompt) -> None:

@@ -46,6 +46,7 @@ from .shared import Shared
 log = structlog.get_logger(__name__)
 
 STOP_GRACE = 12.0  # seconds for all runs together, of the daemon's 20
+RECORD = 30.0  # seconds to read or write what an agent keeps of a session
 STARTING = 5.0  # seconds between two looks at a server that may be starting
 LOOKS = 30.0  # seconds at most between two looks at the wall clock, which may be set while we wait for it
 
@@ -324,6 +325,29 @@ class ProviderSupervisor:
         await self.models()
         told = self._facts.probe.models if self._facts.probe else ()
         self._spec.provider.check_model(model, told)
+
+    @property
+    def type(self) -> str:
+        """The name of its kind."""
+        return self._spec.type
+
+    async def pack(self, config: SessionConfig) -> bytes | None:
+        """See `BaseProvider.pack`; None also where it can't be read, or not in time."""
+        with trio.move_on_after(RECORD):
+            try:
+                return await self._spec.provider.pack(config)
+            except Exception:  # of a plug-in too: without the record there is the handoff
+                log.exception("an agent's record can't be carried", provider=self.name)
+        return None
+
+    async def unpack(self, config: SessionConfig, record: bytes) -> bool:
+        """See `BaseProvider.unpack`; false also where it can't be written, or not in time."""
+        with trio.move_on_after(RECORD):
+            try:
+                return await self._spec.provider.unpack(config, record)
+            except Exception:
+                log.exception("an agent's record can't be put down", provider=self.name)
+        return False
 
     async def check(self) -> ProviderView:
         """Look now, free of charge."""

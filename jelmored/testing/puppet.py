@@ -159,6 +159,10 @@ class PuppetProvider(BaseProvider):
         self.name = ProviderName(name)
         self.facts: RunFacts | Exception = RunFacts(native_id="native-1", used=True, model="puppet-1")
         self.probed = Probe(version="1.0", models=(_MODEL,))
+        self.records: dict[str, bytes] = {}
+        """What its agents keep of a session, by its `native_id`; there they find it."""
+        self.carries = True
+        """It gives such a record out, and takes one."""
         self._opened, self._sessions = trio.open_memory_channel[PuppetSession](ROOM)
 
     @property
@@ -167,6 +171,16 @@ class PuppetProvider(BaseProvider):
 
     async def probe(self) -> Probe:
         return self.probed
+
+    async def pack(self, config: SessionConfig) -> bytes | None:
+        await trio.lowlevel.checkpoint()
+        return self.records.get(config.native_id or "") if self.carries else None
+
+    async def unpack(self, config: SessionConfig, record: bytes) -> bool:
+        await trio.lowlevel.checkpoint()
+        if not self.carries or config.native_id is None:
+            return False
+        return self.records.setdefault(config.native_id, record) == record
 
     def open(self, config: SessionConfig) -> PuppetSession:
         session = PuppetSession(config, self._begin)

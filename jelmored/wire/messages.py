@@ -296,6 +296,42 @@ class Preview:
 
 
 @attrs.frozen(kw_only=True)
+class Suspended:
+    """`state`: an object to be kept as it is and given to `session/resume`, here or in another daemon."""
+
+    state: Mapping[str, Any]
+
+
+@attrs.frozen(kw_only=True)
+class Exported:
+    """`state` as of the event `head`."""
+
+    state: Mapping[str, Any]
+    head: int
+
+
+@attrs.frozen(kw_only=True)
+class ImportSession:
+    """First the `state`, then, under its `session_id`, pages of its events, as `session/history` gives them, which are
+    read where they are kept; `last`: it is whole. `provider`: with the state, where it goes on."""
+
+    session_id: SessionId | None = None
+    state: Mapping[str, Any] | None = None
+    provider: ProviderName | None = None
+    events: tuple[Annotated[Any, ShapedLike(Event)], ...] = ()
+    last: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class ImportProgress:
+    """Events are wanted from `next` up to `head`; with `next` behind it, only `last`."""
+
+    session_id: SessionId
+    next: int
+    head: int
+
+
+@attrs.frozen(kw_only=True)
 class FindApprovals:
     session_id: SessionId | None = None
 

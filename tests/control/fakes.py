@@ -20,6 +20,7 @@ from jelmored.domain.commands import (
     MoveSession,
     PromptReceipt,
     ResolveApproval,
+    ResumeSession,
     SendPrompt,
 )
 from jelmored.domain.events import Carried, Change, DeltaKind, Draft, Event, EventType, Said
@@ -42,6 +43,7 @@ from jelmored.domain.prompts import Author, Block, Prompt, TextBlock
 from jelmored.domain.ranking import Candidate, Policy, Ranked, rank
 from jelmored.domain.requirements import Requirements
 from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
+from jelmored.domain.state import SessionState
 from jelmored.domain.status import Status
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
@@ -49,6 +51,8 @@ from jelmored.journal.base import Batch, Entry, Page
 from jelmored.journal.memory import MemoryJournal
 from jelmored.sessions.hub import DeltaFrame, EventFrame, Feed, Hub
 from jelmored.wire import codec, jsonrpc
+from jelmored.wire.messages import ImportProgress, ImportSession
+from jelmored.wire.states import Document, document_of, state_in
 
 CLAUDE, BROKEN = ProviderName("claude"), ProviderName("broken")
 CWD = "/work"
@@ -81,8 +85,9 @@ class Conversation:
     ) -> list[EventFrame]:
         """Durable, and not yet published: the moment between the two."""
         entries = [self._entry(draft, self.facts.seq + number) for number, draft in enumerate(drafts, start=1)]
+        begins = self.facts.begins_after if self.facts.seq == self.facts.begins_after else 0
         self.facts = attrs.evolve(self.facts, seq=self.facts.seq + len(entries))
-        await self.journal.append([Batch(session_id=self.id, events=tuple(entries))])
+        await self.journal.append([Batch(session_id=self.id, begins_after=begins, events=tuple(entries))])
         return [
             EventFrame(entry.seq, jsonrpc.notification("session/event", entry.body), closes, approval)
             for entry in entries
@@ -142,7 +147,7 @@ class FakeDirectory:
         """`interrupt` waits for it: a request that takes its time."""
         self.did: list[str] = []
 
-    def open(self, cwd: str = CWD, title: str | None = None) -> Conversation:
+    def open(self, cwd: str = CWD, title: str | None = None, *, begins_after: int = 0) -> Conversation:
         now = utc_now()
         facts = Facts(
             session_id=new_session_id(),
@@ -153,8 +158,11 @@ class FakeDirectory:
             created_at=now,
             last_activity=now,
             log_id=new_log_id(),
+            seq=begins_after,
+            begins_after=begins_after,
         )
-        conversation = Conversation(facts, Feed(facts.session_id, facts.log_id, 0), self.journal)
+        feed = Feed(facts.session_id, facts.log_id, begins_after, begins_after)
+        conversation = Conversation(facts, feed, self.journal)
         self.sessions[facts.session_id] = conversation
         self.hub.open(conversation.feed)
         return conversation
@@ -216,6 +224,21 @@ class FakeDirectory:
             Draft(EventType.STATUS_CHANGE, "idle → terminated", Change(from_="idle", to="terminated"))
         )
         return self.get(session_id)
+
+    async def suspend(self, session_id: SessionId, by: Author) -> Document:
+        return await self.export(session_id)
+
+    async def export(self, session_id: SessionId) -> Document:
+        return document_of(SessionState(facts=attrs.evolve(self._find(session_id).facts, seq=7)))
+
+    async def resume(self, command: ResumeSession, by: Author) -> SessionView:
+        return self.get(command.session_id or state_in(command.state).facts.session_id)
+
+    async def import_(self, command: ImportSession, by: Author) -> ImportProgress | SessionView:
+        session_id = command.session_id or state_in(command.state).facts.session_id
+        if command.last:
+            return self.get(session_id)
+        return ImportProgress(session_id=session_id, next=1 + len(command.events), head=7)
 
     async def move(self, command: MoveSession, by: Author) -> SessionView:
         return attrs.evolve(self.get(command.session_id), provider=command.provider or ProviderName("other"))
