@@ -135,7 +135,8 @@ def rpc_discover(_: Caller, __: m.Nothing) -> Schema:
 
 
 def daemon_status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
-    """How the daemon is. `sessions`: how many there are of each status; `runs`: agents at work."""
+    """How the daemon is. `sessions`: how many there are of each status; `runs`: agents at work; `draining`: no turns
+    begin now."""
     services = caller.services
     instance, journal = services.instance, services.journal.status()
     return m.DaemonStatus(
@@ -148,11 +149,27 @@ def daemon_status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
         runs=services.providers.runs,
         connections=caller.clients,
         journal=m.JournalHealth(ok=journal.ok, bytes=journal.size_bytes, lag_ms=journal.lag_ms),
+        draining=services.directory.draining,
     )
 
 
+def daemon_drain(caller: Caller, params: m.Nothing) -> m.DaemonStatus:
+    """Begin no turns: those that run end, prompts wait in their queues, on the disk. Approvals can be answered. Until
+    `daemon/undrain`, or the next start, which goes on with what waits."""
+    caller.services.directory.drain()
+    return daemon_status(caller, params)
+
+
+def daemon_undrain(caller: Caller, params: m.Nothing) -> m.DaemonStatus:
+    """Begin turns again, first with what has waited."""
+    caller.services.directory.undrain()
+    return daemon_status(caller, params)
+
+
 def daemon_shutdown(caller: Caller, params: m.Shutdown) -> m.Nothing:
-    """Stop, as SIGTERM does; the reply comes before the end."""
+    """Stop, as SIGTERM does; the reply comes before the end. `graceSeconds`: so long turns that run have to end, while
+    no others begin; left out, as long as `sessions.drain_seconds` says. Then they are cut, and the stop takes as long
+    again at most, and never more than 20 s. Asked again, it waits for no turn any more."""
     grace = params.grace_seconds
     if grace is not None and grace < 0:
         raise Refused(ErrorKind.INVALID_PARAMS, "graceSeconds is a number from 0 on", field="graceSeconds")
@@ -419,6 +436,8 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("ping", WATCH, m.Nothing, ping, m.Nothing),
     Method("rpc.discover", WATCH, m.Nothing, rpc_discover, Schema),
     Method("daemon/status", WATCH, m.Nothing, daemon_status, m.DaemonStatus),
+    Method("daemon/drain", GOVERN, m.Nothing, daemon_drain, m.DaemonStatus),
+    Method("daemon/undrain", GOVERN, m.Nothing, daemon_undrain, m.DaemonStatus),
     Method("daemon/shutdown", GOVERN, m.Shutdown, daemon_shutdown, m.Nothing),
     Method("provider/list", WATCH, m.Nothing, provider_list, m.ProviderList),
     Method("provider/get", WATCH, m.NamedProvider, provider_get, ProviderView),

@@ -81,6 +81,13 @@ class Directory(Protocol):
 
     def counts(self) -> Mapping[Status, int]: ...
 
+    def drain(self) -> None: ...
+
+    def undrain(self) -> None: ...
+
+    @property
+    def draining(self) -> bool: ...
+
 
 class Providers(Protocol):
     """All providers; `jelmored.supervision.providers` has it."""
@@ -117,8 +124,8 @@ class Instance:
 
 @attrs.frozen(kw_only=True)
 class Services:
-    """`shutdown(grace_seconds)` asks the daemon to stop and returns at once; None: its own grace. `stopping()`: it was
-    asked to, by whomever."""
+    """`shutdown(grace_seconds)` asks the daemon to stop and returns at once; None: its own grace. `stopping()`: it
+    stops, whoever has asked for it, and waits for no turn any more."""
 
     directory: Directory
     providers: Providers

@@ -68,6 +68,7 @@ class Scene:
         skipped: earlier events are not among those given.
         cut: of the turn in hand, that is to be gone on with.
         prompt_turn: the number of the turn in hand: its prompt is given behind the handoff, not in it.
+        begun_after: the last event before the work on that prompt began, where an earlier turn had it already.
     """
 
     directory: str
@@ -76,6 +77,7 @@ class Scene:
     skipped: bool = False
     cut: Cut | None = None
     prompt_turn: int | None = None
+    begun_after: int | None = None
 
 
 def room(window: int | None) -> int:
@@ -211,7 +213,7 @@ def _head(scene: Scene, events: Sequence[Event]) -> str:
 def _tail(scene: Scene, events: Sequence[Event]) -> str:
     if scene.cut is None:
         return "The user's next message follows."
-    done = [event.content for event in events if _changed(event, scene.prompt_turn)]
+    done = [event.content for event in events if _changed(event, scene)]
     told = "\n".join(f"- {_cut(line, INPUT)}" for line in done[-DONE:])
     begun = f"Already done, or at least begun, in it:\n{told}\n" if told else ""
     return (
@@ -220,8 +222,9 @@ def _tail(scene: Scene, events: Sequence[Event]) -> str:
     )
 
 
-def _changed(event: Event, turn: int | None) -> bool:
-    return event.turn == turn and isinstance(event.metadata, ToolUse) and event.metadata.kind not in HARMLESS
+def _changed(event: Event, scene: Scene) -> bool:
+    in_hand = event.turn == scene.prompt_turn or (scene.begun_after is not None and event.seq > scene.begun_after)
+    return in_hand and isinstance(event.metadata, ToolUse) and event.metadata.kind not in HARMLESS
 
 
 def _files(events: Iterable[Event]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
 
 import attrs
 import structlog
@@ -32,11 +33,12 @@ from jelmored.domain.ids import (
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author, Block, Prompt, TextBlock, WhenUnavailable
 from jelmored.domain.sessions import BackgroundTask, SessionView
-from jelmored.domain.status import Status
+from jelmored.domain.status import IN_TURN, Status
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Page
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
+from jelmored.wire.messages import DaemonEvent
 
 from .attachments import Examined, examine
 from .briefing import handover_of, known_at
@@ -51,6 +53,7 @@ from .session import World
 log = structlog.get_logger(__name__)
 
 BIRTH = 10.0  # seconds for a new session to be durable
+QUIET_LOOK = 0.1  # seconds between two looks whether turns are in hand
 SETTLED_KEPT = 10_000  # approvals that were answered, so that a late answer learns who won
 
 
@@ -73,6 +76,7 @@ class Directory:
         self.hub = world.hub
         self._journal = world.journal
         self._purse = world.purse
+        self._intake = world.intake
         self._providers: Providers = world.providers
         self._router = world.router
         self._settled: OrderedDict[ApprovalId, Approval] = OrderedDict()
@@ -283,6 +287,48 @@ class Directory:
         )
 
     # Life
+
+    async def begin_turns(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """For as long as this runs, turns may begin: run it when all is up that they need. Prompts that have waited for
+        this go on."""
+        self._intake.begin()
+        self._roster.go_on()
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._intake.stop()
+
+    def drain(self) -> None:
+        """Begin no turns from now on; prompts wait. Turns in hand go on."""
+        if not self._intake.draining:
+            self._intake.draining = True
+            self._announce("draining", "no turns begin now; prompts wait")
+
+    def undrain(self) -> None:
+        """Begin turns again, first with what has waited."""
+        if self._intake.draining:
+            self._intake.draining = False
+            self._announce("undrained", "turns begin again")
+            self._roster.go_on()
+
+    def _announce(self, kind: Literal["draining", "undrained"], content: str) -> None:
+        self.hub.broadcast("daemon/event", codec.encode(DaemonEvent(kind=kind, content=content)))
+
+    @property
+    def draining(self) -> bool:
+        """No turns begin, because somebody wants it so."""
+        return self._intake.draining
+
+    @property
+    def quiet(self) -> bool:
+        """No turn is in hand."""
+        return not any(facts.status in IN_TURN for facts in self._roster.facts)
+
+    async def wait_quiet(self) -> None:
+        """Until no turn is in hand."""
+        while not self.quiet:  # noqa: ASYNC110 – of many sessions, and nobody waits but an operator
+            await trio.sleep(QUIET_LOOK)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take the sessions up from the journal, close what was cut, then serve."""

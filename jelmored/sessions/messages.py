@@ -126,6 +126,11 @@ class Handed(Tell):
 
 
 @attrs.frozen(eq=False)
+class GoOn(Tell):
+    """Turns may begin: go on with what waits."""
+
+
+@attrs.frozen(eq=False)
 class TurnDue(Tell):
     """The turn in hand may have had its time."""
 
@@ -136,5 +141,18 @@ class Rest(Tell):
 
 
 Message = (
-    Admit | Cut | Unqueue | Resolve | Configure | EndTask | Move | Close | Heard | RestartDue | Handed | TurnDue | Rest
+    Admit
+    | Cut
+    | Unqueue
+    | Resolve
+    | Configure
+    | EndTask
+    | Move
+    | Close
+    | Heard
+    | RestartDue
+    | Handed
+    | GoOn
+    | TurnDue
+    | Rest
 )

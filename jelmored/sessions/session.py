@@ -17,6 +17,7 @@ import trio
 from jelmored import logs
 from jelmored.actors.mailbox import Mailbox
 from jelmored.actors.running import grace, open_plain_nursery, running
+from jelmored.config.settings import ResumeInterrupted
 from jelmored.domain.commands import PromptReceipt, WhenBusy
 from jelmored.domain.events import Draft, EventType, OpenItem, TurnCause, UserNote
 from jelmored.domain.failures import Failure
@@ -38,6 +39,7 @@ from .failover import OURS
 from .handover import Handover, read_handoff
 from .hold import RunHold
 from .hub import Feed, Hub
+from .intake import Intake
 from .log import SessionLog
 from .messages import (
     Admit,
@@ -45,6 +47,7 @@ from .messages import (
     Configure,
     Cut,
     EndTask,
+    GoOn,
     Handed,
     Heard,
     Message,
@@ -57,6 +60,7 @@ from .messages import (
 )
 from .purse import Purse, over_budget
 from .queue import PromptQueue, Queued
+from .resumption import Resumption
 from .router import Router
 from .work import Work
 
@@ -79,6 +83,8 @@ class World:
     hub: Hub
     router: Router
     purse: Purse = attrs.field(factory=Purse)
+    intake: Intake = attrs.field(factory=Intake)
+    resume: ResumeInterrupted = ResumeInterrupted.PLANNED
 
 
 class Session:
@@ -120,7 +126,8 @@ class Session:
         cut = [item.item_id for item in cut_items]
         self._log = SessionLog(self._feed, self._world.journal, facts.seq, cut)
         self._chronicle = Chronicle(facts, self._log, self.view_changed)
-        self._queue = PromptQueue(queue, self._chronicle)
+        in_hand = facts.open_turn.prompt_id if facts.open_turn else None
+        self._queue = PromptQueue(queue, self._chronicle, in_hand)
         self._approvals = Approvals(self._chronicle, self._answer, self._closed)
         self._cut_items = cut_items
         self._cut_cause = cut_cause
@@ -132,6 +139,8 @@ class Session:
             self._approvals,
             self._hold,
             self._allowance,
+            self._world.intake,
+            Resumption(self._chronicle, self._queue, self._world.resume, self._world.router.settings.mid_turn),
             self._world.providers,
             self._world.router,
             self,
@@ -180,12 +189,25 @@ class Session:
                 task_status.started()
                 try:
                     await self.mailbox.serve(self._handle)
+                except trio.Cancelled:
+                    await self._stop()
+                    raise
                 finally:
                     with grace(LAST_WORDS):
                         await self._hold.let_go()
                         await self._log.settled()
                 self._nursery.cancel_scope.cancel()
         self.fallen = False
+
+    async def _stop(self) -> None:
+        """The daemon stops. What the run has told last is heard; what is in hand still is cut."""
+        if not self._world.intake.stopping or self._log.broken:
+            return  # a fault: the journal is the truth
+        with grace(LAST_WORDS):
+            await self._hold.let_go()
+            await self.mailbox.serve_rest(self._handle)
+            self._work.stop()
+            self._chronicle.commit(self._queue.to_store())
 
     async def _handle(self, message: Message) -> None:
         await self._log.room()
@@ -223,6 +245,8 @@ class Session:
                 self._work.hear(report)
             case RestartDue(epoch=epoch):
                 self._work.pause_over(epoch)
+            case GoOn():
+                self._work.go_on_with_queue()
             case TurnDue():
                 pass  # what is due is looked after behind every message
             case Rest():
@@ -324,7 +348,7 @@ class Session:
         steers = ask.when_busy is WhenBusy.STEER and not ask.prompt.is_command
         if steers and self._work.steerable:
             return "steered"
-        waits = not self._work.free or len(self._queue) > 0 or self._work.parking.refusal(ask.prompt) is not None
+        waits = not self._work.may_begin or len(self._queue) > 0 or self._work.parking.refusal(ask.prompt) is not None
         return "queued" if waits else "started"
 
     def _welcome(self, ask: Admit) -> PromptReceipt:
@@ -355,7 +379,12 @@ class Session:
         if at_once:
             self._work.interrupt()
         elif not busy:
+            self._note_waiting()
             self._work.begin_next()
+
+    def _note_waiting(self) -> None:
+        if self._world.intake.draining:
+            self._chronicle.note("draining", "the daemon begins no turns now, for it is to stop: the prompt waits")
 
     def _cut(self, ask: Cut) -> None:
         turn = self._work.turn

@@ -110,7 +110,7 @@ class JournalHealth:
 
 @attrs.frozen(kw_only=True)
 class DaemonStatus:
-    """`sessions`: how many there are of each status; `runs`: agents at work."""
+    """`sessions`: how many there are of each status; `runs`: agents at work; `draining`: no turns begin."""
 
     version: str
     instance_id: InstanceId
@@ -121,6 +121,7 @@ class DaemonStatus:
     runs: int
     connections: int
     journal: JournalHealth
+    draining: bool = False
 
 
 # provider/, model/
@@ -378,9 +379,10 @@ class ProviderChanged:
 
 @attrs.frozen(kw_only=True)
 class DaemonEvent:
-    """`daemon/event`: `kind` "stopping": the connection will be closed; come back when a daemon is there again."""
+    """`daemon/event`: `kind` "draining": no turns begin, prompts wait; "undrained": they begin again; "stopping": the
+    connection will be closed, come back when a daemon is there again."""
 
-    kind: Literal["stopping"]
+    kind: Literal["draining", "undrained", "stopping"]
     content: str
 
 

@@ -278,6 +278,14 @@ class FakeDirectory:
     async def end_task(self, session_id: SessionId, task_id: str, by: Author) -> bool:
         return any(task.task_id == task_id for task in self.tasks(session_id))
 
+    draining = False
+
+    def drain(self) -> None:
+        self.draining = True
+
+    def undrain(self) -> None:
+        self.draining = False
+
     def counts(self) -> Mapping[Status, int]:
         return Counter(one.facts.status for one in self.sessions.values())
 

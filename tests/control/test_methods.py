@@ -17,6 +17,8 @@ SPOKEN = {
     "ping": "observer",
     "rpc.discover": "observer",
     "daemon/status": "observer",
+    "daemon/drain": "admin",
+    "daemon/undrain": "admin",
     "daemon/shutdown": "admin",
     "provider/list": "observer",
     "provider/get": "observer",
@@ -96,7 +98,15 @@ async def test_daemon_status() -> None:
         "runs": 3,
         "connections": 2,
         "journal": {"ok": True, "bytes": 0, "lagMs": 0.0},
+        "draining": False,
     }
+
+
+async def test_the_daemon_is_drained_and_undrained() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        assert (await client.request("daemon/drain"))["draining"] is True
+        assert (await client.request("daemon/status"))["draining"] is True
+        assert (await client.request("daemon/undrain"))["draining"] is False
 
 
 async def test_daemon_shutdown() -> None:
