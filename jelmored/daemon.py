@@ -37,6 +37,7 @@ from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, RunTimeouts
 from jelmored.sessions.directory import Directory
 from jelmored.sessions.hub import Hub
+from jelmored.sessions.janitor import Janitor
 from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.router import Router
@@ -118,6 +119,7 @@ async def serve(
             sessions.run,
             providers.run,
             sessions.begin_turns,
+            _janitor(settings, sessions).run,
             Supervisor("listeners", [Child("listeners", listeners.run)], ESSENTIAL).run,
         ],
         deadline=STOP_DEADLINE,
@@ -203,6 +205,15 @@ def _spec(settings: Settings, provider: BaseProvider, entry: ProviderEntry) -> P
         check_interval=settings.health_check_interval,
         by_itself=registry.kind_of(entry.type).by_itself,
         default_model=getattr(own, "default_model", None) or None,
+    )
+
+
+def _janitor(settings: Settings, sessions: Directory) -> Janitor:
+    return Janitor(
+        sessions,
+        every=settings.session_cleanup_interval,
+        expire_after=settings.sessions.expire_after,
+        retention_days=settings.journal.retention_days,
     )
 
 

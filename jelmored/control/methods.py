@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -42,6 +42,7 @@ from .principal import Principal
 from .services import Services
 
 MAX_PAGE = 500
+MAX_AGE = 3_153_600_000  # seconds: a century
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -323,6 +324,16 @@ async def session_delete(caller: Caller, params: m.OneSession) -> m.Nothing:
     return m.Nothing()
 
 
+async def session_cleanup(caller: Caller, params: m.CleanUp) -> m.CleanedUp:
+    """Take sessions off the disk that were terminated `maxAgeSeconds` ago or earlier, as `journal.retention_days` does;
+    the answer is which, longest ago first, 1000 at most. `dryRun`: nothing is removed."""
+    if not 0 <= params.max_age_seconds <= MAX_AGE:
+        told = f"maxAgeSeconds is a number from 0 to {MAX_AGE}"
+        raise Refused(ErrorKind.INVALID_PARAMS, told, field="maxAgeSeconds")
+    before = utc_now() - timedelta(seconds=params.max_age_seconds)
+    return m.CleanedUp(sessions=await caller.services.directory.clean_up(before, dry_run=params.dry_run))
+
+
 def session_subscribe(caller: Caller, params: m.Subscribe) -> m.Subscribed | m.SubscribedAll:
     """Follow a session from behind `after` on; section 4 of the protocol page. The second result is that of
     `sessionId: "*"`, all of them."""
@@ -475,6 +486,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("session/move", WORK, MoveSession, session_move, (SessionView, m.Preview)),
     Method("session/close", WORK, m.OneSession, session_close, SessionView),
     Method("session/delete", GOVERN, m.OneSession, session_delete, m.Nothing),
+    Method("session/cleanup", GOVERN, m.CleanUp, session_cleanup, m.CleanedUp),
     Method("session/subscribe", WATCH, m.Subscribe, session_subscribe, (m.Subscribed, m.SubscribedAll)),
     Method("session/unsubscribe", WATCH, m.OneSession, session_unsubscribe, m.Nothing),
     Method("session/history", WATCH, m.ReadHistory, session_history, m.History, lane=_one_page_at_a_time),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Literal
 
 import attrs
@@ -42,10 +44,10 @@ from jelmored.wire.messages import DaemonEvent
 
 from .attachments import Examined, examine
 from .briefing import handover_of, known_at
-from .finding import page_of
+from .finding import may_expire, page_of, terminated
 from .founding import FIRST_PROMPT, claim_of, located
 from .handover import read_handoff
-from .messages import Admit, Close, Configure, Cut, EndTask, KeyClaim, Move, Resolve, Unqueue
+from .messages import Admit, Close, Configure, Cut, EndTask, Expire, KeyClaim, Move, Resolve, Unqueue
 from .registrar import Defaults, Registrar
 from .roster import Roster
 from .session import World
@@ -54,6 +56,7 @@ log = structlog.get_logger(__name__)
 
 BIRTH = 10.0  # seconds for a new session to be durable
 QUIET_LOOK = 0.1  # seconds between two looks whether turns are in hand
+CLEANED = 1000  # sessions removed at once: their views are one message
 SETTLED_KEPT = 10_000  # approvals that were answered, so that a late answer learns who won
 
 
@@ -224,6 +227,40 @@ class Directory:
         """
         await self._roster.remove(session_id)
         log.info("deleted", session=session_id, client=by.client)
+
+    async def expire(self, before: datetime) -> int:
+        """End those that nobody has used since, and that nobody watches; how many.
+
+        Raises:
+            JournalError: one can't be ended.
+        """
+        unused = [facts.session_id for facts in self._roster.facts if may_expire(facts, before)]
+        ended = 0
+        for session_id in unused:
+            feed = self.hub.feed(session_id)
+            if feed is not None and not feed.subscribers:
+                with contextlib.suppress(Refused):  # somebody has removed it meanwhile
+                    ended += await self._roster.ask(session_id, lambda: Expire(before=before))
+        return ended
+
+    async def clean_up(self, before: datetime, *, dry_run: bool = False) -> tuple[SessionView, ...]:
+        """Take those off the disk that were terminated before, longest ago first; which. At most `CLEANED` at once.
+
+        Raises:
+            JournalError: one can't be removed.
+        """
+        found = [self.get(facts.session_id) for facts in terminated(self._roster.facts, before)[:CLEANED]]
+        if dry_run:
+            return tuple(found)
+        return tuple([view for view in found if await self._removed(view.session_id)])
+
+    async def _removed(self, session_id: SessionId) -> bool:
+        """False if somebody else has removed it just now."""
+        try:
+            await self._roster.remove(session_id)
+        except Refused:
+            return False
+        return True
 
     async def fork(self, command: ForkSession, by: Author) -> SessionView:
         """A new session that knows what was said in another one, up to an event.

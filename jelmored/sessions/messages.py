@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import attrs
 
 from jelmored.actors.mailbox import Ask, Tell
@@ -103,6 +105,13 @@ class Close(Ask[SessionView]):
     """End the session for good; its log stays."""
 
 
+@attrs.frozen(eq=False, kw_only=True)
+class Expire(Ask[bool]):
+    """End the session if nobody has used it since `before`; false if somebody has, or still does."""
+
+    before: datetime
+
+
 @attrs.frozen(eq=False)
 class Heard(Tell):
     """Its run tells."""
@@ -149,6 +158,7 @@ Message = (
     | EndTask
     | Move
     | Close
+    | Expire
     | Heard
     | RestartDue
     | Handed

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Literal, assert_never
 
 import attrs
@@ -25,6 +26,7 @@ from jelmored.domain.ids import Epoch, RequestId
 from jelmored.domain.permissions import Answer, Approval, PermissionMode
 from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
 from jelmored.domain.status import Status, Step
+from jelmored.domain.times import to_rfc3339
 from jelmored.errors import ErrorKind, Refused, Stopped
 from jelmored.journal.base import Journal, StoredKey
 from jelmored.providers.base import SessionChange
@@ -36,6 +38,7 @@ from .allowance import Alarm, Allowance
 from .approvals import Approvals
 from .chronicle import Chronicle
 from .failover import OURS
+from .finding import may_expire
 from .handover import Handover, read_handoff
 from .hold import RunHold
 from .hub import Feed, Hub
@@ -47,6 +50,7 @@ from .messages import (
     Configure,
     Cut,
     EndTask,
+    Expire,
     GoOn,
     Handed,
     Heard,
@@ -233,6 +237,8 @@ class Session:
                 self._resolve(message)
             case Close():
                 self._begin_close(message)
+            case Expire():
+                self._expire(message)
             case Configure():
                 self._configure(message)
             case EndTask():
@@ -469,6 +475,20 @@ class Session:
         self._queue.drop()
         self._work.parking.leave()
         self._work.interrupt()
+
+    def _expire(self, ask: Expire) -> None:
+        if not self._is_unused(ask.before):
+            ask.reply.set(False)
+            return
+        self._chronicle.note("expired", f"nobody has used the session since {to_rfc3339(self.facts.last_activity)}")
+        self._begin_close(Close())
+        self._log.answer(ask.reply, lambda: True)
+
+    def _is_unused(self, before: datetime) -> bool:
+        """By anybody, the agent too."""
+        at_work = self._work.turn is not None or len(self._queue) or self._hold.background_tasks or self._closing
+        watched = bool(self._feed.subscribers)
+        return may_expire(self.facts, before) and self._work.free and not at_work and not watched
 
     def _wind_up(self) -> None:
         """Being closed: after the turn the run, after the run the session."""

@@ -187,6 +187,19 @@ class SessionPage:
 
 
 @attrs.frozen(kw_only=True)
+class CleanUp:
+    max_age_seconds: float
+    dry_run: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class CleanedUp:
+    """The sessions that are gone, as they were."""
+
+    sessions: tuple[SessionView, ...]
+
+
+@attrs.frozen(kw_only=True)
 class Unqueue:
     session_id: SessionId
     prompt_id: PromptId

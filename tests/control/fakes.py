@@ -26,6 +26,7 @@ from jelmored.domain.events import Carried, Change, DeltaKind, Draft, Event, Eve
 from jelmored.domain.handoff import Handoff
 from jelmored.domain.ids import (
     ApprovalId,
+    ConnectionId,
     InstanceId,
     ItemId,
     PromptId,
@@ -237,6 +238,12 @@ class FakeDirectory:
         await self.journal.append([Batch(session_id=session_id, removed=True)])
         del self.sessions[session_id]
         self.hub.close(conversation.feed)
+
+    async def clean_up(self, before: datetime, *, dry_run: bool = False) -> tuple[SessionView, ...]:
+        found = tuple(self.get(one.id) for one in self.sessions.values() if one.facts.status is Status.TERMINATED)
+        for one in () if dry_run else found:
+            await self.delete(one.session_id, Author(connection_id=ConnectionId("con_1"), client="test"))
+        return found
 
     async def history(
         self, session_id: SessionId, *, after: int = 0, before: int | None = None, limit: int = 500

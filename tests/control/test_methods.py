@@ -44,6 +44,7 @@ SPOKEN = {
     "session/fork": "operator",
     "session/move": "operator",
     "usage/get": "observer",
+    "session/cleanup": "admin",
     "session/subscribe": "observer",
     "session/unsubscribe": "observer",
     "session/history": "observer",
@@ -100,6 +101,18 @@ async def test_daemon_status() -> None:
         "journal": {"ok": True, "bytes": 0, "lagMs": 0.0},
         "draining": False,
     }
+
+
+async def test_sessions_are_cleaned_up_or_only_named() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = (await client.request("session/create", cwd="/"))["sessionId"]
+        assert await client.request("session/cleanup", maxAgeSeconds=0) == {"sessions": []}
+        await client.request("session/close", sessionId=session)
+        for params in ({"dryRun": True}, {}):
+            (gone,) = (await client.request("session/cleanup", maxAgeSeconds=0, **params))["sessions"]
+            assert gone["sessionId"] == session
+        await refused(client.request("session/get", sessionId=session), -32002, "not-found", "sessionId")
+        await refused(client.request("session/cleanup", maxAgeSeconds=-1), -32602, "invalid-params", "maxAgeSeconds")
 
 
 async def test_the_daemon_is_drained_and_undrained() -> None:
