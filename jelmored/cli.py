@@ -97,6 +97,21 @@ def _check_config(options: argparse.Namespace) -> None:
     _say(f"models: {len(_catalogue(options).entries)} in the catalogue")
 
 
+def _drain(options: argparse.Namespace) -> None:
+    where = places.find(state=options.state_dir, runtime=options.runtime_dir)
+    trio.run(_quiet, where)
+
+
+async def _quiet(where: places.Places) -> None:
+    """Ask the daemon that lives there for quiet, and wait for it."""
+    from jelmored.client.commands import daemons
+    from jelmored.client.shell import Shell
+
+    environ = {**os.environ, "JELMORE_SOCKET": str(where.socket)}
+    shell = Shell(environ=environ, cwd=os.sep, stdin=sys.stdin, out=sys.stdout, err=sys.stderr)
+    await daemons.drain(shell, wait=True)
+
+
 def _openrpc(options: argparse.Namespace) -> None:
     from jelmored.control.methods import document
 
@@ -132,7 +147,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-_COMMANDS = {"serve": _serve, "check-config": _check_config, "openrpc": _openrpc}
+COMMANDS = "serve, if nothing is said; drain: ask the daemon that runs for quiet, and wait until no turn is in hand"
+_COMMANDS = {"serve": _serve, "check-config": _check_config, "openrpc": _openrpc, "drain": _drain}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -144,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("command", nargs="?", choices=_COMMANDS, default="serve", help="serve, if nothing is said")
+    parser.add_argument("command", nargs="?", choices=_COMMANDS, default="serve", help=COMMANDS)
     parser.add_argument("--config", type=Path, metavar="F", help="read this file instead of the usual ones")
     parser.add_argument("--state-dir", type=Path, metavar="D", help="where the journal is")
     parser.add_argument("--runtime-dir", type=Path, metavar="D", help="where the socket is")

@@ -39,6 +39,7 @@ from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, RunTimeouts
 from jelmored.sessions.directory import Directory
 from jelmored.sessions.hub import Hub
+from jelmored.sessions.janitor import Janitor
 from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.router import Router
@@ -94,7 +95,14 @@ async def serve(
     )
     purse = Purse(Budget(**attrs.asdict(settings.budget)))
     router = Router(providers, settings.failover)
-    world = World(journal=journal, providers=providers, hub=hub, router=router, purse=purse)
+    world = World(
+        journal=journal,
+        providers=providers,
+        hub=hub,
+        router=router,
+        purse=purse,
+        resume=settings.sessions.resume_interrupted,
+    )
     sessions = Directory(world, _defaults(settings))
     notifier = Notifier(hub, sessions.get, tuple(ways(settings.notify, os.environ, instance.instance_id)))
     services = Services(
@@ -103,7 +111,7 @@ async def serve(
         journal=journal,
         instance=instance,
         shutdown=end.ask,
-        stopping=end.is_asked,
+        stopping=end.has_begun,
     )
     connections = Connections(routes(services), allowed_origins=settings.control.allowed_origins)
     listeners = Listeners(places.socket, connections)
@@ -119,41 +127,67 @@ async def serve(
             notifier.run,  # around the sessions: a turn that the last life left open, or our stop cuts, is told too
             sessions.run,
             providers.run,
+            sessions.begin_turns,
+            _janitor(settings, sessions).run,
             Supervisor("listeners", [Child("listeners", listeners.run)], ESSENTIAL).run,
         ],
         deadline=STOP_DEADLINE,
     ) as stop:
         announce(_notice(instance, places))
         log.info("ready", socket=str(places.socket), instance=instance.instance_id)
-        stop.within = min(STOP_DEADLINE, await end.wait())
+        within = await end.wait()
+        await end.let_turns_end(sessions, settings.sessions.drain_seconds if within is None else within)
+        stop.within = STOP_DEADLINE if within is None else min(STOP_DEADLINE, within)
         hub.broadcast("daemon/event", codec.encode(DaemonEvent(kind="stopping", content="the daemon stops")))
         log.info("stopping")
 
 
 class _End:
-    """The wish to stop: of a signal, or of a client."""
+    """The wish to stop: of a signal, or of a client. Who wishes it twice wants it at once."""
 
     def __init__(self) -> None:
         self._asked = trio.Event()
-        self._within = STOP_DEADLINE
+        self._asked_again = trio.Event()
+        self._within: float | None = None
+        self._begun = False
 
     def ask(self, grace_seconds: float | None = None) -> None:
-        """Seconds that the stop may take, if less than usual."""
-        if grace_seconds is not None:
+        """Seconds that turns in hand get, and then the stop itself, if less than usual; None: as configured."""
+        if self._asked.is_set():
+            self._asked_again.set()
+        else:
             self._within = grace_seconds
         self._asked.set()
 
-    def is_asked(self) -> bool:
-        return self._asked.is_set()
+    def has_begun(self) -> bool:
+        """What is begun now would only be cut."""
+        return self._begun
 
-    async def wait(self) -> float:
-        """The seconds that the stop may take."""
+    async def wait(self) -> float | None:
+        """Until it is asked for; the seconds that were asked for with it."""
         await self._asked.wait()
         return self._within
 
+    async def let_turns_end(self, sessions: Directory, seconds: float) -> None:
+        """No turn begins any more. Those in hand get so long, as long as nobody asks again."""
+        if seconds and not sessions.quiet:
+            sessions.drain()
+            log.info("draining", seconds=seconds)
+            with trio.move_on_after(seconds):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._cancel_when_asked_again, nursery.cancel_scope)
+                    await sessions.wait_quiet()
+                    nursery.cancel_scope.cancel()
+        self._begun = True
+
+    async def _cancel_when_asked_again(self, scope: trio.CancelScope) -> None:
+        await self._asked_again.wait()
+        scope.cancel()
+
     async def hear_signals(self, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED) -> None:
-        """Until cancelled. One that comes while we start is heeded when we are up, a second one changes nothing; nor
-        does one that comes later: what the receiver puts back when it ends is that they are ignored."""
+        """Until cancelled. One that comes while we start is heeded when we are up; a second one ends the wait for turns
+        and changes nothing else. One that comes later changes nothing: what the receiver puts back when it ends is that
+        they are ignored."""
         for stop in STOPS:
             signal.signal(stop, signal.SIG_IGN)
         with trio.open_signal_receiver(*STOPS) as signals:
@@ -180,6 +214,15 @@ def _spec(settings: Settings, provider: BaseProvider, entry: ProviderEntry) -> P
         check_interval=settings.health_check_interval,
         by_itself=registry.kind_of(entry.type).by_itself,
         default_model=getattr(own, "default_model", None) or None,
+    )
+
+
+def _janitor(settings: Settings, sessions: Directory) -> Janitor:
+    return Janitor(
+        sessions,
+        every=settings.session_cleanup_interval,
+        expire_after=settings.sessions.expire_after,
+        retention_days=settings.journal.retention_days,
     )
 
 

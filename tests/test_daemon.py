@@ -59,17 +59,23 @@ def root() -> Iterator[Path]:
 
 @asynccontextmanager
 async def started(
-    root: Path, notify: str = "desktop = false", environ: Mapping[str, str] = MappingProxyType({})
+    root: Path,
+    notify: str = "desktop = false",
+    environ: Mapping[str, str] = MappingProxyType({}),
+    sessions: str = "",
 ) -> AsyncIterator[Daemon]:
     """A daemon that is just starting; it is killed if it has not ended when the body has.
 
     Args:
         notify: the lines of `[notify]`.
+        sessions: the lines of `[sessions]`.
         environ: laid over its environment.
     """
     home = {"HOME": str(root), "PATH": os.defpath, "PYTHONPATH": str(Path(jelmored.__file__).parents[1]), **environ}
     config = root / "config.toml"
-    config.write_text(f'default_provider = "demo"\n[providers.claude]\nenabled = false\n[notify]\n{notify}\n')
+    config.write_text(
+        f'default_provider = "demo"\n[providers.claude]\nenabled = false\n[notify]\n{notify}\n[sessions]\n{sessions}\n'
+    )
     places = ["--config", str(config), "--state-dir", str(root / "s"), "--runtime-dir", str(root / "r")]
     command = [sys.executable, "-m", "jelmored", *places]
     process = await trio.lowlevel.open_process(command, env=home, stdout=subprocess.PIPE)
@@ -247,3 +253,61 @@ async def test_a_way_that_takes_nothing_does_not_hold_up_the_stop(root: Path) ->
             daemon.process.terminate()
             assert await daemon.ended() == 0
             assert trio.current_time() - asked < STOP_SECONDS / 2
+
+
+async def test_turns_may_end_before_the_stop_and_no_others_begin(root: Path) -> None:
+    async with started(root, sessions="drain_seconds = 60") as daemon:
+        await daemon.ready()
+        async with connect(daemon.socket) as client:
+            session_id = await waits(client)
+            daemon.process.terminate()
+            while not (await client.request("daemon/status"))["draining"]:  # noqa: ASYNC110
+                await trio.sleep(0.02)
+            queued = await client.request("session/prompt", sessionId=session_id, prompt="hello again")
+            assert queued["disposition"] == "queued"
+            await deny(client, session_id)
+            assert await client.wait_closed() == 1001
+            kinds = [note.params["kind"] for note in client.notes if note.method == "daemon/event"]
+            assert kinds == ["draining", "stopping"]
+        assert await daemon.ended() == 0
+    async with started(root) as daemon:
+        await daemon.ready()
+        async with connect(daemon.socket) as client:
+            watch = await client.subscribe(session_id)
+            await watch.event("approval_requested", turn=2)
+            assert (await watch.turn_over(1))["metadata"]["reason"] == "completed"
+
+
+async def test_who_asks_twice_waits_for_no_turn(root: Path) -> None:
+    async with started(root, sessions="drain_seconds = 600") as daemon:
+        await daemon.ready()
+        async with connect(daemon.socket) as client:
+            session_id = await waits(client)
+            daemon.process.terminate()
+            while not (await client.request("daemon/status"))["draining"]:  # noqa: ASYNC110
+                await trio.sleep(0.02)
+            daemon.process.terminate()
+        assert await daemon.ended() == 0
+    async with started(root) as daemon:
+        await daemon.ready()
+        async with connect(daemon.socket) as client:
+            watch = await client.subscribe(session_id)
+            ended = await watch.turn_over(1)
+            assert ended["metadata"]["cause"] == "daemon_restart"
+            await watch.event("approval_requested", turn=2)
+
+
+async def test_it_is_drained_by_its_own_command_until_no_turn_is_in_hand(root: Path) -> None:
+    async with started(root) as daemon:
+        await daemon.ready()
+        async with connect(daemon.socket) as client:
+            session_id = await waits(client)
+            command = [sys.executable, "-m", "jelmored", "drain", "--runtime-dir", str(root / "r")]
+            environ = {"HOME": str(root), "PATH": os.defpath, "PYTHONPATH": str(Path(jelmored.__file__).parents[1])}
+            drain = await trio.lowlevel.open_process(command, env=environ)
+            while not (await client.request("daemon/status"))["draining"]:  # noqa: ASYNC110
+                await trio.sleep(0.02)
+            assert drain.poll() is None, "it waits for the turn"
+            await deny(client, session_id)
+            with trio.fail_after(STOP_SECONDS):
+                assert await drain.wait() == 0

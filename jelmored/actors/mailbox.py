@@ -120,6 +120,17 @@ class Mailbox(Generic[M]):
             for reply in tuple(self._taken):
                 reply.fail(Crashed("the actor ended before it had answered; it may have done what was asked, or not"))
 
+    async def serve_rest(self, handle: Callable[[M], Awaitable[None]]) -> None:
+        """Hand over what waits already, and wait for nothing: the last of whoever serves. As `serve`, else."""
+        try:
+            while True:
+                await self._attend(self._receive.receive_nowait(), handle)
+        except (trio.WouldBlock, trio.EndOfChannel):
+            pass
+        finally:
+            for reply in tuple(self._taken):
+                reply.fail(Crashed("the actor ended before it had answered; it may have done what was asked, or not"))
+
     async def _attend(self, message: M, handle: Callable[[M], Awaitable[None]]) -> None:
         if not isinstance(message, Ask):
             return await self._attend_tell(message, handle)

@@ -100,9 +100,18 @@ class Client:
         return codec.from_json(await self.call("daemon/status", {}), DaemonStatus)
 
     async def shutdown(self, grace_seconds: float | None = None) -> None:
-        """End the daemon; it closes its sessions' runs cleanly within `grace_seconds`."""
+        """End the daemon. Turns that run have `grace_seconds` to end by themselves, or what its configuration gives
+        them; it returns at once."""
         params = {} if grace_seconds is None else {"graceSeconds": grace_seconds}
         await self.call("daemon/shutdown", params, again=False)
+
+    async def drain(self) -> DaemonStatus:
+        """It begins no turns; those that run end."""
+        return codec.from_json(await self.call("daemon/drain", {}), DaemonStatus)
+
+    async def undrain(self) -> DaemonStatus:
+        """It begins turns again."""
+        return codec.from_json(await self.call("daemon/undrain", {}), DaemonStatus)
 
     # Providers and models
 

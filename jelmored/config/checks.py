@@ -75,6 +75,8 @@ CountOrNone = Annotated[int, Between(0, 10_000)]
 Seconds = Annotated[float, Between(0.1, 31_536_000)]
 SecondsOrNone = Annotated[float, Between(0, 31_536_000)]
 """0 means no limit."""
+DaysOrNone = Annotated[float, Between(0, 36_500)]
+"""0 means for ever."""
 Usd = Annotated[float, Between(0, 1_000_000)]
 """0 means no limit."""
 Url = Annotated[str, Such("an http or https URL, or empty", _fault_of_url)]

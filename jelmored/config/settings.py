@@ -11,7 +11,7 @@ import attrs
 
 from jelmored.domain.ids import ProviderName
 
-from .checks import Argv, Count, Seconds, SecondsOrNone, Url, Usd
+from .checks import Argv, Count, DaysOrNone, Seconds, SecondsOrNone, Url, Usd
 from .providers import ClaudeSettings, DemoSettings, OpencodeSettings, ProviderSettings
 from .secrets import Secret
 
@@ -30,14 +30,28 @@ class ControlSettings:
     allowed_origins: tuple[str, ...] = ()
 
 
+class ResumeInterrupted(enum.StrEnum):
+    """Which turns that the end of the daemon has cut are gone on with at the next start."""
+
+    PLANNED = "planned"
+    """Those that it has cut itself, because it was asked to stop."""
+    ALWAYS = "always"
+    """Those too that were open when it died."""
+    NEVER = "never"
+
+
 @attrs.frozen(kw_only=True)
 class JournalSettings:
     synchronous: Synchronous = Synchronous.FULL
+    retention_days: DaysOrNone = 0
 
 
 @attrs.frozen(kw_only=True)
 class SessionsSettings:
     hibernate_after: SecondsOrNone = 900
+    expire_after: SecondsOrNone = 0
+    resume_interrupted: ResumeInterrupted = ResumeInterrupted.PLANNED
+    drain_seconds: SecondsOrNone = 0
 
 
 class MidTurn(enum.StrEnum):
@@ -128,6 +142,7 @@ class Settings:
     cost_optimization: bool = False
     max_total_sessions: Count = 50
     health_check_interval: Seconds = 30
+    session_cleanup_interval: Seconds = 60
     control: ControlSettings = ControlSettings()
     journal: JournalSettings = JournalSettings()
     sessions: SessionsSettings = SessionsSettings()

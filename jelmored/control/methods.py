@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -45,6 +45,7 @@ from .principal import Principal
 from .services import Services
 
 MAX_PAGE = 500
+MAX_AGE = 3_153_600_000  # seconds: a century
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -138,7 +139,8 @@ def rpc_discover(_: Caller, __: m.Nothing) -> Schema:
 
 
 def daemon_status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
-    """How the daemon is. `sessions`: how many there are of each status; `runs`: agents at work."""
+    """How the daemon is. `sessions`: how many there are of each status; `runs`: agents at work; `draining`: no turns
+    begin now."""
     services = caller.services
     instance, journal = services.instance, services.journal.status()
     return m.DaemonStatus(
@@ -151,6 +153,7 @@ def daemon_status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
         runs=services.providers.runs,
         connections=caller.clients,
         journal=_health_of(journal),
+        draining=services.directory.draining,
     )
 
 
@@ -167,8 +170,23 @@ def _health_of(journal: JournalStatus) -> m.JournalHealth:
     )
 
 
+def daemon_drain(caller: Caller, params: m.Nothing) -> m.DaemonStatus:
+    """Begin no turns: those that run end, prompts wait in their queues, on the disk. Approvals can be answered. Until
+    `daemon/undrain`, or the next start, which goes on with what waits."""
+    caller.services.directory.drain()
+    return daemon_status(caller, params)
+
+
+def daemon_undrain(caller: Caller, params: m.Nothing) -> m.DaemonStatus:
+    """Begin turns again, first with what has waited."""
+    caller.services.directory.undrain()
+    return daemon_status(caller, params)
+
+
 def daemon_shutdown(caller: Caller, params: m.Shutdown) -> m.Nothing:
-    """Stop, as SIGTERM does; the reply comes before the end."""
+    """Stop, as SIGTERM does; the reply comes before the end. `graceSeconds`: so long turns that run have to end, while
+    no others begin; left out, as long as `sessions.drain_seconds` says. Then they are cut, and the stop takes as long
+    again at most, and never more than 20 s. Asked again, it waits for no turn any more."""
     grace = params.grace_seconds
     if grace is not None and grace < 0:
         raise Refused(ErrorKind.INVALID_PARAMS, "graceSeconds is a number from 0 on", field="graceSeconds")
@@ -359,6 +377,16 @@ async def session_delete(caller: Caller, params: m.OneSession) -> m.Nothing:
     return m.Nothing()
 
 
+async def session_cleanup(caller: Caller, params: m.CleanUp) -> m.CleanedUp:
+    """Take sessions off the disk that were terminated `maxAgeSeconds` ago or earlier, as `journal.retention_days` does;
+    the answer is which, longest ago first, 1000 at most. `dryRun`: nothing is removed."""
+    if not 0 <= params.max_age_seconds <= MAX_AGE:
+        told = f"maxAgeSeconds is a number from 0 to {MAX_AGE}"
+        raise Refused(ErrorKind.INVALID_PARAMS, told, field="maxAgeSeconds")
+    before = utc_now() - timedelta(seconds=params.max_age_seconds)
+    return m.CleanedUp(sessions=await caller.services.directory.clean_up(before, dry_run=params.dry_run))
+
+
 def session_subscribe(caller: Caller, params: m.Subscribe) -> m.Subscribed | m.SubscribedAll:
     """Follow a session from behind `after` on; section 4 of the protocol page. The second result is that of
     `sessionId: "*"`, all of them."""
@@ -476,6 +504,8 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("ping", WATCH, m.Nothing, ping, m.Nothing),
     Method("rpc.discover", WATCH, m.Nothing, rpc_discover, Schema),
     Method("daemon/status", WATCH, m.Nothing, daemon_status, m.DaemonStatus),
+    Method("daemon/drain", GOVERN, m.Nothing, daemon_drain, m.DaemonStatus),
+    Method("daemon/undrain", GOVERN, m.Nothing, daemon_undrain, m.DaemonStatus),
     Method("daemon/shutdown", GOVERN, m.Shutdown, daemon_shutdown, m.Nothing),
     Method("provider/list", WATCH, m.Nothing, provider_list, m.ProviderList),
     Method("provider/get", WATCH, m.NamedProvider, provider_get, ProviderView),
@@ -524,6 +554,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     ),
     Method("session/close", WORK, m.OneSession, session_close, SessionView),
     Method("session/delete", GOVERN, m.OneSession, session_delete, m.Nothing),
+    Method("session/cleanup", GOVERN, m.CleanUp, session_cleanup, m.CleanedUp),
     Method("session/subscribe", WATCH, m.Subscribe, session_subscribe, (m.Subscribed, m.SubscribedAll)),
     Method("session/unsubscribe", WATCH, m.OneSession, session_unsubscribe, m.Nothing),
     Method("session/history", WATCH, m.ReadHistory, session_history, m.History, lane=_one_page_at_a_time),

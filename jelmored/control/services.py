@@ -74,6 +74,8 @@ class Directory(Protocol):
 
     async def delete(self, session_id: SessionId, by: Author) -> None: ...
 
+    async def clean_up(self, before: datetime, *, dry_run: bool = False) -> tuple[SessionView, ...]: ...
+
     async def history(
         self, session_id: SessionId, *, after: int = 0, before: int | None = None, limit: int = 500
     ) -> Page: ...
@@ -91,6 +93,13 @@ class Directory(Protocol):
     async def end_task(self, session_id: SessionId, task_id: str, by: Author) -> bool: ...
 
     def counts(self) -> Mapping[Status, int]: ...
+
+    def drain(self) -> None: ...
+
+    def undrain(self) -> None: ...
+
+    @property
+    def draining(self) -> bool: ...
 
 
 class Providers(Protocol):
@@ -128,8 +137,8 @@ class Instance:
 
 @attrs.frozen(kw_only=True)
 class Services:
-    """`shutdown(grace_seconds)` asks the daemon to stop and returns at once; None: its own grace. `stopping()`: it was
-    asked to, by whomever."""
+    """`shutdown(grace_seconds)` asks the daemon to stop and returns at once; None: its own grace. `stopping()`: it
+    stops, whoever has asked for it, and waits for no turn any more."""
 
     directory: Directory
     providers: Providers

@@ -70,6 +70,7 @@ class Scene:
         cut: of the turn in hand, that is to be gone on with.
         prompt_turn: the number of the turn in hand: its prompt is given behind the handoff, not in it.
         portable: no agent is told it as it is: it is put into the state of the session, and told later, in another one.
+        begun_after: the last event before the work on that prompt began, where an earlier turn had it already.
     """
 
     directory: str
@@ -79,6 +80,7 @@ class Scene:
     cut: Cut | None = None
     prompt_turn: int | None = None
     portable: bool = False
+    begun_after: int | None = None
 
 
 def room(window: int | None) -> int:
@@ -225,7 +227,7 @@ def _tail(scene: Scene, events: Sequence[Event]) -> str:
         return ""
     if scene.cut is None:
         return "The user's next message follows."
-    done = [event.content for event in events if _changed(event, scene.prompt_turn)]
+    done = [event.content for event in events if _changed(event, scene)]
     told = "\n".join(f"- {_cut(line, INPUT)}" for line in done[-DONE:])
     begun = f"Already done, or at least begun, in it:\n{told}\n" if told else ""
     return (
@@ -234,8 +236,9 @@ def _tail(scene: Scene, events: Sequence[Event]) -> str:
     )
 
 
-def _changed(event: Event, turn: int | None) -> bool:
-    return event.turn == turn and isinstance(event.metadata, ToolUse) and event.metadata.kind not in HARMLESS
+def _changed(event: Event, scene: Scene) -> bool:
+    in_hand = event.turn == scene.prompt_turn or (scene.begun_after is not None and event.seq > scene.begun_after)
+    return in_hand and isinstance(event.metadata, ToolUse) and event.metadata.kind not in HARMLESS
 
 
 def _files(events: Iterable[Event]) -> list[str]:

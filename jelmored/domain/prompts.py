@@ -83,7 +83,8 @@ class Author:
 class Prompt:
     """One thing said to an agent, as it waits in a queue or goes to a run. `compacts`: it says nothing, the agent is
     to make its memory of the conversation shorter. `cut`: it has had a turn that was cut, for this reason, and that may
-    have changed something: whoever gets it is told to go on with it."""
+    have changed something: whoever gets it is told to go on with it, and what was done after the event `cut_after`.
+    `cuts`: how often the end of the daemon has cut it."""
 
     prompt_id: PromptId
     blocks: tuple[Block, ...]
@@ -91,6 +92,8 @@ class Prompt:
     compacts: bool = False
     when_unavailable: WhenUnavailable | None = None
     cut: str | None = None
+    cut_after: int | None = None
+    cuts: int = 0
 
     @property
     def is_command(self) -> bool:

@@ -82,6 +82,10 @@ class OpenTurn:
     number: int
     prompt_id: PromptId | None
     started_at: datetime
+    after: int = 0
+    """The last event before the work on its prompt began."""
+    interrupted: bool = False
+    """A client has asked for its end."""
     spent: UsageNote | None = None
     """What its run has told of that it took up to now, before the last word."""
 
@@ -128,6 +132,8 @@ class Facts:
     """What the provider calls the model that the client asked for; None: the same."""
     home: ProviderName | None = None
     """The provider that the session has left because it failed."""
+    held: bool = False
+    """The queue waits for another prompt: what failed, or was cut, was before it."""
     waiting_until: datetime | None = None
     """The first prompt of the queue waits for a provider: then it is looked again."""
     rules: tuple[Rule, ...] = ()

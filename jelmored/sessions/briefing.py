@@ -61,6 +61,7 @@ def handover_of(facts: Facts, window: int | None, turn: Turn | None) -> Handover
         returning=after > 0,
         cut=turn.cut if turn else None,
         prompt_turn=turn.number if turn else None,
+        begun_after=turn.after if turn and turn.cut else None,
     )
     return Handover(session_id=facts.session_id, after=after, until=facts.seq, window=window, scene=scene)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Literal
 
 import attrs
 import structlog
@@ -33,20 +36,20 @@ from jelmored.domain.ids import (
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author, Block, Prompt, TextBlock, WhenUnavailable
 from jelmored.domain.sessions import BackgroundTask, SessionView
-from jelmored.domain.status import Status
+from jelmored.domain.status import IN_TURN, Status
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Page
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
-from jelmored.wire.messages import ImportProgress, ImportSession
+from jelmored.wire.messages import DaemonEvent, ImportProgress, ImportSession
 from jelmored.wire.states import Document
 
 from .attachments import Examined, examine
 from .briefing import handover_of, known_at
-from .finding import page_of
+from .finding import may_expire, page_of, terminated
 from .founding import FIRST_PROMPT, claim_of, located
 from .handover import read_handoff
-from .messages import Admit, Close, Configure, Cut, EndTask, Export, KeyClaim, Move, Resolve, Suspend, Unqueue
+from .messages import Admit, Close, Configure, Cut, EndTask, Expire, Export, KeyClaim, Move, Resolve, Suspend, Unqueue
 from .registrar import Defaults, Registrar
 from .roster import Roster
 from .session import World
@@ -54,6 +57,8 @@ from .session import World
 log = structlog.get_logger(__name__)
 
 BIRTH = 10.0  # seconds for a new session to be durable
+QUIET_LOOK = 0.1  # seconds between two looks whether turns are in hand
+CLEANED = 1000  # sessions removed at once: their views are one message
 SETTLED_KEPT = 10_000  # approvals that were answered, so that a late answer learns who won
 
 
@@ -76,6 +81,7 @@ class Directory:
         self.hub = world.hub
         self._journal = world.journal
         self._purse = world.purse
+        self._intake = world.intake
         self._providers: Providers = world.providers
         self._router = world.router
         self._settled: OrderedDict[ApprovalId, Approval] = OrderedDict()
@@ -285,6 +291,40 @@ class Directory:
         await self._roster.remove(session_id)
         log.info("deleted", session=session_id, client=by.client)
 
+    async def expire(self, before: datetime) -> int:
+        """End those that nobody has used since, and that nobody watches; how many.
+
+        Raises:
+            JournalError: one can't be ended.
+        """
+        unused = [facts.session_id for facts in self._roster.facts if may_expire(facts, before)]
+        ended = 0
+        for session_id in unused:
+            feed = self.hub.feed(session_id)
+            if feed is not None and not feed.subscribers:
+                with contextlib.suppress(Refused):  # somebody has removed it meanwhile
+                    ended += await self._roster.ask(session_id, lambda: Expire(before=before))
+        return ended
+
+    async def clean_up(self, before: datetime, *, dry_run: bool = False) -> tuple[SessionView, ...]:
+        """Take those off the disk that were terminated before, longest ago first; which. At most `CLEANED` at once.
+
+        Raises:
+            JournalError: one can't be removed.
+        """
+        found = [self.get(facts.session_id) for facts in terminated(self._roster.facts, before)[:CLEANED]]
+        if dry_run:
+            return tuple(found)
+        return tuple([view for view in found if await self._removed(view.session_id)])
+
+    async def _removed(self, session_id: SessionId) -> bool:
+        """False if somebody else has removed it just now."""
+        try:
+            await self._roster.remove(session_id)
+        except Refused:
+            return False
+        return True
+
     async def fork(self, command: ForkSession, by: Author) -> SessionView:
         """A new session that knows what was said in another one, up to an event.
 
@@ -350,6 +390,48 @@ class Directory:
         )
 
     # Life
+
+    async def begin_turns(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """For as long as this runs, turns may begin: run it when all is up that they need. Prompts that have waited for
+        this go on."""
+        self._intake.begin()
+        self._roster.go_on()
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._intake.stop()
+
+    def drain(self) -> None:
+        """Begin no turns from now on; prompts wait. Turns in hand go on."""
+        if not self._intake.draining:
+            self._intake.draining = True
+            self._announce("draining", "no turns begin now; prompts wait")
+
+    def undrain(self) -> None:
+        """Begin turns again, first with what has waited."""
+        if self._intake.draining:
+            self._intake.draining = False
+            self._announce("undrained", "turns begin again")
+            self._roster.go_on()
+
+    def _announce(self, kind: Literal["draining", "undrained"], content: str) -> None:
+        self.hub.broadcast("daemon/event", codec.encode(DaemonEvent(kind=kind, content=content)))
+
+    @property
+    def draining(self) -> bool:
+        """No turns begin, because somebody wants it so."""
+        return self._intake.draining
+
+    @property
+    def quiet(self) -> bool:
+        """No turn is in hand."""
+        return not any(facts.status in IN_TURN for facts in self._roster.facts)
+
+    async def wait_quiet(self) -> None:
+        """Until no turn is in hand."""
+        while not self.quiet:  # noqa: ASYNC110 – of many sessions, and nobody waits but an operator
+            await trio.sleep(QUIET_LOOK)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take the sessions up from the journal, close what was cut, then serve."""

@@ -1,4 +1,5 @@
-"""Which sessions a client asks for, and in which order it gets them: pages of `session/list`. Pure."""
+"""Which sessions a client asks for, and in which order it gets them: pages of `session/list`. And which of them have
+had their time. Pure."""
 
 from __future__ import annotations
 
@@ -27,6 +28,17 @@ def page_of(every: Iterable[Facts], query: FindSessions) -> tuple[Sequence[Facts
     limit = max(1, min(query.limit, MOST))
     page = wanted[:limit]
     return page, _recency(page[-1]) if len(wanted) > limit else None
+
+
+def may_expire(facts: Facts, before: datetime) -> bool:
+    """Nothing has happened in it since. One that was suspended waits for a person."""
+    return facts.status in (Status.IDLE, Status.FAILED) and facts.last_activity < before
+
+
+def terminated(every: Iterable[Facts], before: datetime) -> Sequence[Facts]:
+    """Those that were terminated before, longest ago first."""
+    found = (one for one in every if one.status is Status.TERMINATED and one.last_activity < before)
+    return sorted(found, key=_recency)
 
 
 def _matches(facts: Facts, query: FindSessions) -> bool:

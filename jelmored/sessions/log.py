@@ -203,6 +203,11 @@ class SessionLog:
             await self._sent.wait()
 
     @property
+    def broken(self) -> bool:
+        """Nothing becomes durable any more."""
+        return self._broken
+
+    @property
     def idle(self) -> bool:
         """All is durable and published."""
         return not self._parcels and not self._sending

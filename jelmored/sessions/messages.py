@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import attrs
 
 from jelmored.actors.mailbox import Ask, Tell
@@ -126,6 +128,13 @@ class StateMade(Tell):
     """A state has been made while no agent was there: one may be started again."""
 
 
+@attrs.frozen(eq=False, kw_only=True)
+class Expire(Ask[bool]):
+    """End the session if nobody has used it since `before`; false if somebody has, or still does."""
+
+    before: datetime
+
+
 @attrs.frozen(eq=False)
 class Heard(Tell):
     """Its run tells."""
@@ -146,6 +155,11 @@ class Handed(Tell):
 
     handover: Handover
     handoff: Handoff | None
+
+
+@attrs.frozen(eq=False)
+class GoOn(Tell):
+    """Turns may begin: go on with what waits."""
 
 
 @attrs.frozen(eq=False)
@@ -171,9 +185,11 @@ Message = (
     | Resume
     | StateMade
     | Close
+    | Expire
     | Heard
     | RestartDue
     | Handed
+    | GoOn
     | TurnDue
     | Rest
 )

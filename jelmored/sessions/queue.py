@@ -7,6 +7,7 @@ import bisect
 import enum
 import itertools
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import attrs
 
@@ -34,10 +35,10 @@ class Queued:
     def of(cls, prompt: Prompt, notes: tuple[BlockNote, ...]) -> Queued:
         return cls(prompt, StoredPrompt(prompt.prompt_id, codec.encode(slim(prompt, notes))))
 
-    def cut_off(self, why: str) -> Queued:
-        """The same prompt, whose turn was cut."""
-        kept = attrs.evolve(codec.decode(self.stored.body, Prompt), cut=why)
-        return Queued(attrs.evolve(self.prompt, cut=why), attrs.evolve(self.stored, body=codec.encode(kept)))
+    def with_(self, **changes: Any) -> Queued:
+        """The same prompt, changed."""
+        kept = attrs.evolve(codec.decode(self.stored.body, Prompt), **changes)
+        return Queued(attrs.evolve(self.prompt, **changes), attrs.evolve(self.stored, body=codec.encode(kept)))
 
 
 class Rank(enum.IntEnum):
@@ -58,19 +59,26 @@ class _Place:
 
 
 class PromptQueue:
-    """What waits in one session."""
+    """What waits in one session.
 
-    def __init__(self, queued: Sequence[Queued], chronicle: Chronicle) -> None:
+    Args:
+        queued: as the journal has it.
+        chronicle: of the session.
+        in_hand: the prompt of the turn that a former life has left open. It stands in the journal with the others.
+    """
+
+    def __init__(self, queued: Sequence[Queued], chronicle: Chronicle, in_hand: PromptId | None = None) -> None:
         self._numbers = itertools.count()
         self._places: list[_Place] = []
         for one in queued:
-            self._line_up(one, Rank.IN_LINE)
+            if one.prompt.prompt_id != in_hand:
+                self._line_up(one, Rank.IN_LINE)
         self._given: dict[PromptId, Queued] = {}
         self._taken: dict[PromptId, Queued] = {}
         """What the agent has read in this turn beside its prompt; the latest of it."""
         self._unwanted: set[PromptId] = set()
         """Of those that were given: dropped, if the agent has not taken them up yet."""
-        self._in_hand: Queued | None = None
+        self._in_hand = next((one for one in queued if one.prompt.prompt_id == in_hand), None)
         self._chronicle = chronicle
         self._changed = False
 
@@ -125,13 +133,18 @@ class PromptQueue:
 
     def start(self, prompt: Prompt, notes: tuple[BlockNote, ...]) -> None:
         """This one has its turn at once."""
-        self._in_hand = Queued.of(prompt, notes)
+        self._in_hand, self._changed = Queued.of(prompt, notes), True
 
-    def put_back(self, cut: str | None = None) -> None:
-        """The one that has its turn is to have another one later. `cut`: why this one was, if it may have changed
-        something."""
+    @property
+    def in_hand(self) -> Prompt | None:
+        """The one that has its turn. It is kept until that is over: the daemon may die first."""
+        return self._in_hand.prompt if self._in_hand else None
+
+    def put_back(self, **cut: Any) -> None:
+        """The one that has its turn is to have another one later. `cut`: what is to be known of this one, if it may
+        have changed something: fields of the prompt."""
         if self._in_hand is not None:
-            self._line_up(self._in_hand.cut_off(cut) if cut else self._in_hand, Rank.TAKEN_BACK)
+            self._line_up(self._in_hand.with_(**cut) if cut else self._in_hand, Rank.TAKEN_BACK)
             self._in_hand, self._changed = None, True
 
     def withdraw(self, prompt_id: PromptId) -> None:
@@ -183,6 +196,7 @@ class PromptQueue:
 
     def turn_over(self) -> None:
         """Its prompt and what has steered it are done with."""
+        self._changed = self._changed or self._in_hand is not None
         self._in_hand = None
         self._taken.clear()
 
@@ -211,6 +225,7 @@ class PromptQueue:
         self._chronicle.note("prompt_dropped", words, promptId=prompt_id)
 
     def to_store(self) -> tuple[StoredPrompt, ...] | None:
-        """The whole queue if it is another than at the last call."""
+        """The whole queue if it is another than at the last call; before it the one that has its turn."""
         changed, self._changed = self._changed, False
-        return tuple(queued.stored for queued in self.whole) if changed else None
+        in_hand = (self._in_hand,) if self._in_hand else ()
+        return tuple(queued.stored for queued in (*in_hand, *self.whole)) if changed else None

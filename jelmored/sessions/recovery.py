@@ -123,7 +123,8 @@ class Recovery:
             self._chronicle.note("no_failover", nowhere.why)
         prompt = turn.prompt if self._may_wait(turn, failure) else None
         if prompt is not None:
-            self._queue.put_back(cut=failure.message if turn.side_effects else None)
+            cut = {"cut": failure.message, "cut_after": turn.after} if turn.side_effects else {}
+            self._queue.put_back(**cut)
         self.give_up(turn, failure, usage)
         if prompt is not None:
             self._parking.park(prompt, nowhere)

@@ -28,7 +28,7 @@ from jelmored.wire import codec, jsonrpc
 
 from .attachments import inflate
 from .hub import EventFrame, Feed
-from .messages import Rest
+from .messages import GoOn, Rest
 from .queue import Queued
 from .session import Session, World
 
@@ -134,6 +134,20 @@ class Roster:
             except Stopped:
                 await session.gone.wait()
         raise Refused(ErrorKind.OVERLOADED, f"session {session_id} can't be reached now; try again")
+
+    def go_on(self) -> None:
+        """Turns may begin: every session goes on with what waits in it."""
+        for session_id in [facts.session_id for facts in self.facts if self._waits(facts)]:
+            session = self._wake(session_id)
+            if self._nursery is not None:
+                self._nursery.start_soon(self._tell_to_go_on, session)
+
+    def _waits(self, facts: Facts) -> bool:
+        return facts.status in (Status.IDLE, Status.FAILED) and bool(self.queue(facts.session_id))
+
+    async def _tell_to_go_on(self, session: Session) -> None:
+        with contextlib.suppress(Stopped):  # it has gone to rest: nothing was in hand any more
+            await session.mailbox.tell(GoOn())
 
     async def remove(self, session_id: SessionId) -> None:
         """Take a session off the journal and the roster. What has begun is finished, whoever leaves meanwhile.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Literal, assert_never
 
 import attrs
@@ -17,6 +18,7 @@ import trio
 from jelmored import logs
 from jelmored.actors.mailbox import Mailbox
 from jelmored.actors.running import grace, open_plain_nursery, running
+from jelmored.config.settings import ResumeInterrupted
 from jelmored.domain.commands import PromptReceipt, WhenBusy
 from jelmored.domain.events import Draft, EventType, OpenItem, TurnCause, UserNote
 from jelmored.domain.failures import Failure
@@ -24,6 +26,7 @@ from jelmored.domain.ids import Epoch, RequestId
 from jelmored.domain.permissions import Answer, Approval, PermissionMode
 from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
 from jelmored.domain.status import Status, Step
+from jelmored.domain.times import to_rfc3339
 from jelmored.errors import ErrorKind, JournalError, Refused, Stopped
 from jelmored.journal.base import Journal, StoredKey
 from jelmored.providers.base import SessionChange
@@ -35,9 +38,11 @@ from .allowance import Alarm, Allowance
 from .approvals import Approvals
 from .chronicle import Chronicle
 from .failover import OURS
+from .finding import may_expire
 from .handover import Handover, read_handoff
 from .hold import RunHold
 from .hub import Feed, Hub
+from .intake import Intake
 from .log import SessionLog
 from .messages import (
     Admit,
@@ -45,7 +50,9 @@ from .messages import (
     Configure,
     Cut,
     EndTask,
+    Expire,
     Export,
+    GoOn,
     Handed,
     Heard,
     Message,
@@ -61,6 +68,7 @@ from .messages import (
 )
 from .purse import Purse, over_budget
 from .queue import PromptQueue, Queued
+from .resumption import Resumption
 from .router import Router
 from .suspension import Snapshot, Suspension, make_state
 from .work import Work
@@ -84,6 +92,8 @@ class World:
     hub: Hub
     router: Router
     purse: Purse = attrs.field(factory=Purse)
+    intake: Intake = attrs.field(factory=Intake)
+    resume: ResumeInterrupted = ResumeInterrupted.PLANNED
 
 
 class Session:
@@ -126,7 +136,8 @@ class Session:
         cut = [item.item_id for item in cut_items]
         self._log = SessionLog(self._feed, self._world.journal, facts.seq, cut)
         self._chronicle = Chronicle(facts, self._log, self.view_changed)
-        self._queue = PromptQueue(queue, self._chronicle)
+        in_hand = facts.open_turn.prompt_id if facts.open_turn else None
+        self._queue = PromptQueue(queue, self._chronicle, in_hand)
         self._approvals = Approvals(self._chronicle, self._answer, self._closed)
         self._cut_items = cut_items
         self._cut_cause = cut_cause
@@ -138,6 +149,8 @@ class Session:
             self._approvals,
             self._hold,
             self._allowance,
+            self._world.intake,
+            Resumption(self._chronicle, self._queue, self._world.resume, self._world.router.settings.mid_turn),
             self._world.providers,
             self._world.router,
             self,
@@ -189,6 +202,9 @@ class Session:
                 task_status.started()
                 try:
                     await self.mailbox.serve(self._handle)
+                except trio.Cancelled:
+                    await self._stop()
+                    raise
                 finally:
                     self._leaving = True
                     self._held_back.cancel()
@@ -197,6 +213,16 @@ class Session:
                         await self._log.settled_or_held()
                 self._nursery.cancel_scope.cancel()
         self.fallen = False
+
+    async def _stop(self) -> None:
+        """The daemon stops. What the run has told last is heard; what is in hand still is cut."""
+        if not self._world.intake.stopping or self._log.broken:
+            return  # a fault: the journal is the truth
+        with grace(LAST_WORDS):
+            await self._hold.let_go()
+            await self.mailbox.serve_rest(self._handle)
+            self._work.stop()
+            self._chronicle.commit(self._queue.to_store())
 
     async def _handle(self, message: Message) -> None:
         await self._log.room()
@@ -224,6 +250,8 @@ class Session:
                 self._resolve(message)
             case Close():
                 self._begin_close(message)
+            case Expire():
+                self._expire(message)
             case Configure():
                 self._configure(message)
             case EndTask():
@@ -244,6 +272,8 @@ class Session:
                 self._work.hear(report)
             case RestartDue(epoch=epoch):
                 self._work.pause_over(epoch)
+            case GoOn():
+                self._work.go_on_with_queue()
             case TurnDue():
                 pass  # what is due is looked after behind every message
             case Rest():
@@ -372,7 +402,7 @@ class Session:
         steers = ask.when_busy is WhenBusy.STEER and not ask.prompt.is_command
         if steers and self._work.steerable:
             return "steered"
-        waits = not self._work.free or len(self._queue) > 0 or self._work.parking.refusal(ask.prompt) is not None
+        waits = not self._work.may_begin or len(self._queue) > 0 or self._work.parking.refusal(ask.prompt) is not None
         return "queued" if waits else "started"
 
     def _welcome(self, ask: Admit) -> PromptReceipt:
@@ -403,7 +433,12 @@ class Session:
         if at_once:
             self._work.interrupt()
         elif not busy:
+            self._note_waiting()
             self._work.begin_next()
+
+    def _note_waiting(self) -> None:
+        if self._world.intake.draining:
+            self._chronicle.note("draining", "the daemon begins no turns now, for it is to stop: the prompt waits")
 
     def _cut(self, ask: Cut) -> None:
         turn = self._work.turn
@@ -504,6 +539,20 @@ class Session:
         self._queue.drop()
         self._work.parking.leave()
         self._work.interrupt()
+
+    def _expire(self, ask: Expire) -> None:
+        if not self._is_unused(ask.before):
+            ask.reply.set(False)
+            return
+        self._chronicle.note("expired", f"nobody has used the session since {to_rfc3339(self.facts.last_activity)}")
+        self._begin_close(Close())
+        self._log.answer(ask.reply, lambda: True)
+
+    def _is_unused(self, before: datetime) -> bool:
+        """By anybody, the agent too."""
+        at_work = self._work.turn is not None or len(self._queue) or self._hold.background_tasks or self._closing
+        watched = bool(self._feed.subscribers)
+        return may_expire(self.facts, before) and self._work.free and not at_work and not watched
 
     def _wind_up(self) -> None:
         """Being closed: after the turn the run, after the run the session."""

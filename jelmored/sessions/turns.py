@@ -40,7 +40,7 @@ class Turn:
         interrupted: a client asked for its end.
         side_effects: a tool was used that may have changed something.
         exceeded: the limit for which we have cut it.
-        after: the number of the last event before it.
+        after: the number of the last event before it, or before the first of the turns that it goes on with.
         refused: providers that failed in this turn; none of them is tried again in it.
         cut: its agent is gone, and may have changed something: it is gone on with, not begun anew.
         told: what the agent has to be told before the prompt is there: `handoff`, or nothing.
@@ -120,10 +120,8 @@ def failed(failure: Failure, cause: TurnCause | None = None) -> TurnOver:
     return TurnOver(reason=TurnReason.FAILED, cause=cause, failure=failure)
 
 
-def holds_queue(over: TurnOver, cause: TurnCause | None) -> bool:
-    """What waits is not thrown at a provider that just failed, nor at a daemon that stops; the next prompt does."""
-    if cause is TurnCause.DAEMON_RESTART:
-        return True
+def holds_queue(over: TurnOver) -> bool:
+    """What waits is not thrown at a provider that just failed; the next prompt does."""
     return over.failure is not None and over.failure.cls is not RunClass.REQUEST
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, assert_never
 
+import attrs
 import structlog
 import trio
 
@@ -46,10 +47,12 @@ from .chronicle import Chronicle
 from .failover import MOVED, RETURNED, Done, Failover
 from .handover import Handover
 from .hold import RunHold
+from .intake import Intake
 from .learning import joined, learn, note_end, note_heard
 from .parking import Parking
 from .queue import PromptQueue
 from .recovery import Recovery
+from .resumption import Resumption
 from .router import Next, Route, Router, after_turn
 from .turns import Turn, close_item, failed, holds_queue, record_end
 
@@ -80,6 +83,8 @@ class Work:
         approvals: what the agent asks.
         hold: of the run; it outlives a reset of the session.
         allowance: what the session may take.
+        intake: whether turns may begin.
+        resumption: knows what becomes of a turn that the end of the daemon cuts.
         providers: where runs come from.
         router: knows where work can go on.
         owner: the session.
@@ -92,6 +97,8 @@ class Work:
         approvals: Approvals,
         hold: RunHold,
         allowance: Allowance,
+        intake: Intake,
+        resumption: Resumption,
         providers: Providers,
         router: Router,
         owner: Owner,
@@ -104,6 +111,8 @@ class Work:
         self._approvals = approvals
         self._hold = hold
         self._allowance = allowance
+        self._intake = intake
+        self._resumption = resumption
         self._providers = providers
         self._router = router
         self._owner = owner
@@ -140,17 +149,22 @@ class Work:
 
     @property
     def free(self) -> bool:
-        """A turn may begin."""
+        """Nothing is in hand that a turn would have to wait for."""
         if self.ending or self._facts.status is Status.SUSPENDED:
             return False
         return self.turn is None and not (self._queue.given or self._failover.under_way)
+
+    @property
+    def may_begin(self) -> bool:
+        """A turn may begin."""
+        return self.free and self._intake.open
 
     def begin_next(self) -> None:
         """Start a turn with the prompt that has waited longest, if one may start, and a provider can take it or it
         does not want to wait for one."""
         if (prompt := self._queue.first) is None:
             self.parking.leave()
-        if not self.free or prompt is None:
+        if not self.may_begin or prompt is None:
             return
         if not self._allowance.lets_begin(len(self._queue)):
             return
@@ -160,6 +174,11 @@ class Work:
         self.parking.leave()
         self._queue.take()
         self.begin(prompt)
+
+    def go_on_with_queue(self) -> None:
+        """Turns may begin again: one does, if prompts only waited for that."""
+        if not self._resumption.waits:
+            self.begin_next()
 
     @property
     def steerable(self) -> bool:
@@ -179,6 +198,7 @@ class Work:
         if turn is None or turn.interrupted:
             return
         turn.interrupted = True
+        self._note_interrupted()
         self._hold.pausing = False
         if self._hold.empty:
             self._failover.forget()
@@ -199,7 +219,13 @@ class Work:
         to stop, behind the answer."""
         if self.turn is not None and not self.turn.interrupted:
             self.turn.interrupted = True
+            self._note_interrupted()
             self._chronicle.log.then(lambda: self._hold.post(Stop()))
+
+    def _note_interrupted(self) -> None:
+        """Should the daemon die now, nobody wants to have the turn gone on with."""
+        if self._facts.open_turn is not None:
+            self._chronicle.know(open_turn=attrs.evolve(self._facts.open_turn, interrupted=True))
 
     def pause_over(self, epoch: Epoch) -> None:
         """Another try with an agent that crashed; another look for a provider; the last moment of an old run."""
@@ -226,12 +252,15 @@ class Work:
 
     def _start_turn(self, prompt: Prompt | None, *, by_agent: bool = False) -> Turn:
         number = self._facts.turn + 1
-        turn = Turn(number, prompt, trio.current_time(), by_agent=by_agent, said=by_agent, after=self._facts.seq)
+        first = prompt.cut_after if prompt else None
+        after = self._facts.seq if first is None else first
+        turn = Turn(number, prompt, trio.current_time(), by_agent=by_agent, said=by_agent, after=after)
         self.turn = turn
         self._chronicle.turn = number
         logs.in_turn(number)
         prompt_id = prompt.prompt_id if prompt else None
-        self._chronicle.know(turn=number, open_turn=OpenTurn(number=number, prompt_id=prompt_id, started_at=utc_now()))
+        opened = OpenTurn(number=number, prompt_id=prompt_id, started_at=utc_now(), after=after)
+        self._chronicle.know(turn=number, open_turn=opened, held=False)
         started = TurnStarted(prompt_id=prompt_id, origin="prompt" if prompt else "agent")
         self._chronicle.record(Draft(EventType.TURN_STARTED, "", started))
         if by_agent:
@@ -252,7 +281,7 @@ class Work:
     def pursue(self) -> None:
         """Bring the prompt in hand to an agent: say it, or see that there will be one to say it to."""
         turn = self.turn
-        if turn is None or turn.said or turn.words is None or self._failover.under_way:
+        if turn is None or turn.said or turn.words is None or self._failover.under_way or self._intake.stopping:
             return
         if self._briefing.lacks(turn):
             self._briefing.ask(turn, self._facts)
@@ -297,6 +326,8 @@ class Work:
         over = self._allowance.closed(over, turn)
         cause = self._cause(turn, over)
         self._approvals.cancel()
+        if cause is TurnCause.DAEMON_RESTART:
+            self._resumption.cut_by_stop(after=turn.after, said=turn.said, side_effects=turn.side_effects)
         record_end(self._chronicle, over, cause, turn.seconds)
         if turn.said and over.reason is not TurnReason.FAILED and (turn.told or self._facts.behind is None):
             note_heard(self._chronicle)
@@ -307,7 +338,9 @@ class Work:
         if over.reason is TurnReason.COMPLETED:
             self._hold.stabilised()
         self._close_outdated()
-        if not holds_queue(over, cause):
+        if holds_queue(over):
+            self._chronicle.know(held=True)
+        else:
             self.begin_next()
 
     def _cause(self, turn: Turn, over: TurnOver) -> TurnCause | None:
@@ -316,7 +349,7 @@ class Work:
             return over.cause
         if turn.interrupted:
             return TurnCause.USER
-        return TurnCause.DAEMON_RESTART if self.supervisor.stopping else over.cause or TurnCause.AGENT
+        return TurnCause.DAEMON_RESTART if self._intake.stopping else over.cause or TurnCause.AGENT
 
     def _forget_turn(self, step: Step) -> None:
         self.turn = self._chronicle.turn = None
@@ -335,8 +368,19 @@ class Work:
         if cut is not None:
             lasted = max((utc_now() - cut.started_at).total_seconds(), 0)
             over = self._allowance.closed(TurnOver(reason=TurnReason.INTERRUPTED))
+            if cut.interrupted:
+                cause = TurnCause.USER
+            elif cause is TurnCause.DAEMON_RESTART:
+                self._resumption.cut_by_death(after=cut.after)
+            else:
+                self._chronicle.know(held=True)
             record_end(self._chronicle, over, cause, lasted)
             self._forget_turn(Step.TURN_ENDED)
+
+    def stop(self) -> None:
+        """The daemon ends: what is in hand ends with it."""
+        self.end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
+        self._queue.take_all_back()
 
     # The run
 
@@ -437,6 +481,8 @@ class Work:
             note_end(self._chronicle, end.failure)
         if turn is not None and turn.interrupted:
             self.end_turn(TurnOver(reason=TurnReason.INTERRUPTED, cause=TurnCause.USER))
+        elif turn is not None and self._intake.stopping:
+            self.end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
         elif self._failover.leaves:
             self._failover.old_run_over()
         elif turn is None:

@@ -116,7 +116,7 @@ class JournalHealth:
 
 @attrs.frozen(kw_only=True)
 class DaemonStatus:
-    """`sessions`: how many there are of each status; `runs`: agents at work."""
+    """`sessions`: how many there are of each status; `runs`: agents at work; `draining`: no turns begin."""
 
     version: str
     instance_id: InstanceId
@@ -127,6 +127,7 @@ class DaemonStatus:
     runs: int
     connections: int
     journal: JournalHealth
+    draining: bool = False
 
 
 # provider/, model/
@@ -189,6 +190,19 @@ class SessionPage:
 
     sessions: tuple[SessionView, ...]
     next_cursor: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CleanUp:
+    max_age_seconds: float
+    dry_run: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class CleanedUp:
+    """The sessions that are gone, as they were."""
+
+    sessions: tuple[SessionView, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -421,9 +435,10 @@ class ProviderChanged:
 @attrs.frozen(kw_only=True)
 class DaemonEvent:
     """`daemon/event`: `kind` "stopping": the connection will be closed; come back when a daemon is there again.
-    "journal-full", "journal-failed": the disk takes nothing, and sessions pause; "journal-ok": they go on."""
+    "draining": no turns begin, prompts wait; "undrained": they begin again. "journal-full", "journal-failed": the disk
+    takes nothing, and sessions pause; "journal-ok": they go on."""
 
-    kind: Literal["stopping", "journal-full", "journal-failed", "journal-ok"]
+    kind: Literal["draining", "undrained", "stopping", "journal-full", "journal-failed", "journal-ok"]
     content: str
 
 

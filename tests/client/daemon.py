@@ -222,6 +222,7 @@ class FakeDaemon:
     """What is said of each beside the usual."""
     imports: dict[str, list[Json]] = attrs.field(factory=dict)
     connections: int = 0
+    draining: bool = False
     stopped: trio.Event = attrs.field(factory=trio.Event)
     _keys: dict[str, Json] = attrs.field(factory=dict)
     _nursery: trio.Nursery = attrs.field(init=False)
@@ -382,6 +383,14 @@ class FakeDaemon:
     def do_ping(self, peer: Peer, params: Json) -> Any:
         return {}
 
+    def do_daemon_drain(self, peer: Peer, params: Json) -> Any:
+        self.draining = True
+        return self.do_daemon_status(peer, params)
+
+    def do_daemon_undrain(self, peer: Peer, params: Json) -> Any:
+        self.draining = False
+        return self.do_daemon_status(peer, params)
+
     def do_daemon_status(self, peer: Peer, params: Json) -> Any:
         return {
             "version": "0.1.0",
@@ -393,6 +402,7 @@ class FakeDaemon:
             "runs": 0,
             "connections": len(self.peers),
             "journal": {"ok": True, "bytes": 4096, "lagMs": 0.2},
+            "draining": self.draining,
         }
 
     def do_daemon_shutdown(self, peer: Peer, params: Json) -> Any:

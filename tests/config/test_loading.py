@@ -153,8 +153,8 @@ hibernate_after = true
         (
             "claude = { max_turns = 1.5 }",
             "1: claude: unknown key; there is default_provider, auto_selection, load_balancing, "
-            "cost_optimization, max_total_sessions, health_check_interval, control, journal, sessions, failover, "
-            "budget, notify, providers",
+            "cost_optimization, max_total_sessions, health_check_interval, session_cleanup_interval, control, journal, "
+            "sessions, failover, budget, notify, providers",
         ),
         (
             "[providers.claude]\nenvironment = 1",

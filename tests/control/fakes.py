@@ -27,6 +27,7 @@ from jelmored.domain.events import Carried, Change, DeltaKind, Draft, Event, Eve
 from jelmored.domain.handoff import Handoff
 from jelmored.domain.ids import (
     ApprovalId,
+    ConnectionId,
     InstanceId,
     ItemId,
     PromptId,
@@ -261,6 +262,12 @@ class FakeDirectory:
         del self.sessions[session_id]
         self.hub.close(conversation.feed)
 
+    async def clean_up(self, before: datetime, *, dry_run: bool = False) -> tuple[SessionView, ...]:
+        found = tuple(self.get(one.id) for one in self.sessions.values() if one.facts.status is Status.TERMINATED)
+        for one in () if dry_run else found:
+            await self.delete(one.session_id, Author(connection_id=ConnectionId("con_1"), client="test"))
+        return found
+
     async def history(
         self, session_id: SessionId, *, after: int = 0, before: int | None = None, limit: int = 500
     ) -> Page:
@@ -300,6 +307,14 @@ class FakeDirectory:
 
     async def end_task(self, session_id: SessionId, task_id: str, by: Author) -> bool:
         return any(task.task_id == task_id for task in self.tasks(session_id))
+
+    draining = False
+
+    def drain(self) -> None:
+        self.draining = True
+
+    def undrain(self) -> None:
+        self.draining = False
 
     def counts(self) -> Mapping[Status, int]:
         return Counter(one.facts.status for one in self.sessions.values())

@@ -17,6 +17,8 @@ SPOKEN = {
     "ping": "observer",
     "rpc.discover": "observer",
     "daemon/status": "observer",
+    "daemon/drain": "admin",
+    "daemon/undrain": "admin",
     "daemon/shutdown": "admin",
     "provider/list": "observer",
     "provider/get": "observer",
@@ -46,6 +48,7 @@ SPOKEN = {
     "session/fork": "operator",
     "session/move": "operator",
     "usage/get": "observer",
+    "session/cleanup": "admin",
     "session/subscribe": "observer",
     "session/unsubscribe": "observer",
     "session/history": "observer",
@@ -130,7 +133,27 @@ async def test_daemon_status() -> None:
         "runs": 3,
         "connections": 2,
         "journal": {"ok": True, "bytes": 0, "lagMs": 0.0},
+        "draining": False,
     }
+
+
+async def test_sessions_are_cleaned_up_or_only_named() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = (await client.request("session/create", cwd="/"))["sessionId"]
+        assert await client.request("session/cleanup", maxAgeSeconds=0) == {"sessions": []}
+        await client.request("session/close", sessionId=session)
+        for params in ({"dryRun": True}, {}):
+            (gone,) = (await client.request("session/cleanup", maxAgeSeconds=0, **params))["sessions"]
+            assert gone["sessionId"] == session
+        await refused(client.request("session/get", sessionId=session), -32002, "not-found", "sessionId")
+        await refused(client.request("session/cleanup", maxAgeSeconds=-1), -32602, "invalid-params", "maxAgeSeconds")
+
+
+async def test_the_daemon_is_drained_and_undrained() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        assert (await client.request("daemon/drain"))["draining"] is True
+        assert (await client.request("daemon/status"))["draining"] is True
+        assert (await client.request("daemon/undrain"))["draining"] is False
 
 
 async def test_daemon_shutdown() -> None:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import attrs
 import trio
 
 from jelmored.actors.running import running
-from jelmored.config.settings import FailoverSettings
+from jelmored.config.settings import FailoverSettings, ResumeInterrupted
 from jelmored.domain.commands import CreateSession, ForkSession, ResolveApproval
 from jelmored.domain.events import EventType
 from jelmored.domain.ids import SessionId
@@ -98,6 +99,7 @@ class Play:
         self.directory: Directory
         self._max_runs = max_runs
         self._failover = failover
+        self._resume = ResumeInterrupted.PLANNED
         self._audience = Audience()
         self._numbers = itertools.count(1)
         self._keyed: dict[tuple[str, WhenUnavailable | None], str] = {}
@@ -125,6 +127,8 @@ class Play:
 
     async def play(self, script: Sequence[Callable[[Play], Awaitable[None]]]) -> None:
         """From the first line to the last; what must hold then, does."""
+        policies = list(ResumeInterrupted)
+        self._resume = policies[len(script) % len(policies)]
         async with running(self.journal.run):
             await self._found()
         async with trio.open_nursery() as self._house:
@@ -180,6 +184,7 @@ class Play:
                     hibernate_after=HIBERNATE,
                     others=self.casts[1:],
                     failover=self._failover,
+                    resume=self._resume,
                     meet=self._meet,
                 ) as self.directory:
                     task_status.started()
@@ -275,11 +280,14 @@ def _agree(seen: SessionView, events: Sequence[Json]) -> None:
 
 def _no_prompt_is_lost(watch: Watch, queue: tuple[Prompt, ...], wishes: Mapping[str, WhenUnavailable | None]) -> None:
     """Each one has had its turn, went into another one, waits, or was dropped. What a turn read that is then done over
-    may have another fate too; one that may wait for a provider has another turn after one that failed."""
+    may have another fate too; one that may wait for a provider has another turn after one that failed; so has one whose
+    turn the end of the daemon has cut."""
     of = {kind: [e["metadata"] for e in watch.events if e["eventType"] == kind] for kind in EventType}
     wish_of = {e["metadata"]["promptId"]: wishes[e["content"]] for e in watch.events if e["eventType"] == "user"}
     started = [note.get("promptId") for note in of[EventType.TURN_STARTED]]
     ended = dict(zip(started, (note["reason"] for note in of[EventType.TURN_ENDED]), strict=True))  # the last of each
+    ends = zip(started, of[EventType.TURN_ENDED], strict=True)
+    cut = Counter(prompt_id for prompt_id, note in ends if note.get("cause") == "daemon_restart")
     dropped = [note["promptId"] for note in of[EventType.SYSTEM] if note["subtype"] == "prompt_dropped"]
     steered = [note["promptId"] for note in of[EventType.SYSTEM] if note["subtype"] == "steered"]
     waiting = [prompt.prompt_id for prompt in queue]
@@ -287,6 +295,6 @@ def _no_prompt_is_lost(watch: Watch, queue: tuple[Prompt, ...], wishes: Mapping[
     for prompt_id, wish in wish_of.items():
         again = [*dropped, *waiting].count(prompt_id)
         assert again <= 1
-        assert started.count(prompt_id) + again <= 1 or wish is WhenUnavailable.WAIT
-        assert not (again and prompt_id in ended) or ended[prompt_id] == "failed"
+        assert started.count(prompt_id) + again <= 1 + cut[prompt_id] or wish is WhenUnavailable.WAIT
+        assert not (again and prompt_id in ended) or ended[prompt_id] == "failed" or cut[prompt_id]
     assert len(of[EventType.USER]) == len(wish_of)

@@ -11,7 +11,7 @@ import orjson
 import trio
 
 from jelmored.actors.running import running_in_order
-from jelmored.config.settings import FailoverSettings
+from jelmored.config.settings import FailoverSettings, ResumeInterrupted
 from jelmored.domain.budget import Budget
 from jelmored.domain.commands import CreateSession, SendPrompt, WhenBusy
 from jelmored.domain.ids import ConnectionId, ProviderName, SessionId
@@ -110,6 +110,7 @@ async def house(
     others: Sequence[BaseProvider] = (),
     failover: FailoverSettings | None = None,
     budget: Budget | None = None,
+    resume: ResumeInterrupted = ResumeInterrupted.PLANNED,
     meet: Callable[[Providers], None] = lambda providers: None,
 ) -> AsyncIterator[Directory]:
     """Everything between the journal and the door, started and stopped as the daemon does.
@@ -133,11 +134,11 @@ async def house(
     providers = Providers(specs, max_total_runs=50, changed=lambda view: None, policy=Policy(default="puppet"))
     meet(providers)
     router = Router(providers, failover or FailoverSettings())
-    world = World(journal=journal, providers=providers, hub=Hub(), router=router, purse=Purse(budget))
+    world = World(journal=journal, providers=providers, hub=Hub(), router=router, purse=Purse(budget), resume=resume)
     modes = {spec.provider.name: mode for spec in specs}
     directory = Directory(world, Defaults(permission_modes=modes), locate=_locate)
     world.hub.watch(watcher)
-    async with running_in_order([journal.run, directory.hub.run, directory.run, providers.run]):
+    async with running_in_order([journal.run, directory.hub.run, directory.run, providers.run, directory.begin_turns]):
         yield directory
 
 

@@ -110,6 +110,8 @@ async def test_the_whole_queue_is_stored_after_each_change_and_only_then(
         s.queue.withdraw(PromptId("a"))
         assert (stored(), stored()) == (["b"], None)
         s.queue.take()
+        assert (stored(), stored()) == (["b"], None), "as long as it has its turn: the daemon may die first"
+        s.queue.turn_over()
         assert (stored(), stored()) == ([], None)
         s.queue.take()
         assert stored() is None, "there was nothing to take"

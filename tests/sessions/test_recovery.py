@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 import trio
 
+from jelmored.config.settings import ResumeInterrupted
 from jelmored.domain.commands import FindSessions, Interrupt, ResolveApproval
 from jelmored.domain.events import DeltaKind, Draft, EventType, Said
 from jelmored.domain.ids import ItemId
@@ -258,11 +259,11 @@ async def test_a_stop_in_a_turn_is_no_clients_interrupt_and_keeps_the_queue(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     journal = MemoryJournal()
-    async with stage(journal=journal) as s:
+    async with stage(journal=journal, resume=ResumeInterrupted.NEVER) as s:
         session_id = await s.create("one")
         await (await s.provider.opened()).heard()
         await s.prompt(session_id, "two")
-    async with stage(journal=journal) as s:
+    async with stage(journal=journal, resume=ResumeInterrupted.NEVER) as s:
         seen = s.directory.get(session_id)
         assert (seen.status, seen.queued_prompts) == (Status.IDLE, 1)
         assert b'"cause":"daemon_restart"' in (await _bodies(s, session_id))[-2]

@@ -123,17 +123,14 @@ async def test_an_answer_that_is_done_over_is_void_whatever_it_was(autojump_cloc
 
 
 @pytest.mark.parametrize(
-    ("over", "cause", "holds"),
+    ("over", "holds"),
     [
-        (COMPLETED, None, False),
-        (TurnOver(reason=TurnReason.INTERRUPTED), TurnCause.USER, False),
-        (TurnOver(reason=TurnReason.INTERRUPTED), TurnCause.DAEMON_RESTART, True),
-        (failed(NETWORK), None, True),
-        (failed(Failure(kind=ErrorKind.AGENT_CRASHED, message="")), TurnCause.CRASH, True),
-        (failed(Failure(kind=ErrorKind.CONTEXT_TOO_LONG, message="")), None, False),
+        (COMPLETED, False),
+        (TurnOver(reason=TurnReason.INTERRUPTED), False),
+        (failed(NETWORK), True),
+        (failed(Failure(kind=ErrorKind.AGENT_CRASHED, message="")), True),
+        (failed(Failure(kind=ErrorKind.CONTEXT_TOO_LONG, message="")), False),
     ],
 )
-def test_what_waits_is_held_from_a_provider_that_fails_and_a_daemon_that_stops(
-    over: TurnOver, cause: TurnCause | None, holds: bool
-) -> None:
-    assert holds_queue(over, cause) is holds
+def test_what_waits_is_held_from_a_provider_that_fails(over: TurnOver, holds: bool) -> None:
+    assert holds_queue(over) is holds

@@ -1,4 +1,4 @@
-"""`status`, and `daemon start`, `stop`, `logs`: the daemon itself."""
+"""`status`, and `daemon start`, `stop`, `drain`, `undrain`, `logs`: the daemon itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import suppress
 import trio
 
 from jelmored.client.addresses import running
+from jelmored.client.client import Client
 from jelmored.client.errors import Disconnected, NoDaemon
 from jelmored.client.exits import Exit
 from jelmored.client.places import Places
@@ -15,6 +16,7 @@ from jelmored.client.shell import Shell
 from jelmored.client.starting import Starter, last_lines
 from jelmored.client.terminal.amounts import duration
 from jelmored.domain.models import Health, ProviderView
+from jelmored.domain.status import IN_TURN
 from jelmored.wire.messages import DaemonStatus, JournalHealth
 
 STOP_SECONDS = 30.0  # the daemon gives itself 20
@@ -49,19 +51,58 @@ async def start(shell: Shell, *, config: str | None) -> Exit:
     return Exit.OK
 
 
-async def stop(shell: Shell) -> Exit:
-    """End the daemon; sessions stay, and go on when there is one again."""
+async def stop(shell: Shell, *, grace: float | None = None) -> Exit:
+    """End the daemon; sessions stay, and go on when there is one again. `grace`: seconds that turns have to end."""
     if not shell.places.alive():
         shell.note("no daemon runs")
         return Exit.OK
     async with shell.client(spawn=False) as client:
         with suppress(Disconnected):  # it may be gone before its reply is here
-            await client.shutdown()
+            await client.shutdown(grace)
+            await _drained(shell, client)
     with trio.move_on_after(STOP_SECONDS):
         await _gone(shell.places)
         shell.note("the daemon has stopped")
         return Exit.OK
     raise NoDaemon(f"the daemon did not stop within {STOP_SECONDS:g} s; `jelmore daemon logs` may say why")
+
+
+async def _drained(shell: Shell, client: Client) -> None:
+    """It may be configured to wait for turns; how long is its own affair."""
+    if (await client.status()).draining:
+        shell.note("waiting for turns to end; `jelmore daemon stop` elsewhere ends the wait")
+    while (await client.status()).draining:  # noqa: ASYNC110 – nothing tells that it has begun to stop but its end
+        await trio.sleep(FOLLOW_SECONDS)
+
+
+async def drain(shell: Shell, *, wait: bool) -> Exit:
+    """Begin no turns; those that run end. `wait`: until none runs."""
+    async with shell.client(spawn=False) as client:
+        now = await client.drain()
+        while wait and in_turn(now):
+            await trio.sleep(FOLLOW_SECONDS)
+            now = await client.status()
+    return _told(shell, now, f"it begins no turns; {in_turn(now) or 'none'} in hand")
+
+
+async def undrain(shell: Shell) -> Exit:
+    """Begin turns again, first with what has waited."""
+    async with shell.client(spawn=False) as client:
+        now = await client.undrain()
+    return _told(shell, now, "it begins turns again")
+
+
+def _told(shell: Shell, now: DaemonStatus, words: str) -> Exit:
+    if shell.json:
+        shell.give(now)
+    else:
+        shell.note(words)
+    return Exit.OK
+
+
+def in_turn(now: DaemonStatus) -> int:
+    """Sessions that are at work."""
+    return sum(now.sessions.get(status.value, 0) for status in IN_TURN)
 
 
 async def logs(shell: Shell, *, follow: bool, number: int) -> Exit:
@@ -95,6 +136,7 @@ def _lines(now: DaemonStatus, views: Sequence[ProviderView]) -> list[str]:
         f"sessions   {sessions or 'none'}",
         f"runs       {now.runs}",
         f"clients    {now.connections}",
+        *(["turns      none begins: the daemon drains"] if now.draining else []),
         f"journal    {journal}, {now.journal.bytes / 1_000_000:.1f} MB, {now.journal.lag_ms:.1f} ms behind",
         *_of_the_disk(now.journal),
     ]

@@ -35,6 +35,15 @@ async def test_stop_waits_until_it_is_gone(daemon: FakeDaemon, machine: Machine)
     assert (await machine.jelmore("daemon", "stop")).err == "no daemon runs\n"
 
 
+async def test_it_is_drained_and_undrained(daemon: FakeDaemon, machine: Machine) -> None:
+    daemon.add(1, status="active")
+    assert (await machine.jelmore("daemon", "drain")).err == "it begins no turns; none in hand\n"
+    assert "none begins: the daemon drains" in (await machine.jelmore("status")).out
+    assert (await machine.jelmore("daemon", "drain", "--wait", "--json")).json["draining"] is True
+    assert (await machine.jelmore("daemon", "undrain")).err == "it begins turns again\n"
+    assert not daemon.draining
+
+
 async def test_the_log_of_a_daemon_that_was_started_on_demand(machine: Machine) -> None:
     assert (await machine.jelmore("daemon", "logs")).code == Exit.NO_DAEMON
     (machine.root / "state").mkdir()
