@@ -273,6 +273,11 @@ def _changes(add: Add) -> None:
     move.add_argument("--model", metavar=Operand.MODEL, help="what to run there; else the same, or an equivalent")
     move.add_argument("--dry-run", action="store_true", help="only show what the agent there would be told")
 
+    adopt = add("import", "adoption:adopt", "go on here with conversations that an agent has had by itself")
+    adopt.add_argument("--from", dest="provider", metavar=Operand.PROVIDER, help="whose; without an id they are listed")
+    adopt.add_argument("--all", dest="every", action="store_true", help="all of them")
+    adopt.add_argument("ids", nargs="*", metavar="ID", help="the agent's own id, or its unique beginning")
+
     _session(add("archive", "changes:archive", "end a session for good; its log stays"))
     rm = add("rm", "changes:remove", "delete archived sessions, their logs too")
     rm.add_argument("sessions", nargs="+", metavar=Operand.ARCHIVED, help=SESSION.partition(";")[0])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from jelmored.domain.commands import (
     CompactSession,
     ConfigureSession,
+    DecideForeign,
     ForkSession,
     Interrupt,
     MoveSession,
@@ -155,6 +156,11 @@ class Session:
         """What the agent there would be told; nothing moves."""
         command = MoveSession(session_id=self.id, provider=provider, model=model, dry_run=True)
         return codec.from_json(await self._link.call("session/move", codec.to_json(command)), Preview).handoff
+
+    async def settle_foreign(self, decision: Literal["accept", "discard"]) -> SessionView:
+        """Say what counts where somebody else has gone on with the agent's own session."""
+        command = DecideForeign(session_id=self.id, decision=decision)
+        return self._learn(await self._link.call("session/settleForeign", codec.to_json(command), again=False))
 
     async def close(self) -> SessionView:
         """End it for good; its log stays."""

@@ -31,6 +31,7 @@ from jelmored.supervision.providers import Providers
 from jelmored.supervision.reports import Reply, Report, StopTask
 from jelmored.wire import codec
 
+from . import foreign
 from .allowance import Alarm, Allowance
 from .approvals import Approvals
 from .chronicle import Chronicle
@@ -52,6 +53,7 @@ from .messages import (
     Resolve,
     Rest,
     RestartDue,
+    SettleForeign,
     TurnDue,
     Unqueue,
 )
@@ -217,6 +219,8 @@ class Session:
                 self._stop_task(message)
             case Move():
                 self._move(message)
+            case SettleForeign():
+                self._settle_foreign(message)
             case Handed(handover=handover, handoff=handoff):
                 self._work.handed(handover, handoff)
             case Heard(report=report):
@@ -428,6 +432,13 @@ class Session:
             self._log.answer(ask.reply, lambda: self.view)
         else:
             ask.reply.fail(Refused(failure.kind, failure.message))
+
+    def _settle_foreign(self, ask: SettleForeign) -> None:
+        """What waits for the decision goes on."""
+        self._check_open()
+        foreign.settle(self._chronicle, ask)
+        self._work.begin_next()
+        self._log.answer(ask.reply, lambda: self.view)
 
     # The end
 
