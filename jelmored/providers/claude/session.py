@@ -155,11 +155,10 @@ class ClaudeSession(BaseSession):
         exit_ = await self._end()
         if not self._closing.is_set():
             raise self._ended_by_itself(exit_)
-        if exit_.code == 0:
-            await events.send(await self._last_words())
+        await events.send(await self._last_words())
 
     async def _last_words(self) -> list[RunEvent]:
-        """Nothing of it writes any more."""
+        """Nothing of it writes any more, however it has ended."""
         transcript = self.launch.own_transcript
         if transcript is None:
             return []
