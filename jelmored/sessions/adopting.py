@@ -7,11 +7,13 @@ The log is written turn by turn. Only its last batch brings facts, so that what 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import datetime
+from typing import Self
 
 import attrs
 
+from jelmored.actors.running import grace
 from jelmored.domain.commands import AdoptSession
 from jelmored.domain.events import Draft, Event, EventType, System
 from jelmored.domain.ids import ProviderName, SessionId, new_log_id, new_session_id
@@ -19,6 +21,7 @@ from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.sessions import Facts, NativeSession, PastSessionView
 from jelmored.domain.status import Status
 from jelmored.domain.times import utc_now
+from jelmored.errors import JournalError
 from jelmored.journal.base import Batch, Entry, Journal
 from jelmored.providers.base import PastSession, PastTurn
 from jelmored.wire import codec
@@ -26,11 +29,12 @@ from jelmored.wire import codec
 from .bounds import bounded
 from .remembering import Remembered, remembered
 
+CLEARING = 5.0  # seconds
 BATCH = 64  # events that are encoded and become durable in one go: a few milliseconds
 
 
 class Adoption:
-    """One log in the making.
+    """One log in the making, for as long as it is entered.
 
     Args:
         journal: keeps it.
@@ -40,6 +44,8 @@ class Adoption:
 
     def __init__(self, journal: Journal, provider: ProviderName, past: PastSession) -> None:
         self.session_id = new_session_id()
+        self.done = False
+        """It has got its last batch."""
         self._journal = journal
         self._provider = provider
         self._past = past
@@ -57,9 +63,14 @@ class Adoption:
                 self._mark = turn.mark
                 await self._keep(tuple(remembered(turn, self._turn, Status.IDLE)))
 
-    async def clear(self) -> None:
-        """It has come to nothing."""
-        await self._journal.append([Batch(session_id=self.session_id, removed=True)])
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """What has come to nothing leaves nothing behind."""
+        if not self.done:
+            with grace(CLEARING), suppress(JournalError):
+                await self._journal.append([Batch(session_id=self.session_id, removed=True)])
 
     def finished(
         self, command: AdoptSession, mode: PermissionMode, sharing: Sequence[SessionId]

@@ -98,17 +98,17 @@ class Registrar:
     async def _adopt(self, command: AdoptSession) -> SessionId:
         supervisor = self._providers[command.provider]
         past = await self._past(supervisor, command.native_id)
-        adoption = Adoption(self._journal, command.provider, past)
-        try:
-            await adoption.copy(supervisor.recall(past))
+        mode = command.permission_mode or self._defaults.permission_modes[command.provider]
+        async with Adoption(self._journal, command.provider, past) as adoption:
+            try:
+                await adoption.copy(supervisor.recall(past))
+            except ProviderError as error:
+                raise Refused(error.kind, error.message, remedy=error.remedy) from error
             async with self._one_at_a_time:
                 self._refuse_name(command.name)  # it may have been given meanwhile
-                mode = command.permission_mode or self._defaults.permission_modes[command.provider]
                 facts, batch = adoption.finished(command, mode, self._working_in(past.cwd))
                 await self._settle(facts, batch)
-        except ProviderError as error:
-            await adoption.clear()
-            raise Refused(error.kind, error.message, remedy=error.remedy) from error
+                adoption.done = True
         return facts.session_id
 
     async def _past(self, supervisor: ProviderSupervisor, native_id: str) -> PastSession:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from jelmored.domain.ids import ItemId, SessionId
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.sessions import NativeSession
 from jelmored.errors import ErrorKind, Refused, SessionError
+from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import PastSession, PastTurn
 from jelmored.testing.puppet import PuppetProvider
@@ -159,6 +161,36 @@ async def test_one_that_can_not_be_read_to_its_end_is_no_session(autojump_clock:
             await adopt(s, "n1")
         assert s.directory.counts() == {}
         assert [stored.session_id for stored in await s.journal.sessions()] == []
+
+
+async def test_whoever_leaves_meanwhile_leaves_nothing_behind(autojump_clock: Clock) -> None:
+    class Slow(PuppetProvider):
+        async def recall(self, past: PastSession, after: str | None = None) -> Any:
+            yield turn(1)
+            await trio.sleep_forever()
+
+    provider = Slow()
+    provider.past = {past("n1"): []}
+    journal = Kept()
+    async with stage(provider=provider, journal=journal) as s:
+        with trio.move_on_after(5):
+            await adopt(s, "n1")
+        assert s.directory.counts() == {}
+        assert journal.removed == journal.written != set()
+
+
+class Kept(MemoryJournal):
+    """Remembers which sessions it was given, and which were taken off it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: set[SessionId] = set()
+        self.removed: set[SessionId] = set()
+
+    async def append(self, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            (self.removed if batch.removed else self.written).add(batch.session_id)
+        await super().append(batches)
 
 
 async def test_those_that_there_are_are_listed_page_by_page(autojump_clock: Clock) -> None:

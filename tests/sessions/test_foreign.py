@@ -69,6 +69,23 @@ async def test_the_mark_of_the_last_run_is_what_the_next_one_begins_with(autojum
         assert (again.config.native_id, again.config.mark) == ("native-1", "m1")
 
 
+async def test_the_mark_of_a_run_that_is_left_for_another_provider_counts_on_the_way_back(
+    autojump_clock: Clock,
+) -> None:
+    other = PuppetProvider("other")
+    async with stage(others=[other]) as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        run.mark = "m1"
+        await run.heard()
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+        for provider in ("other", "puppet"):
+            await s.directory.move(MoveSession(session_id=session_id, provider=ProviderName(provider)), ME)
+        await s.prompt(session_id, "two")
+        assert (await s.provider.opened()).config.mark == "m1"
+
+
 async def test_of_an_agent_that_crashed_no_mark_is_known(autojump_clock: Clock) -> None:
     async with stage() as s:
         session_id = await slept(s)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import attrs
 import orjson
@@ -31,7 +31,7 @@ from .reading import load, read
 from .speech import Speech
 from .transcripts import NATIVE_ID, Tally, Transcript, cut_name, is_message, lines_of
 
-HEAD = 256 * 1024  # bytes of a transcript that are read to tell what it is about
+HEAD = 256 * 1024  # bytes of a transcript in which its first prompt is looked for
 TAIL = 32 * 1024
 MOST = 2000  # transcripts that are looked at, the latest ones
 UNTITLED = "(no title)"
@@ -76,22 +76,34 @@ def _past(path: Path, changed: float) -> PastSession | None:
     """None: nobody has said anything in it, or it can't be read."""
     try:
         with path.open("rb") as file:
-            head = file.read(HEAD)
+            head = _until_prompt(file)
             file.seek(max(0, path.stat().st_size - TAIL))
-            tail = file.read(TAIL)
+            lines = [*head, *map(_line, file.read(TAIL).splitlines(keepends=True))]
     except OSError:
         return None
-    lines = [line for line in map(_line, head.splitlines(keepends=True)) if line]
-    cwd = next((line["cwd"] for line in lines if isinstance(line.get("cwd"), str)), None)
-    prompt = next((words for line in lines if (words := prompt_of(line)) is not None), None)
-    if cwd is None or prompt is None or cut_name(cwd) != path.parent.name:
+    prompt = prompt_of(head[-1]) if head else None
+    places = (line["cwd"] for line in lines if isinstance(line.get("cwd"), str))
+    cwd = next((place for place in places if cut_name(place) == path.parent.name), None)
+    if cwd is None or prompt is None:
         return None
     return PastSession(
         native_id=path.stem,
         cwd=cwd,
-        title=_title([*lines, *map(_line, tail.splitlines(keepends=True))]) or one_line(prompt) or UNTITLED,
+        title=_title(lines) or one_line(prompt) or UNTITLED,
         updated_at=datetime.fromtimestamp(changed, UTC),
     )
+
+
+def _until_prompt(file: BinaryIO) -> list[Line]:
+    """The first lines, up to the first that the user has said."""
+    lines: list[Line] = []
+    read = 0
+    for data in lines_of(file):
+        lines.append(_line(data))
+        read += len(data)
+        if prompt_of(lines[-1]) is not None or read > HEAD:
+            break
+    return lines
 
 
 def _title(lines: list[Line]) -> str | None:
@@ -139,7 +151,7 @@ def _typed(words: str) -> str | None:
     return words
 
 
-def _branch(file: Any) -> frozenset[str]:
+def _branch(file: BinaryIO) -> frozenset[str]:
     """The messages that the last one goes back to. Where the chain is torn, the line before is taken for its parent."""
     parents: dict[str, str | None] = {}
     before: dict[str, str | None] = {}

@@ -112,6 +112,15 @@ def test_a_name_that_it_was_given_is_its_title(projects: Path) -> None:
     assert past.title == "the great refactoring"
 
 
+def test_one_that_was_carried_here_is_listed_where_it_is_now(projects: Path) -> None:
+    """Its first lines are of another directory."""
+    moved = projects / "-srv-other"
+    (projects / "-home-user-project").rename(moved)
+    with (moved / KEPT.name).open("a") as file:
+        file.write('{"type":"user","uuid":"n1","cwd":"/srv/other","message":{"content":"here"}}\n')
+    assert [past.cwd for past in past_sessions(str(projects), None)] == ["/srv/other"]
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage\n", b'{"type":"mode"}\n', b'{"cwd":"/home/user/project"}\n'])
 def test_where_nobody_has_spoken_there_is_nothing_to_list(projects: Path, content: bytes) -> None:
     path(projects).write_bytes(content)
