@@ -98,7 +98,12 @@ class ErrorKind(enum.StrEnum):
         "names the place, and nothing has changed. In a turn: the agent's own memory of the session is gone; it begins "
         "anew, and a `system` event says so.",
     )
-    FOREIGN_WRITER = "foreign-writer", 1106, "The agent says that somebody else uses its session."
+    FOREIGN_WRITER = (
+        "foreign-writer",
+        1106,
+        "Somebody else goes on with the agent's own session, outside of jelmored; the prompt waits until it is decided "
+        "what counts.",
+    )
     QUEUE_FULL = "queue-full", 1107, "32 prompts wait in the session already."
 
     ALREADY_RESOLVED = "already-resolved", 1200, "Somebody was faster; `data.approval` says who, and how."

@@ -290,14 +290,35 @@ def _states(add: Add) -> None:
         "--state", metavar=Operand.FILE, help="one of another daemon, by its state as `stop` kept it; -: stdin"
     )
     resume.add_argument("--provider", metavar=Operand.PROVIDER, help="go on there; else where it was")
+    which = resume.add_mutually_exclusive_group()
+    which.add_argument(
+        "--accept-foreign",
+        dest="foreign",
+        action="store_const",
+        const="accept",
+        help="what somebody else has said in the agent's own session counts",
+    )
+    which.add_argument(
+        "--discard-foreign",
+        dest="foreign",
+        action="store_const",
+        const="discard",
+        help="it does not: the agent begins anew, told what was said here",
+    )
 
     export = add("export", "states:export", "a session with all that has happened, as JSON lines for `import`")
     _session(export)
     _output(export, "into this file; else to stdout")
 
-    taken = add("import", "states:import_", "a session of another daemon, as `export` gave it")
+    taken = add("import", "states:import_", "a session of another daemon, or an agent's own past sessions")
     taken.add_argument("--provider", metavar=Operand.PROVIDER, help="go on there; else where it was")
-    taken.add_argument("file", metavar=Operand.FILE, help="-: stdin")
+    taken.add_argument(
+        "--from", dest="source", metavar=Operand.PROVIDER, help="an agent's own; without an id they are listed"
+    )
+    taken.add_argument("--all", dest="every", action="store_true", help="with --from: all of them")
+    taken.add_argument(
+        "what", nargs="*", metavar=Operand.FILE, help="what `export` gave, -: stdin; with --from, the agent's own ids"
+    )
 
 
 def _output(command: argparse.ArgumentParser, words: str) -> None:

@@ -10,14 +10,21 @@ from typing import Any
 
 import trio
 
-from jelmored.domain.commands import CreateSession, FindSessions, ResolveApproval, ResumeSession
+from jelmored.domain.commands import (
+    AdoptSession,
+    CreateSession,
+    FindPastSessions,
+    FindSessions,
+    ResolveApproval,
+    ResumeSession,
+)
 from jelmored.domain.ids import ApprovalId, ProviderName
 from jelmored.domain.mcp import McpServer
 from jelmored.domain.models import ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval, PermissionMode
 from jelmored.domain.prompts import Block
 from jelmored.domain.requirements import Requirements
-from jelmored.domain.sessions import Limits, SessionView
+from jelmored.domain.sessions import Limits, PastSessionView, SessionView
 from jelmored.domain.status import Status
 from jelmored.domain.usage import UsageKey, UsageRow
 from jelmored.wire import codec
@@ -28,6 +35,7 @@ from jelmored.wire.messages import (
     ImportProgress,
     ImportSession,
     ModelList,
+    PastSessions,
     ProviderList,
     RankedProvider,
     Ranking,
@@ -267,6 +275,24 @@ class Client:
             if page.next_cursor is None:
                 return tuple(views)
             find["cursor"] = page.next_cursor
+
+    async def past_sessions(self, provider: str, *, cwd: str | Path | None = None) -> tuple[PastSessionView, ...]:
+        """The conversations that its agent keeps itself, latest first: of one directory, or all."""
+        find: dict[str, Any] = codec.to_json(
+            FindPastSessions(name=ProviderName(provider), cwd=None if cwd is None else _resolved(cwd), limit=500)
+        )
+        found: list[PastSessionView] = []
+        while True:
+            page = codec.from_json(await self.call("provider/pastSessions", find), PastSessions)
+            found.extend(page.sessions)
+            if page.next_cursor is None:
+                return tuple(found)
+            find["cursor"] = page.next_cursor
+
+    async def adopt(self, provider: str, native_id: str, *, name: str | None = None) -> Session:
+        """A session that goes on with one of them; the same one, if there is one already."""
+        command = AdoptSession(provider=ProviderName(provider), native_id=native_id, name=name)
+        return self.handle(codec.from_json(await self.call("session/adopt", codec.to_json(command)), SessionView))
 
     async def usage(
         self, by: UsageKey = UsageKey.SESSION, *, since: str | None = None, until: str | None = None

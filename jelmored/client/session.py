@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from jelmored.domain.commands import (
     CompactSession,
     ConfigureSession,
+    DecideForeign,
     ForkSession,
     Interrupt,
     MoveSession,
@@ -190,6 +191,11 @@ class Session:
                 if last <= until:
                     yield event
             more = reply["hasMore"]
+
+    async def settle_foreign(self, decision: Literal["accept", "discard"]) -> SessionView:
+        """Say what counts where somebody else has gone on with the agent's own session."""
+        command = DecideForeign(session_id=self.id, decision=decision)
+        return self._learn(await self._link.call("session/settleForeign", codec.to_json(command), again=False))
 
     async def close(self) -> SessionView:
         """End it; its log stays, and `resume` opens it again."""

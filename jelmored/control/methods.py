@@ -12,9 +12,12 @@ import attrs
 import orjson
 
 from jelmored.domain.commands import (
+    AdoptSession,
     CompactSession,
     ConfigureSession,
     CreateSession,
+    DecideForeign,
+    FindPastSessions,
     FindSessions,
     ForkSession,
     Interrupt,
@@ -234,6 +237,15 @@ async def provider_rank(caller: Caller, params: m.RankProviders) -> m.Ranking:
     return m.Ranking(ranking=tuple(map(_ranked, providers.rank(params.requirements))))
 
 
+async def provider_past_sessions(caller: Caller, params: FindPastSessions) -> m.PastSessions:
+    """The conversations that the provider's agent keeps itself, latest first, up to `limit` (1–500): those that it has
+    had without this daemon, and those of its sessions. `cwd`: only of this directory. `sessionId`: the session that
+    goes on with it; it is adopted, or was made here. The next page with `cursor: nextCursor`."""
+    _refuse_limit(params.limit)
+    sessions, cursor = await caller.services.directory.past_sessions(params)
+    return m.PastSessions(sessions=sessions, next_cursor=cursor)
+
+
 async def model_list(caller: Caller, params: m.FindModels) -> m.ModelList:
     """The models of one provider, or of all that are switched on: as their agents tell of them, completed from the
     catalogue. `equivalents`: the other names that a requirement may use, nearest first."""
@@ -363,6 +375,20 @@ async def session_move(caller: Caller, params: MoveSession) -> SessionView | m.P
     if params.dry_run:
         return m.Preview(handoff=await directory.preview(params))
     return await directory.move(params, caller.principal.author)
+
+
+async def session_adopt(caller: Caller, params: AdoptSession) -> SessionView:
+    """A new session that goes on with a conversation of an agent's own (`provider/pastSessions`): its history becomes
+    the log, with its own times, and without what it took; the next prompt resumes it there, in its directory. Again:
+    the same session. `title`: else the agent's own."""
+    return await caller.services.directory.adopt(params, caller.principal.author)
+
+
+async def session_settle_foreign(caller: Caller, params: DecideForeign) -> SessionView:
+    """Say what counts where a turn failed with `foreign-writer`. `accept`: the agent goes on with all that it knows
+    now, and what it knows more follows in the log (`system` `foreign_accepted`). `discard`: it begins anew and is told
+    what this log has. Prompts that wait go on. Nothing to decide: `wrong-status`."""
+    return await caller.services.directory.decide_foreign(params, caller.principal.author)
 
 
 async def session_fork(caller: Caller, params: ForkSession) -> SessionView:
@@ -513,6 +539,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("provider/restart", GOVERN, m.NamedProvider, provider_restart, ProviderView),
     Method("provider/drain", GOVERN, m.NamedProvider, provider_drain, ProviderView),
     Method("provider/undrain", GOVERN, m.NamedProvider, provider_undrain, ProviderView),
+    Method("provider/pastSessions", WATCH, FindPastSessions, provider_past_sessions, m.PastSessions),
     Method("provider/rank", WATCH, m.RankProviders, provider_rank, m.Ranking),
     Method("model/list", WATCH, m.FindModels, model_list, m.ModelList),
     Method(
@@ -540,6 +567,8 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("session/tasks", WATCH, m.OneSession, session_tasks, m.TaskList),
     Method("session/stopTask", WORK, m.OneTask, session_stop_task, m.TaskStopped),
     Method("session/fork", WORK, ForkSession, session_fork, SessionView),
+    Method("session/adopt", WORK, AdoptSession, session_adopt, SessionView),
+    Method("session/settleForeign", WORK, DecideForeign, session_settle_foreign, SessionView),
     Method("session/move", WORK, MoveSession, session_move, (SessionView, m.Preview)),
     Method("session/suspend", WORK, m.OneSession, session_suspend, m.Suspended),
     Method("session/resume", WORK, ResumeSession, session_resume, SessionView, lane=_session_of_state),

@@ -9,9 +9,12 @@ from typing import Protocol
 import attrs
 
 from jelmored.domain.commands import (
+    AdoptSession,
     CompactSession,
     ConfigureSession,
     CreateSession,
+    DecideForeign,
+    FindPastSessions,
     FindSessions,
     ForkSession,
     Interrupt,
@@ -28,7 +31,7 @@ from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author, Prompt
 from jelmored.domain.ranking import Ranked
 from jelmored.domain.requirements import Requirements
-from jelmored.domain.sessions import BackgroundTask, SessionView
+from jelmored.domain.sessions import BackgroundTask, PastSessionView, SessionView
 from jelmored.domain.status import Status
 from jelmored.journal.base import Journal, Page
 from jelmored.sessions.hub import Hub
@@ -69,6 +72,12 @@ class Directory(Protocol):
     async def fork(self, command: ForkSession, by: Author) -> SessionView: ...
 
     async def move(self, command: MoveSession, by: Author) -> SessionView: ...
+
+    async def past_sessions(self, query: FindPastSessions) -> tuple[tuple[PastSessionView, ...], str | None]: ...
+
+    async def adopt(self, command: AdoptSession, by: Author) -> SessionView: ...
+
+    async def decide_foreign(self, command: DecideForeign, by: Author) -> SessionView: ...
 
     async def preview(self, command: MoveSession) -> Handoff: ...
 

@@ -137,6 +137,35 @@ class ForkSession:
 
 
 @attrs.frozen(kw_only=True)
+class FindPastSessions:
+    """`provider/pastSessions`: of the directory `cwd`, None: of all."""
+
+    name: ProviderName
+    cwd: str | None = None
+    cursor: str | None = None
+    limit: int = 100
+
+
+@attrs.frozen(kw_only=True)
+class AdoptSession:
+    """`session/adopt`: a session of ours from one that the provider's agent has had without us."""
+
+    provider: ProviderName
+    native_id: Line
+    name: Line | None = None
+    title: Line | None = None
+    permission_mode: PermissionMode | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DecideForeign:
+    """`session/settleForeign`: what counts where somebody else has gone on with the agent's own session."""
+
+    session_id: SessionId
+    decision: Literal["accept", "discard"]
+
+
+@attrs.frozen(kw_only=True)
 class CompactSession:
     """`session/compact`."""
 

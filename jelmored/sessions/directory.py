@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -13,9 +13,12 @@ import structlog
 import trio
 
 from jelmored.domain.commands import (
+    AdoptSession,
     CompactSession,
     ConfigureSession,
     CreateSession,
+    DecideForeign,
+    FindPastSessions,
     FindSessions,
     ForkSession,
     Interrupt,
@@ -35,22 +38,40 @@ from jelmored.domain.ids import (
 )
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author, Block, Prompt, TextBlock, WhenUnavailable
-from jelmored.domain.sessions import BackgroundTask, SessionView
+from jelmored.domain.sessions import BackgroundTask, Facts, PastSessionView, SessionView
 from jelmored.domain.status import IN_TURN, Status
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Page
+from jelmored.providers.base import PastSession, PastTurn
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
 from jelmored.wire.messages import DaemonEvent, ImportProgress, ImportSession
 from jelmored.wire.states import Document
 
+from .adopting import page_of as past_page
 from .attachments import Examined, examine
 from .briefing import handover_of, known_at
 from .finding import may_expire, page_of, terminated
+from .foreign import nothing_foreign, waits_for_decision
 from .founding import FIRST_PROMPT, claim_of, located
 from .handover import read_handoff
-from .messages import Admit, Close, Configure, Cut, EndTask, Expire, Export, KeyClaim, Move, Resolve, Suspend, Unqueue
+from .messages import (
+    Admit,
+    Close,
+    Configure,
+    Cut,
+    EndTask,
+    Expire,
+    Export,
+    KeyClaim,
+    Move,
+    Resolve,
+    SettleForeign,
+    Suspend,
+    Unqueue,
+)
 from .registrar import Defaults, Registrar
+from .remembering import latest
 from .roster import Roster
 from .session import World
 
@@ -336,6 +357,46 @@ class Directory:
         session_id = await self._registrar.fork(command)
         log.info("forked", session=command.session_id, into=session_id, client=by.client)
         return self.get(session_id)
+
+    async def past_sessions(self, query: FindPastSessions) -> tuple[tuple[PastSessionView, ...], str | None]:
+        """A page of the sessions that a provider's agent keeps itself, latest first, and the cursor of the next page.
+
+        Raises:
+            Refused: `not-found`: no such provider; or why they can't be read.
+        """
+        past = await self._providers[query.name].past_sessions(query.cwd)
+        return past_page(past, tuple(self._roster.facts), query.name, query.cursor, query.limit)
+
+    async def adopt(self, command: AdoptSession, by: Author) -> SessionView:
+        """Go on with a conversation that an agent has had without us. Again: the same session.
+
+        Raises:
+            Refused: `not-found`, `invalid-params`, `invalid-request`; or why it can't be read.
+        """
+        session_id = await self._registrar.adopt(command)
+        log.info("adopted", session=session_id, provider=command.provider, client=by.client)
+        return self.get(session_id)
+
+    async def decide_foreign(self, command: DecideForeign, by: Author) -> SessionView:
+        """What counts where somebody else has gone on with the agent's own session. What waits for it goes on.
+
+        Raises:
+            Refused: `not-found`; `wrong-status`: there is nothing to decide.
+        """
+        facts, accept = self._roster.facts_of(command.session_id), command.decision == "accept"
+        if not waits_for_decision(facts):
+            raise nothing_foreign()
+        turns, skipped = await latest(self._foreign_turns(facts)) if accept else ((), 0)
+        settled: SessionView = await self._roster.ask(
+            command.session_id, lambda: SettleForeign(accept=accept, turns=turns, skipped=skipped)
+        )
+        log.info("foreign words settled", session=command.session_id, decision=command.decision, client=by.client)
+        return settled
+
+    def _foreign_turns(self, facts: Facts) -> AsyncGenerator[PastTurn, None]:
+        native = facts.native[facts.provider]
+        past = PastSession(native_id=native.native_id, cwd=facts.cwd, title="", updated_at=facts.last_activity)
+        return self._providers[facts.provider].recall(past, native.mark)
 
     async def preview(self, command: MoveSession) -> Handoff:
         """What the agent would be told, if the session were moved. Raises as `move`."""

@@ -4,6 +4,7 @@ then is it published, in order: a delta waits behind earlier events that are not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 import attrs
@@ -82,10 +83,12 @@ class SessionLog:
         self._checkpoint_due = False
         self._checkpoint_items = frozenset(checkpointed)
 
-    def record(self, draft: Draft, *, turn: int | None, provider: ProviderName | None) -> int:
-        """Give a draft its number."""
+    def record(
+        self, draft: Draft, *, turn: int | None, provider: ProviderName | None, at: datetime | None = None
+    ) -> int:
+        """Give a draft its number. `at`: when it happened; None: now."""
         self.seq += 1
-        event, body = self._encode(draft, turn, provider)
+        event, body = self._encode(draft, turn, provider, at or utc_now())
         closes = event.metadata.item_id if isinstance(event.metadata, Said) else None
         if closes is not None:
             self._close(closes)
@@ -94,11 +97,11 @@ class SessionLog:
         self._frames.append(EventFrame(self.seq, jsonrpc.notification("session/event", body), closes, approval, event))
         return self.seq
 
-    def _encode(self, draft: Draft, turn: int | None, provider: ProviderName | None) -> tuple[Event, bytes]:
-        now = utc_now()
-
+    def _encode(
+        self, draft: Draft, turn: int | None, provider: ProviderName | None, at: datetime
+    ) -> tuple[Event, bytes]:
         def event_of(draft: Draft) -> Event:
-            return draft.at(self._feed.session_id, self.seq, turn=turn, provider=provider, timestamp=now)
+            return draft.at(self._feed.session_id, self.seq, turn=turn, provider=provider, timestamp=at)
 
         draft, body = bounded(draft, lambda draft: codec.encode(event_of(draft)))
         return event_of(draft), body

@@ -17,6 +17,7 @@ from jelmored.domain.sessions import SessionView
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Attachment, StoredKey
+from jelmored.providers.base import PastTurn
 from jelmored.supervision.reports import Report
 from jelmored.wire import codec
 from jelmored.wire.states import Document
@@ -102,6 +103,21 @@ class Move(Ask[SessionView]):
 
 
 @attrs.frozen(eq=False, kw_only=True)
+class SettleForeign(Ask[SessionView]):
+    """A person has decided what counts where somebody else has gone on with the agent's own session.
+
+    Args:
+        accept: what the agent knows now; else it begins anew with what we know.
+        turns: what the agent knows more; the latest, where it is very much.
+        skipped: turns before those.
+    """
+
+    accept: bool
+    turns: tuple[PastTurn, ...] = ()
+    skipped: int = 0
+
+
+@attrs.frozen(eq=False, kw_only=True)
 class Close(Ask[SessionView]):
     """End the session for good; its log stays."""
 
@@ -180,6 +196,7 @@ Message = (
     | Configure
     | EndTask
     | Move
+    | SettleForeign
     | Suspend
     | Export
     | Resume

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import attrs
 import trio
 
-from jelmored.domain.commands import CreateSession, ForkSession
+from jelmored.domain.commands import AdoptSession, CreateSession, ForkSession
 from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.ranking import Ranked
@@ -17,10 +18,13 @@ from jelmored.domain.requirements import Optimize, Requirements
 from jelmored.domain.sessions import Facts, SessionView
 from jelmored.domain.state import SessionState
 from jelmored.domain.status import IN_TURN, Status
-from jelmored.errors import ErrorKind, JournalError, Refused
+from jelmored.errors import ErrorKind, JournalError, ProviderError, Refused
 from jelmored.journal.base import Batch
+from jelmored.providers.base import PastSession
+from jelmored.supervision.provider import ProviderSupervisor
 from jelmored.wire.states import Document
 
+from .adopting import Adoption, adopted_by
 from .forking import Forks
 from .founding import birth, claim_of, first_facts
 from .importing import Imports, Locate, Newcomer, born, opened
@@ -62,6 +66,7 @@ class Registrar:
         self._forks = Forks(world.journal)
         self._imports = Imports(world.journal, world.providers, world.router, locate)
         self._one_at_a_time = trio.Lock()
+        self._adopting = trio.Lock()
 
     async def create(self, command: CreateSession) -> SessionId:
         """A new session, or the one that its requestKey has made already; durable.
@@ -169,6 +174,44 @@ class Registrar:
             raise Refused(ErrorKind.STATE_INVALID, told, remedy=remedy, field="state.facts.sessionId")
         if await self._journal.was_removed(session_id):
             raise _deleted(session_id)
+
+    async def adopt(self, command: AdoptSession) -> SessionId:
+        """A session that goes on with a conversation of an agent's own, or the one that does so already; durable.
+
+        Raises:
+            Refused: `not-found`, `invalid-params`, `invalid-request`.
+        """
+        self._refuse_name(command.name)
+        async with self._adopting:
+            found = adopted_by(self._roster.facts, command.provider, command.native_id)
+            return found or await self._adopt(command)
+
+    async def _adopt(self, command: AdoptSession) -> SessionId:
+        supervisor = self._providers[command.provider]
+        past = await self._past(supervisor, command.native_id)
+        mode = command.permission_mode or self._defaults.permission_modes[command.provider]
+        async with Adoption(self._journal, command.provider, past) as adoption:
+            try:
+                await adoption.copy(supervisor.recall(past))
+            except ProviderError as error:
+                raise Refused(error.kind, error.message, remedy=error.remedy) from error
+            async with self._one_at_a_time:
+                self._refuse_name(command.name)  # it may have been given meanwhile
+                facts, batch = adoption.finished(command, mode, self._working_in(past.cwd))
+                await self._settle(facts, batch)
+                adoption.done = True
+        return facts.session_id
+
+    async def _past(self, supervisor: ProviderSupervisor, native_id: str) -> PastSession:
+        past = next((one for one in await supervisor.past_sessions(None) if one.native_id == native_id), None)
+        if past is None:
+            told = f"{supervisor.name} has no session {native_id!r} of its own"
+            remedy = f"`jelmore import --from {supervisor.name}` lists them"
+            raise Refused(ErrorKind.NOT_FOUND, told, field="nativeId", remedy=remedy)
+        if not await trio.to_thread.run_sync(os.path.isdir, past.cwd):
+            told = f"its directory is not there any more: {past.cwd}"
+            raise Refused(ErrorKind.INVALID_REQUEST, told, field="nativeId")
+        return past
 
     @asynccontextmanager
     async def naming(self, name: str | None, own: SessionId) -> AsyncIterator[None]:

@@ -34,6 +34,7 @@ from jelmored.supervision.providers import Providers
 from jelmored.supervision.reports import Reply, Report, StopTask
 from jelmored.wire import codec
 
+from . import foreign
 from .allowance import Alarm, Allowance
 from .approvals import Approvals
 from .chronicle import Chronicle
@@ -61,6 +62,7 @@ from .messages import (
     Rest,
     RestartDue,
     Resume,
+    SettleForeign,
     StateMade,
     Suspend,
     TurnDue,
@@ -258,6 +260,8 @@ class Session:
                 self._stop_task(message)
             case Move():
                 self._move(message)
+            case SettleForeign():
+                self._settle_foreign(message)
             case Handed(handover=handover, handoff=handoff):
                 self._work.handed(handover, handoff)
             case Suspend():
@@ -526,6 +530,13 @@ class Session:
         self._suspension.resume()
         if not ask.keep_name:
             self._chronicle.know(name=None)
+        self._log.answer(ask.reply, lambda: self.view)
+
+    def _settle_foreign(self, ask: SettleForeign) -> None:
+        """What waits for the decision goes on."""
+        self._check_open()
+        foreign.settle(self._chronicle, ask)
+        self._work.begin_next()
         self._log.answer(ask.reply, lambda: self.view)
 
     # The end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -27,9 +27,9 @@ from jelmored.domain.models import (
 from jelmored.domain.offers import Offer
 from jelmored.domain.ranking import Candidate
 from jelmored.domain.times import utc_now
-from jelmored.errors import ErrorKind, JournalError, Refused
+from jelmored.errors import ErrorKind, JournalError, ProviderError, Refused
 from jelmored.journal.base import Journal
-from jelmored.providers.base import BaseProvider, RunTimeouts, SessionConfig, TurnOver
+from jelmored.providers.base import BaseProvider, PastSession, PastTurn, RunTimeouts, SessionConfig, TurnOver
 from jelmored.wire import codec
 
 from .cooling import Cooling
@@ -362,6 +362,21 @@ class ProviderSupervisor:
         if self._facts.probe is None:
             await self.check()
         return self.offer.models
+
+    async def past_sessions(self, cwd: str | None) -> Sequence[PastSession]:
+        """See `BaseProvider.past_sessions`.
+
+        Raises:
+            Refused: they can't be read.
+        """
+        try:
+            return await self._spec.provider.past_sessions(cwd)
+        except ProviderError as error:
+            raise Refused(error.kind, error.message, remedy=error.remedy) from error
+
+    def recall(self, past: PastSession, after: str | None = None) -> AsyncGenerator[PastTurn, None]:
+        """See `BaseProvider.recall`; it raises `ProviderError`."""
+        return self._spec.provider.recall(past, after)
 
     def drain(self) -> ProviderView:
         """Take no new runs from now on. Turns in hand end; agents that are idle are asked to go."""

@@ -17,7 +17,7 @@ from jelmored.domain.prompts import Author
 from jelmored.domain.ranking import Obstacle
 from jelmored.domain.requirements import Requirements
 from jelmored.domain.scopes import Scope
-from jelmored.domain.sessions import BackgroundTask, SessionView
+from jelmored.domain.sessions import BackgroundTask, PastSessionView, SessionView
 from jelmored.domain.texts import Line
 from jelmored.domain.usage import UsageKey, UsageRow
 from jelmored.errors import ErrorKind
@@ -174,6 +174,14 @@ class FindModels:
 @attrs.frozen(kw_only=True)
 class ModelList:
     models: tuple[ModelInfo, ...]
+
+
+@attrs.frozen(kw_only=True)
+class PastSessions:
+    """`next_cursor` leads to the next page; None: this is the last."""
+
+    sessions: tuple[PastSessionView, ...]
+    next_cursor: str | None = None
 
 
 # session/, approval/

@@ -221,6 +221,8 @@ class FakeDaemon:
     providers: dict[str, Json] = attrs.field(factory=lambda: {"claude": {}, "demo": {}})
     """What is said of each beside the usual."""
     imports: dict[str, list[Json]] = attrs.field(factory=dict)
+    past: list[Json] = attrs.field(factory=list)
+    """What their agents keep of themselves."""
     connections: int = 0
     draining: bool = False
     stopped: trio.Event = attrs.field(factory=trio.Event)
@@ -430,6 +432,17 @@ class FakeDaemon:
     def do_provider_undrain(self, peer: Peer, params: Json) -> Any:
         self.providers[params["name"]]["draining"] = False
         return self._provider(params["name"])
+
+    def do_provider_pastSessions(self, peer: Peer, params: Json) -> Any:  # noqa: N802
+        start = int(params.get("cursor", "0"))
+        page = {"sessions": self.past[start : start + 2]}
+        return page | ({"nextCursor": str(start + 2)} if start + 2 < len(self.past) else {})
+
+    def do_session_adopt(self, peer: Peer, params: Json) -> Any:
+        past = next(one for one in self.past if one["nativeId"] == params["nativeId"])
+        if "sessionId" in past:
+            return dict(self.sessions[past["sessionId"]].view)
+        return dict(self.add(len(self.sessions) + 1, cwd=past["cwd"]).view)
 
     def do_model_list(self, peer: Peer, params: Json) -> Any:
         model = {

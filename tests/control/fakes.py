@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import attrs
 import trio
 
 from jelmored.control.services import Instance, Services
 from jelmored.domain.commands import (
+    AdoptSession,
     CompactSession,
     ConfigureSession,
     CreateSession,
+    DecideForeign,
+    FindPastSessions,
     FindSessions,
     ForkSession,
     Interrupt,
@@ -43,7 +46,7 @@ from jelmored.domain.permissions import Approval, ApprovalKind, ApprovalStatus, 
 from jelmored.domain.prompts import Author, Block, Prompt, TextBlock
 from jelmored.domain.ranking import Candidate, Policy, Ranked, rank
 from jelmored.domain.requirements import Requirements
-from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
+from jelmored.domain.sessions import BackgroundTask, Facts, PastSessionView, SessionView, view
 from jelmored.domain.state import SessionState
 from jelmored.domain.status import Status
 from jelmored.domain.times import utc_now
@@ -57,6 +60,7 @@ from jelmored.wire.states import Document, document_of, state_in
 
 CLAUDE, BROKEN = ProviderName("claude"), ProviderName("broken")
 CWD = "/work"
+LONG_AGO = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @attrs.define(eq=False)
@@ -247,6 +251,18 @@ class FakeDirectory:
     async def preview(self, command: MoveSession) -> Handoff:
         self.get(command.session_id)
         return Handoff(text="so far", carried=Carried(turns=1, characters=6))
+
+    async def past_sessions(self, query: FindPastSessions) -> tuple[tuple[PastSessionView, ...], str | None]:
+        past = PastSessionView(native_id="native-1", cwd=CWD, title="long ago", updated_at=LONG_AGO)
+        return ((past,), "native-1") if query.cursor is None else ((), None)
+
+    async def adopt(self, command: AdoptSession, by: Author) -> SessionView:
+        self.did.append(f"adopt {command.native_id}")
+        return self.get(self.open(CWD, command.title).id)
+
+    async def decide_foreign(self, command: DecideForeign, by: Author) -> SessionView:
+        self.did.append(f"foreign words: {command.decision}")
+        return self.get(command.session_id)
 
     async def fork(self, command: ForkSession, by: Author) -> SessionView:
         source = self._find(command.session_id)

@@ -46,6 +46,9 @@ SPOKEN = {
     "session/close": "operator",
     "session/delete": "admin",
     "session/fork": "operator",
+    "session/adopt": "operator",
+    "session/settleForeign": "operator",
+    "provider/pastSessions": "observer",
     "session/move": "operator",
     "usage/get": "observer",
     "session/cleanup": "admin",
@@ -101,6 +104,33 @@ async def test_a_session_is_exported_and_imported_page_by_page() -> None:
         await refused(client.request("session/import", last=True), -32602, "invalid-params", "sessionId")
         both = client.request("session/import", state=exported["state"], events=events)
         await refused(both, -32602, "invalid-params", "events")
+
+
+async def test_what_an_agent_keeps_is_listed_and_goes_on_here() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        page = await client.request("provider/pastSessions", name="claude", limit=1)
+        kept = {"nativeId": "native-1", "cwd": "/work", "title": "long ago", "updatedAt": "2026-01-02T00:00:00.000Z"}
+        assert page == {"sessions": [kept], "nextCursor": "native-1"}
+        last = await client.request("provider/pastSessions", name="claude", cursor=page["nextCursor"])
+        assert last == {"sessions": []}
+        adopted = await client.request("session/adopt", provider="claude", nativeId="native-1", title="mine")
+        assert (adopted["title"], stage.directory.did[-1]) == ("mine", "adopt native-1")
+        await refused(
+            client.request("provider/pastSessions", name="claude", limit=0), -32602, "invalid-params", "limit"
+        )
+
+
+async def test_a_person_says_what_counts() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = (await client.request("session/create", cwd="/"))["sessionId"]
+        await client.request("session/settleForeign", sessionId=session, decision="discard")
+        assert stage.directory.did[-1] == "foreign words: discard"
+        await refused(
+            client.request("session/settleForeign", sessionId=session, decision="neither"),
+            -32602,
+            "invalid-params",
+            "decision",
+        )
 
 
 async def test_a_choice_is_rehearsed() -> None:

@@ -524,4 +524,4 @@ async def test_the_same_requestkey_is_answered_when_what_it_admitted_is_durable(
                 nursery.start_soon(ask)
         (first, sooner), (second, later) = answered
         assert first == second
-        assert [sooner, later] == pytest.approx([1, 1], abs=0.1), "and not before"
+        assert min(sooner, later) >= 1, "and not before"

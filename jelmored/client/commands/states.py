@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Literal, TextIO
 
 from jelmored.client.carrying import carry_in, keep, lines_of, read_state
 from jelmored.client.errors import Misused
@@ -15,6 +15,8 @@ from jelmored.client.session import Session
 from jelmored.client.shell import Shell
 from jelmored.client.terminal.labels import label, short
 from jelmored.domain.sessions import SessionView
+
+from .adoption import adopt
 
 
 async def stop(shell: Shell, *, session: str | None, output: str | None) -> Exit:
@@ -33,8 +35,18 @@ async def stop(shell: Shell, *, session: str | None, output: str | None) -> Exit
     return Exit.OK
 
 
-async def resume(shell: Shell, *, session: str | None, state: str | None, provider: str | None) -> Exit:
-    """Take a session up again: one that is here, or one whose state is in a file."""
+async def resume(
+    shell: Shell,
+    *,
+    session: str | None,
+    state: str | None,
+    provider: str | None,
+    foreign: Literal["accept", "discard"] | None,
+) -> Exit:
+    """Take a session up again: one that is here, or one whose state is in a file. `foreign`: what counts where somebody
+    else has gone on with the agent's own session."""
+    if foreign is not None and (state is not None or provider is not None):
+        raise Misused(f"--{foreign}-foreign is about a session that is here, where it is")
     if session is not None and state is not None:
         raise Misused("a session, or the file of a state: not both")
     document = None
@@ -46,7 +58,7 @@ async def resume(shell: Shell, *, session: str | None, state: str | None, provid
             target = await client.resume(document, provider=provider)
         else:
             target = await pick_session(client, session, shell.real_cwd())
-            await target.resume(provider=provider)
+            await (target.settle_foreign(foreign) if foreign else target.resume(provider=provider))
     _tell(shell, target, f"goes on at {target.view.provider} with your next prompt")
     return Exit.OK
 
@@ -64,8 +76,13 @@ async def export(shell: Shell, *, session: str | None, output: str | None) -> Ex
     return Exit.OK
 
 
-async def import_(shell: Shell, *, file: str, provider: str | None) -> Exit:
-    """A session of another daemon, with all that has happened in it."""
+async def import_(shell: Shell, *, what: Sequence[str], provider: str | None, source: str | None, every: bool) -> Exit:
+    """A session of another daemon, with all that has happened in it; or, from a `source`, an agent's own ones."""
+    if source is not None:
+        return await adopt(shell, source, every=every, ids=what)
+    if len(what) != 1:
+        raise Misused("what `jelmore export` gave, one file; or --from PROVIDER for an agent's own sessions")
+    (file,) = what
     with _read_from(shell, file) as lines:
         async with shell.client() as client:
             target = await carry_in(client, lines, file, provider)
