@@ -88,7 +88,7 @@ class Imports:
             Refused: `state-invalid`, with the place; `no-provider`, for one that the client named.
         """
         facts = await self._located(state.facts)
-        if provider != facts.provider:
+        if provider not in (None, facts.provider) or not self._providers.knows(facts.provider):
             await self._providers.models()  # the daemon may have just begun to look
         try:
             route = self._router.settled(facts, provider)
@@ -106,6 +106,7 @@ class Imports:
                 heard={facts.provider: state.facts.heard.get(state.facts.provider, 0)},
                 behind=state.facts.behind,
             )
+        state = attrs.evolve(state, record=None)  # it has done its work, and may be long
         return Newcomer(state=state, facts=facts, native=native is not None, queue=queue, attachments=attachments)
 
     async def _located(self, facts: Facts) -> Facts:
@@ -118,12 +119,13 @@ class Imports:
 
     async def _unpacked(self, state: SessionState, facts: Facts) -> NativeSession | None:
         """The agent's own session, if it is there now. None: its agent is told what was said."""
-        native, record = state.facts.native.get(state.facts.provider), state.record
-        if native is None or record is None or record.provider != state.facts.provider:
+        was, record = state.facts.native.get(state.facts.provider), state.record
+        if was is None or record is None or record.provider != state.facts.provider:
             return None
         supervisor = self._providers[facts.provider]
         if supervisor.type != record.type:
             return None
+        native = attrs.evolve(was, mark=None)  # it may look otherwise in another place
         data = await computed(len(record.data), lambda: decompressed(record.data))
         config = config_of(attrs.evolve(facts, native={facts.provider: native}))
         return native if await supervisor.unpack(config, data) else None
