@@ -24,6 +24,9 @@ from jelmored.journal.sequence import follow, removed
 WAL_BYTES = 64 * 1024 * 1024
 """SQLite empties its write-ahead log by itself but never shrinks it; a long reader elsewhere makes it grow."""
 
+SPARE_PAGES = 256
+"""Free pages that the file keeps for what comes next. As many are given back at a time: a matter of milliseconds."""
+
 Inbox = SimpleQueue[Write | None]
 """Writes for the thread; None is the last. Bounded by the `Backlog` that lets them in."""
 
@@ -49,6 +52,8 @@ class Writer:
         self._now = now
         self._logs = Logs(connection)
         self._wal_limit = WAL_BYTES
+        self._has_spare = True
+        """Perhaps: a former life may have been cut before it had given all back."""
 
     @classmethod
     def open(cls, path: Path, synchronous: Synchronous, now: Callable[[], datetime]) -> Writer:
@@ -66,9 +71,10 @@ class Writer:
             return cls(path, connection, stack.pop_all(), now)
 
     def serve(self, inbox: Inbox, settled: Callable[[Sequence[Write]], None]) -> None:
-        """Write what comes until None does, then close. While one group is written the next one gathers."""
+        """Write what comes until None does, then close. While one group is written the next one gathers. While nothing
+        comes, room that removed sessions have left is given back."""
         with contextlib.closing(self):
-            for group in _groups(inbox):
+            for group in _groups(inbox, self.give_back):
                 self.write(group)
                 too_long = self._wal_is_too_long()  # asked first: once the loop goes on, the interpreter is its own
                 settled(group)
@@ -91,6 +97,23 @@ class Writer:
                 write.fail(error)
         else:
             self.healthy = True
+            self._has_spare = self._has_spare or any(batch.removed for write in writes for batch in write.batches)
+
+    def give_back(self) -> bool:
+        """Some of the room that is free in the file, to the disk. False: there is no more to give."""
+        if not self._has_spare:
+            return False
+        self._has_spare = False
+        with contextlib.suppress(sqlite3.Error):  # it does as it is, until something is removed again
+            (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+            if free > SPARE_PAGES:
+                # By a script: the binding takes one step of a statement without columns, and each gives back one page.
+                self._connection.executescript(f"PRAGMA incremental_vacuum({SPARE_PAGES})")
+                (left,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+                self._has_spare = left < free
+                if not self._has_spare or left <= SPARE_PAGES:
+                    self._shrink_wal()  # the file is cut when the log is emptied
+        return self._has_spare
 
     def _changes(self, writes: Sequence[Write]) -> Changes:
         changes = Changes()
@@ -125,9 +148,12 @@ class Writer:
         return size_of(self._path) + size_of(self._wal)
 
 
-def _groups(inbox: Inbox) -> Iterator[list[Write]]:
-    """All that waits, as often as there is something."""
+def _groups(inbox: Inbox, meanwhile: Callable[[], bool]) -> Iterator[list[Write]]:
+    """All that waits, as often as there is something. `meanwhile`: done as long as there is nothing, until it has
+    nothing to do."""
     while True:
+        while inbox.empty() and meanwhile():
+            pass
         taken = [inbox.get(), *(inbox.get_nowait() for _ in range(inbox.qsize()))]
         writes = [write for write in taken if write is not None]
         if writes:
