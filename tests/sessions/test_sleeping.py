@@ -19,7 +19,6 @@ from jelmored.sessions.hub import Feed, Frame
 
 from .stage import ME, Watcher, house
 
-SESSIONS = 1000
 RUNS = 8
 BUSY = "busy in the background"
 
@@ -88,21 +87,26 @@ class One(BaseSession):
         self._over.set()
 
 
-async def test_a_thousand_sessions_on_a_handful_of_agents(autojump_clock: trio.testing.MockClock) -> None:
+async def test_many_sessions_on_a_handful_of_agents(autojump_clock: trio.testing.MockClock) -> None:
+    await crowd_together(200)
+
+
+async def crowd_together(many: int) -> None:
+    """So many sessions, each prompted twice. It takes a clock that jumps by itself."""
     crowd, watcher = Crowd(), Ends()
     async with house(MemoryJournal(), crowd, watcher, max_runs=RUNS, hibernate_after=900) as directory:
         busy = (await directory.create(CreateSession(cwd="/", prompt=BUSY), ME)).session_id
         await watcher.wait_ended(1)
         sessions: list[SessionId] = []
-        for number in range(SESSIONS):
+        for number in range(many):
             made = await directory.create(CreateSession(cwd="/", prompt=f"I am number {number}"), ME)
             sessions.append(made.session_id)
-        await watcher.wait_ended(SESSIONS + 1)
+        await watcher.wait_ended(many + 1)
         assert crowd.most == RUNS
         assert directory.get(busy).attached, "never with background tasks alive"
         for session_id in sessions:
             await directory.prompt(SendPrompt(session_id=session_id, prompt="who am I?"), ME)
-        await watcher.wait_ended(2 * SESSIONS + 1)
+        await watcher.wait_ended(2 * many + 1)
         assert crowd.most == RUNS
         assert directory.get(busy).attached
         said = [event for event in watcher.events if event["eventType"] == "assistant" and event["turn"] == 2]
