@@ -12,7 +12,7 @@ import pytest
 from tests.invariants import check
 from tests.watch import Watch
 
-from . import processes
+from . import daemon, processes
 from .script import Answer, LineOf, Script, recalls, says, uses, when
 from .scripts import LONG
 from .stage import Stage, alive, open_place
@@ -23,6 +23,7 @@ COCO = "my parrot is called Coco"
 RECALL = "what was the first thing I told you?"
 SLEEP = "sleep 973"
 LEFT_SECONDS = 2.0
+FIRST = 60.0  # seconds: the server is started, and takes up the directory
 
 
 def _script() -> Script:
@@ -145,6 +146,28 @@ async def _waits(stage: Stage, again: Watch, prompt_id: str) -> None:
     await stage.prompt(again, "thank you")
     for turn in (3, 4):
         assert (await again.turn_over(turn, seconds=30))["metadata"]["reason"] == "completed"
+
+
+@pytest.mark.parametrize(("end", "policy"), [(_stopped, "planned"), (_killed, "always")])
+async def test_opencode_goes_on_too(end: Callable[[Stage], Awaitable[None]], policy: str) -> None:
+    async with open_place(_script()) as (place, model):
+        configuration = {
+            **daemon.opencode_configuration(place, model.url),
+            "sessions": {"resume_interrupted": policy},
+        }
+        async with alive(place, model, configuration) as stage:
+            session = await stage.session(prompt=COCO)
+            await session.turn_over(1, FIRST)
+            await _in_a_stream(stage, session)
+            await stage.prompt(session, RECALL)
+            await end(stage)
+        async with alive(place, model, configuration) as stage:
+            again = await stage.client.subscribe(session.session_id)
+            await again.turn_over(3, FIRST)
+            assert again.said(3) == "I have looked: it is done."
+            await again.turn_over(4, FIRST)
+            assert again.said(4) == f"The first thing you told me was: {COCO}"
+            check(again)
 
 
 def _ran(work: Path) -> int:
