@@ -20,7 +20,9 @@ import pytest
 import trio
 
 import jelmored
+from jelmored.cli import Exit
 from jelmored.control.server import CLOSE_SECONDS
+from jelmored.journal.schema import MIGRATIONS, opened
 
 from .client_raw import RawClient, connect
 from .eventually import eventually
@@ -311,3 +313,13 @@ async def test_it_is_drained_by_its_own_command_until_no_turn_is_in_hand(root: P
             await deny(client, session_id)
             with trio.fail_after(STOP_SECONDS):
                 assert await drain.wait() == 0
+
+
+async def test_a_journal_of_a_newer_daemon_is_refused_and_stays_as_it_is(root: Path) -> None:
+    journal = root / "s" / "journal.db"
+    journal.parent.mkdir(mode=0o700)
+    opened(journal, migrations=(*MIGRATIONS, ("CREATE TABLE more (a TEXT)",))).close()
+    before = journal.read_bytes()
+    async with started(root) as daemon:
+        assert await daemon.ended() == Exit.JOURNAL
+    assert journal.read_bytes() == before

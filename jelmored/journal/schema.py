@@ -5,6 +5,7 @@ A file of a newer schema, or of another program, is refused before anything in i
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -16,6 +17,9 @@ from jelmored.journal.engine import connect, size_of, transaction, wal_of
 
 Synchronous = Literal["full", "normal"]
 Migration = Sequence[str]
+
+INCREMENTAL = 2
+"""What SQLite calls a file whose free pages are given back when we say so."""
 
 APPLICATION_ID = 0x6A6C6D72
 """`jlmr`: how `file` and we tell a journal from any other database."""
@@ -158,6 +162,7 @@ def opened(
     try:
         _set_up(connection, synchronous)
         _migrate(connection, path, migrations)
+        _let_shrink(connection)
     except BaseException:
         connection.close()
         raise
@@ -192,6 +197,7 @@ def _refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _set_up(connection: sqlite3.Connection, synchronous: Synchronous) -> None:
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file, so before anything is written to it
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError(f"its file system can't do write-ahead logging (journal mode {mode})")
@@ -208,6 +214,15 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mi
             for statement in migration:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _let_shrink(connection: sqlite3.Connection) -> None:
+    """A file of an earlier version keeps the room that removed sessions leave. It is written anew, once."""
+    if _number(connection, "PRAGMA auto_vacuum") == INCREMENTAL:
+        return
+    with contextlib.suppress(sqlite3.OperationalError):  # no room for a copy of it: it does as it is
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("VACUUM")
 
 
 def _back_up(connection: sqlite3.Connection, target: Path) -> None:

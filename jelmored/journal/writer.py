@@ -31,6 +31,9 @@ WAL_BYTES = 64 * 1024 * 1024
 LOOK_SECONDS = 1.0
 """Between looks whether a disk that took nothing takes writes again."""
 
+SPARE_PAGES = 256
+"""Free pages that the file keeps for what comes next. As many are given back at a time: a matter of milliseconds."""
+
 Inbox = queue.SimpleQueue[Write | None]
 """Writes for the thread; None is the last. Bounded by the `Backlog` that lets them in."""
 
@@ -72,6 +75,8 @@ class Writer:
         self._now = now
         self._logs = Logs(connection)
         self._wal_limit = WAL_BYTES
+        self._has_spare = True
+        """Perhaps: a former life may have been cut before it had given all back."""
 
     @classmethod
     def open(
@@ -108,6 +113,7 @@ class Writer:
         self, inbox: Inbox, settled: Callable[[Sequence[Write]], None], changed: Changed = lambda trouble: None
     ) -> None:
         """Write what comes until None does, then close. While one group is written the next one gathers.
+        While nothing comes, room that removed sessions have left is given back.
 
         Raises:
             JournalDamaged: the file is; nothing more can be written to it.
@@ -115,7 +121,7 @@ class Writer:
         self._changed = changed
         self._changed(self.trouble)
         with contextlib.closing(self):
-            for group in _groups(inbox, self._patience):
+            for group in _groups(inbox, self._patience, self.give_back):
                 self.write(group)
                 too_long = self._wal_is_too_long()  # asked first: once the loop goes on, the interpreter is its own
                 settled(group)
@@ -166,6 +172,7 @@ class Writer:
             changes = self._changes(writes)
             store(self._connection, changes, self._now)
         self._logs.drop(changes.removed.values())
+        self._has_spare = self._has_spare or bool(changes.removed)
 
     def _note(self, trouble: JournalPaused | None) -> None:
         """The one line that changes it; the time of the first look is counted from here."""
@@ -190,6 +197,22 @@ class Writer:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         with transaction(self._connection):
             self._connection.execute(f"PRAGMA user_version = {version}")
+
+    def give_back(self) -> bool:
+        """Some of the room that is free in the file, to the disk. False: there is no more to give."""
+        if not self._has_spare:
+            return False
+        self._has_spare = False
+        with contextlib.suppress(sqlite3.Error):  # it does as it is, until something is removed again
+            (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+            if free > SPARE_PAGES:
+                # By a script: the binding takes one step of a statement without columns, and each gives back one page.
+                self._connection.executescript(f"PRAGMA incremental_vacuum({SPARE_PAGES})")
+                (left,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+                self._has_spare = left < free
+                if not self._has_spare or left <= SPARE_PAGES:
+                    self._shrink_wal()  # the file is cut when the log is emptied
+        return self._has_spare
 
     def _changes(self, writes: Sequence[Write]) -> Changes:
         changes = Changes()
@@ -246,9 +269,12 @@ def reserve_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.reserve")
 
 
-def _groups(inbox: Inbox, patience: Callable[[], float | None]) -> Iterator[list[Write]]:
-    """All that waits, as often as there is something; nothing, when patience has an end."""
+def _groups(inbox: Inbox, patience: Callable[[], float | None], meanwhile: Callable[[], bool]) -> Iterator[list[Write]]:
+    """All that waits, as often as there is something; nothing, when patience has an end. `meanwhile`: done as long as
+    there is nothing, until it has nothing to do."""
     while True:
+        while inbox.empty() and meanwhile():
+            pass
         try:
             first = inbox.get(timeout=patience())
         except queue.Empty:

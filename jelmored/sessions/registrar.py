@@ -298,7 +298,7 @@ class Registrar:
         return [
             facts.session_id
             for facts in self._roster.facts
-            if facts.cwd == cwd and (facts.status in IN_TURN or self._roster.view(facts.session_id).attached)
+            if facts.cwd == cwd and (facts.status in IN_TURN or self._roster.is_attached(facts.session_id))
         ]
 
 

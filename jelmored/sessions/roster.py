@@ -92,6 +92,11 @@ class Roster:
         holder = self._holder(session_id)
         return holder.view if isinstance(holder, Session) else self._view_of(holder)
 
+    def is_attached(self, session_id: SessionId) -> bool:
+        """It has an agent. Raises `Refused` (`not-found`)."""
+        holder = self._holder(session_id)
+        return isinstance(holder, Session) and holder.attached
+
     def facts_of(self, session_id: SessionId) -> Facts:
         """Raises `Refused` (`not-found`)."""
         return self._holder(session_id).facts

@@ -170,11 +170,16 @@ class Session:
     def view(self) -> SessionView:
         return view(
             self.facts,
-            attached=self._hold.ready,
+            attached=self.attached,
             subscribers=len(self._feed.subscribers),
             queued=len(self._queue),
             background_tasks=len(self._hold.background_tasks),
         )
+
+    @property
+    def attached(self) -> bool:
+        """An agent is there."""
+        return self._hold.ready
 
     @property
     def queue(self) -> tuple[Queued, ...]:

@@ -96,6 +96,47 @@ def test_an_older_journal_sums_up_what_was_used_but_for_what_a_fork_has_copied(p
         ]
 
 
+def _keep_something(connection: sqlite3.Connection, number: int) -> list[sqlite3.Row]:
+    """What a journal of this schema can hold of a session."""
+    said = [(1, seq, "assistant", b'{"seq":%d,"metadata":{}}' % seq) for seq in range(1, number + 1)]
+    connection.execute("INSERT INTO sessions VALUES (1, 'ses_one', ?, x'7b7d')", (number,))
+    connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", said)
+    connection.execute("INSERT INTO prompts VALUES (1, 0, 'prm_1', x'7b7d')")
+    connection.execute("INSERT INTO keys VALUES ('ses_one', 'k', 'd', x'7b7d', 1)")
+    connection.execute("INSERT INTO open_items VALUES (1, x'5b5d')")
+    connection.execute("INSERT INTO attachments VALUES ('aa', x'00')")
+    return _everything(connection)
+
+
+def _everything(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    tables = ("sessions", "events", "prompts", "keys", "open_items", "attachments")
+    return [row for table in tables for row in connection.execute(f"SELECT * FROM {table}")]
+
+
+@pytest.mark.parametrize("schema", range(1, NEWEST + 1))
+def test_a_journal_of_any_earlier_schema_keeps_all(path: Path, schema: int) -> None:
+    with closing(opened(path, migrations=MIGRATIONS[:schema])) as connection:
+        kept = _keep_something(connection, 50)
+    with closing(opened(path)) as connection:
+        assert _everything(connection) == kept
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert _version(path) == NEWEST
+    assert path.with_name(f"journal.db.schema-{schema}.backup").exists() == (schema < NEWEST)
+
+
+def test_a_file_of_before_it_could_shrink_can_afterwards(path: Path) -> None:
+    path.touch()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for number, migration in enumerate(MIGRATIONS, 1):
+            for statement in (*migration, f"PRAGMA user_version = {number}"):
+                connection.execute(statement)
+        kept = _keep_something(connection, 50)
+    for _ in range(2):
+        with closing(opened(path)) as connection:
+            assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+            assert _everything(connection) == kept
+
+
 def test_a_first_start_makes_no_backup(path: Path) -> None:
     opened(path, migrations=NEWER).close()
     assert [file.name for file in path.parent.iterdir()] == ["journal.db"]

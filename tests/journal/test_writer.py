@@ -144,6 +144,39 @@ def test_what_is_found_damaged_ends_the_writer(path: Path, connection: sqlite3.C
     assert isinstance(write.error, JournalDamaged)
 
 
+def test_the_room_of_a_removed_session_is_given_back_to_the_disk(path: Path, subject: Writer) -> None:
+    assert _write(subject, batch(1, 3, TWO)) is None
+    assert _write(subject, Batch(session_id=ONE, events=entries(1, 40, 100_000))) is None
+    subject._shrink_wal()
+    full = size_of(path)
+    assert full > 4_000_000
+    assert _write(subject, Batch(session_id=ONE, removed=True)) is None
+    steps = 0
+    while subject.give_back():
+        steps += 1
+    assert steps >= 2, "not all at once: others write meanwhile"
+    assert subject.size_bytes() < 2_000_000
+    assert not subject.give_back()
+    with contextlib.closing(reader.Reader(path)) as lent:
+        assert seqs(lent.run(lambda file: reader.page(file, TWO, 0, None, 500, 10**9)).entries) == [1, 2, 3]
+
+
+def test_it_is_given_back_while_nothing_is_written(path: Path, subject: Writer) -> None:
+    inbox: Inbox = Inbox()
+    large = Batch(session_id=ONE, events=entries(1, 40, 100_000))
+    for one in (large, Batch(session_id=ONE, removed=True)):
+        inbox.put(Write([one], 0, 0.0))
+    inbox.put(None)
+    subject.serve(inbox, lambda writes: None)
+    again: Inbox = Inbox()
+    again.put(None)
+    with contextlib.closing(opened(path)) as connection:  # what was not done by then, the next life does
+        next_life = Writer(path, connection, contextlib.ExitStack(), Clock())
+        while next_life.give_back():
+            pass
+        assert next_life.size_bytes() < 2_000_000
+
+
 def test_a_disk_that_became_read_only_fails_writes_only(
     path: Path, connection: sqlite3.Connection, subject: Writer
 ) -> None:

@@ -29,8 +29,9 @@ def _script() -> Script:
 
 
 async def test_sigterm_leaves_nothing_and_says_goodbye() -> None:
+    sessions = {"resume_interrupted": "never"}  # what is gone on with: test_restart.py
     async with open_place(_script()) as (place, model):
-        async with alive(place, model) as stage:
+        async with alive(place, model, sessions=sessions) as stage:
             session = await stage.session(prompt="my parrot is called Coco", permissionMode="allow-all")
             await session.turn_over(1)
             await stage.prompt(session, "wait")
@@ -42,7 +43,7 @@ async def test_sigterm_leaves_nothing_and_says_goodbye() -> None:
             assert not [process.command for process in place.left(family)]
             assert await stage.client.wait_closed() == 1001
             assert not place.socket.exists()
-        async with alive(place, model) as stage:
+        async with alive(place, model, sessions=sessions) as stage:
             again = await stage.client.subscribe(session.session_id)
             ended = await again.turn_over(2)
             assert ended["metadata"]["reason"] == "interrupted"
