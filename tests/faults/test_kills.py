@@ -64,7 +64,7 @@ class Trial:
             if self.chance.random() < 0.25:
                 await trio.sleep(self.chance.uniform(0, 1.2))  # while it starts
             else:
-                await daemon._ready_line(self.place, process)
+                await daemon._ready_line(self.place, process, 2 * SLOW)
                 await self._work(process)
         finally:
             process.kill()
