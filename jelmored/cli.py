@@ -38,7 +38,7 @@ class Exit(enum.IntEnum):
     USAGE = 2, "the arguments are wrong"
     CONFIG = 3, "the configuration is wrong; every fault is named"
     RUNNING = 4, "another daemon runs in this runtime directory"
-    JOURNAL = 5, "the journal can't be opened or written"
+    JOURNAL = 5, "the journal can't be opened or written, or another daemon has the state directory"
     PLACE = 6, "the state or the runtime directory can't be used"
 
 

@@ -79,7 +79,7 @@ class Places:
 
         Raises:
             AlreadyRunning: another one does.
-            PlaceError: the file can't be opened.
+            PlaceError: the file can't be opened or locked.
         """
         with _lock_file(self.lock) as file:
             if not await _patiently_locked(file):
@@ -167,6 +167,8 @@ def _locked(file: TextIO) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:  # a network's file system
+        raise PlaceError(f"{file.name} can't be locked: {error.strerror}: use a directory on a local disk") from error
     return True
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jelmored.errors import ErrorKind, JournalDamaged, JournalError, JournalPaused
+from jelmored.journal.reserve import BYTES as RESERVE_BYTES
 
 BUSY_SECONDS = 5.0
 
@@ -63,7 +64,8 @@ def told(path: Path) -> Iterator[None]:
 def _journal_error(path: Path, error: sqlite3.Error | OSError) -> JournalError:
     if _wants_room(error):
         told = f"no room for the journal {path} ({error})"
-        return JournalPaused(ErrorKind.JOURNAL_FULL, told, remedy=f"free some room on the disk of {path.parent}")
+        remedy = f"free {RESERVE_BYTES // 2**20} MiB or more on the disk of {path.parent}"
+        return JournalPaused(ErrorKind.JOURNAL_FULL, told, remedy=remedy)
     told, code = f"the journal {path}: {error}", _code(error) & 0xFF  # an extended code holds its class below
     if code in DAMAGE:
         return JournalDamaged(ErrorKind.JOURNAL_FAILED, told)

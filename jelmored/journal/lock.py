@@ -18,7 +18,7 @@ def locked(directory: Path) -> Iterator[None]:
     """Own a state directory for the length of the block. However this process ends, the lock ends with it.
 
     Raises:
-        JournalError: another process owns it.
+        JournalError: another process owns it, or its file system has no locks.
         OSError: the lock file can't be made.
     """
     with open(directory / LOCK_FILE, "r+", opener=_private) as file:
@@ -28,6 +28,9 @@ def locked(directory: Path) -> Iterator[None]:
             holder = file.read(32).strip() or "unknown"
             message = f"{directory} is in use by pid {holder}: stop that daemon, or choose another state directory"
             raise JournalError(ErrorKind.JOURNAL_FAILED, message) from None
+        except OSError as error:  # a network's file system
+            message = f"no lock is to be had ({error.strerror}) in {directory}: use a state directory on a local disk"
+            raise JournalError(ErrorKind.JOURNAL_FAILED, message) from error
         file.truncate()
         file.write(f"{os.getpid()}\n")
         file.flush()

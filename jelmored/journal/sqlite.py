@@ -108,7 +108,8 @@ class SqliteJournal:
             self._door.close()
             self._reader.close()
             self._inbox.put(None)
-            self._note(None)  # who waits for it learns from the door that it has stopped
+            self._trouble = None  # nobody is told that all is well: who waited learns from the door that it has stopped
+            self._healed.set()
             shield.deadline = trio.current_time() + GRACE
 
     async def _write(self, writer: Writer, inbox: Inbox, shield: trio.CancelScope) -> None:

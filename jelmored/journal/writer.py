@@ -151,7 +151,8 @@ class Writer:
             if isinstance(error, JournalPaused):
                 self._note(error)
             if isinstance(error, JournalDamaged):
-                damage.suspect(self._path)
+                with contextlib.suppress(OSError):  # the next start looks anyway if we don't stop cleanly
+                    damage.suspect(self._path)
                 self.damage = error
             for write in writes:
                 write.fail(error)

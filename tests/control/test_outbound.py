@@ -317,6 +317,30 @@ async def test_a_client_that_lags_again_goes_on_after_what_it_got() -> None:
     assert told.cursors[session.id] == session.feed.head == 2 * (3 + MAX_NOTICES)
 
 
+def _held(outbound: Outbound) -> int:
+    """Bytes that wait for the client."""
+    return sum(len(notice.payload) for notice in (*outbound._page, *outbound._notices))
+
+
+async def test_what_is_held_for_a_client_that_takes_nothing_is_bounded() -> None:
+    directory = FakeDirectory(MemoryJournal())
+    sessions = [directory.open() for _ in range(3)]
+    outbound, told, most = Outbound(), Told(), 0
+    async with feeding(outbound, directory.journal):
+        for session in sessions:
+            subscribe(outbound, session, 0)
+        await drain(outbound, told)
+        for number in range(600):
+            await sessions[number % 3].say("x" * 50_000)
+            sessions[0].stream("y" * 1000, ItemId("open"))
+            await trio.testing.wait_all_tasks_blocked()
+            most = max(most, _held(outbound))
+        assert sum(session.feed.head for session in sessions) == 600, "thirty times as much as may wait"
+        assert 500_000 < most <= 2 * 1024 * 1024
+        await drain(outbound, told)
+    assert [told.cursors[session.id] for session in sessions] == [200] * 3
+
+
 async def test_a_slow_client_costs_others_nothing_and_gets_its_deltas_again() -> None:
     directory = FakeDirectory(MemoryJournal())
     busy, calm = directory.open(), directory.open()

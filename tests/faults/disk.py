@@ -37,6 +37,10 @@ class SmallDisk:
         """Give it back."""
         self._filler.unlink()
 
+    def read_only(self) -> None:
+        """For good. Nothing may be open on it."""
+        subprocess.run(["mount", "-o", "remount,ro", str(self.path)], check=True)
+
 
 def can_mount() -> bool:
     """May this user mount? In a container mostly not."""

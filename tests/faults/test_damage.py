@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from contextlib import suppress
 
 import trio
 
-from tests.client_raw import RpcError, connect
+from tests.client_raw import Closed, RpcError, connect
 from tests.invariants import check
 from tests.real.daemon import Place, new_place, running
 
@@ -65,7 +66,8 @@ async def test_it_starts_loudly_with_what_could_be_read() -> None:
                 cut += not same
                 await client.request("session/prompt", sessionId=session["sessionId"], prompt="1 1 0")
                 await again.turn_over(2)
-                check(again) if same else None
+                if same:
+                    check(again)
             assert cut >= 1
             assert len(known) <= 1
             assert await daemon.stop() == 0
@@ -84,13 +86,9 @@ async def test_damage_that_shows_while_it_runs_ends_the_daemon_and_the_next_one_
         sound = journal.read_bytes()
         journal.write_bytes(sound[: 20 * PAGE] + b"\xde" * (len(sound) - 20 * PAGE))
         async with running(place, configuration()) as daemon, connect(place.socket) as client:  # it closed cleanly
-            try:
+            with suppress(RpcError, Closed):  # whatever it is told meanwhile, it is the end that counts
                 for _ in range(20):
                     await client.request("session/prompt", sessionId=watch.session_id, prompt="50 1000 0")
-            except RpcError as no:
-                assert no.kind in {"journal-failed", "overloaded", "internal"}  # noqa: PT017
-            except Exception:
-                pass
             with trio.fail_after(30):
                 assert await daemon.process.wait() == 5
             assert "malformed" in place.log.read_text()

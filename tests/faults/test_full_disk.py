@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import trio
 
+from jelmored.cli import Exit
 from tests.client_raw import RawClient, RpcError, connect
 from tests.eventually import eventually
 from tests.invariants import check
-from tests.real.daemon import Daemon, Place, new_place, running
+from tests.real.daemon import Daemon, Place, command, new_place, running
 from tests.watch import Watch
 
 from . import talker
@@ -169,3 +170,19 @@ async def test_a_first_start_without_room_says_so_and_leaves_nothing_half_made()
             async with running(place, configuration()), connect(place.socket) as client:
                 assert (await client.request("daemon/status"))["journal"]["ok"]
                 await (await begun(client, place, "1 1 0")).turn_over(1)
+
+
+@needs_mount
+async def test_a_start_on_a_read_only_disk_says_so_and_touches_nothing() -> None:
+    async with new_place() as place:
+        with small_disk(place.root / "state", 48 * MEGABYTE) as disk:
+            async with running(place, configuration()) as daemon, connect(place.socket) as client:
+                await (await begun(client, place, "5 10 0")).turn_over(1)
+                assert await daemon.stop() == 0
+            before = {file.name: file.read_bytes() for file in disk.path.iterdir() if file.is_file()}
+            disk.read_only()
+            ended = await trio.run_process(command(place), check=False, capture_stdout=True, capture_stderr=True)
+            assert ended.returncode == Exit.JOURNAL
+            assert b"Read-only file system" in ended.stderr
+            assert str(disk.path).encode() in ended.stderr
+            assert {file.name: file.read_bytes() for file in disk.path.iterdir() if file.is_file()} == before

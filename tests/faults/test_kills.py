@@ -64,7 +64,7 @@ class Trial:
             if self.chance.random() < 0.25:
                 await trio.sleep(self.chance.uniform(0, 1.2))  # while it starts
             else:
-                await daemon._ready_line(self.place, process)
+                await daemon._ready_line(self.place, process, 2 * SLOW)
                 await self._work(process)
         finally:
             process.kill()
@@ -128,11 +128,11 @@ class Trial:
             await client.subscribe(session_id, 0)
 
     async def _delete(self, client: RawClient) -> None:
-        """A session goes for good, and the room for another one is free."""
+        """A session goes for good, and there is room for another one."""
         session_id = self.chance.choice(self.sessions)
-        await client.request("session/close", sessionId=session_id)
-        self.history.removed(session_id)
+        self.history.removed(session_id)  # from here on it may be open, closed or gone
         self.sessions.remove(session_id)
+        await client.request("session/close", sessionId=session_id)
         await client.request("session/delete", sessionId=session_id)
 
     async def _prompt(self, client: RawClient) -> None:

@@ -1,6 +1,6 @@
 """A process that writes to a journal, for tests that kill it, fill its disk, or fail its syncs.
 
-`python -m tests.journal.child MODE PATH`; each append that returned is a line `session head` on stdout.
+`python -m tests.journal.child MODE PATH [SYNCHRONOUS]`; each append that returned is a line `session head` on stdout.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pathlib import Path
 import trio
 
 from jelmored.domain.ids import SessionId
-from jelmored.errors import JournalError
+from jelmored.errors import JournalError, JournalPaused
 from jelmored.journal.base import Batch, Journal
+from jelmored.journal.schema import Synchronous
 from jelmored.journal.sqlite import SqliteJournal
 from tests.journal.contract import entries, running
 
@@ -98,6 +99,21 @@ async def fail_syncs(journal: Journal) -> None:
         say(f"{error.kind} {int(journal.status().ok)}")
 
 
+async def work_through_faults(journal: Journal) -> None:
+    """Some appends. What the disk does not take is made again when it takes writes."""
+    session_id, head = SessionId("ses_fault"), 0
+    for events in range(1, 7):
+        while True:
+            try:
+                head = await append(journal, session_id, head, events)
+                break
+            except JournalPaused as trouble:
+                say(f"paused {trouble.kind}")
+                with trio.fail_after(5):
+                    await journal.healed()
+    say("done")
+
+
 class Instruction(ctypes.Structure):
     _fields_ = (("code", ctypes.c_ushort), ("jt", ctypes.c_ubyte), ("jf", ctypes.c_ubyte), ("k", ctypes.c_uint))
 
@@ -127,13 +143,21 @@ def refuse_syncs() -> None:
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-MODES = {"write": write_for_ever, "remove": remove_for_ever, "full": fill_the_disk, "sync": fail_syncs}
+MODES = {
+    "write": write_for_ever,
+    "remove": remove_for_ever,
+    "full": fill_the_disk,
+    "sync": fail_syncs,
+    "faults": work_through_faults,
+}
 
 
-async def main(mode: str, path: str) -> None:
-    async with running(SqliteJournal(Path(path))) as journal:
+async def main(*arguments: str) -> None:
+    mode, path, *synchronous = arguments
+    level: Synchronous = "normal" if synchronous == ["normal"] else "full"
+    async with running(SqliteJournal(Path(path), synchronous=level)) as journal:
         await MODES[mode](journal)
 
 
 if __name__ == "__main__":
-    trio.run(main, sys.argv[1], sys.argv[2])
+    trio.run(main, *sys.argv[1:])

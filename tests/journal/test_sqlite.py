@@ -15,7 +15,7 @@ import trio
 import trio.testing
 
 from jelmored.domain.ids import SessionId
-from jelmored.errors import ErrorKind, JournalError
+from jelmored.errors import ErrorKind, JournalError, JournalPaused
 from jelmored.journal.backlog import Write
 from jelmored.journal.base import Batch, Entry
 from jelmored.journal.engine import wal_of
@@ -274,3 +274,43 @@ async def test_a_stop_does_not_wait_for_ever_for_a_disk_that_hangs(
             await _begin(nursery, journal, stuck, appends=10)
     assert trio.current_time() < 6
     stuck.released.set()
+
+
+async def test_trouble_is_told_when_it_comes_and_goes_and_a_stop_is_no_cure(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[ErrorKind | None] = []
+    refuses = False
+    store = Writer._store
+
+    def moody(writer: Writer, writes: list[Write]) -> None:
+        if refuses:
+            raise JournalPaused(ErrorKind.JOURNAL_FAILED, "it refuses")
+        store(writer, writes)
+
+    def looks(writer: Writer) -> None:
+        if not refuses:
+            writer._note(None)
+
+    monkeypatch.setattr(Writer, "_store", moody)
+    monkeypatch.setattr(Writer, "look", looks)
+    monkeypatch.setattr("jelmored.journal.writer.LOOK_SECONDS", 0.05)
+    journal = SqliteJournal(path, changed=lambda trouble: told.append(trouble.kind if trouble else None))
+    async with running(journal):
+        await journal.append([batch(1, 1)])
+        refuses = True
+        for _ in range(2):
+            with pytest.raises(JournalPaused, match="it refuses"):
+                await journal.append([batch(2, 2)])
+        assert (told, journal.status().ok) == ([ErrorKind.JOURNAL_FAILED], False)
+        refuses = False
+        with trio.fail_after(5):
+            await journal.healed()
+        assert (told, journal.status().ok) == ([ErrorKind.JOURNAL_FAILED, None], True)
+        await journal.append([batch(2, 2)])
+        refuses = True
+        with pytest.raises(JournalPaused):
+            await journal.append([batch(3, 3)])
+    assert told == [ErrorKind.JOURNAL_FAILED, None, ErrorKind.JOURNAL_FAILED]
+    with trio.fail_after(1):
+        await journal.healed()

@@ -193,10 +193,10 @@ async def _start(place: Place) -> trio.Process:
         )
 
 
-async def _ready_line(place: Place, process: trio.Process) -> Mapping[str, Any]:
+async def _ready_line(place: Place, process: trio.Process, seconds: float = READY_SECONDS) -> Mapping[str, Any]:
     assert process.stdout is not None
     said = b""
-    with trio.move_on_after(READY_SECONDS):
+    with trio.move_on_after(seconds):
         while not said.endswith(b"\n"):
             if not (chunk := await process.stdout.receive_some()):
                 break
