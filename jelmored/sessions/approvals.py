@@ -26,6 +26,10 @@ from jelmored.errors import ErrorKind, Refused
 from .chronicle import Chronicle
 from .settling import OpenApproval, Settled, by_policy, cancelled, settled
 
+MAX_OPEN = 100
+"""Questions of one agent at a time: nobody reads more, and each is kept with the session's facts."""
+TOO_MANY = f"{MAX_OPEN} questions are open already: wait until some of them are answered."
+
 Tell = Callable[[RequestId, Answer], None]
 
 
@@ -44,8 +48,12 @@ class Approvals:
         self._open: dict[ApprovalId, OpenApproval] = {}
 
     def take(self, request: PermissionRequest) -> None:
-        """The policy answers, or a person is asked."""
+        """The policy answers, or a person is asked. What is asked again while it is open is asked once."""
+        if any(opened.request.request_id == request.request_id for opened in self._open.values()):
+            return
         answer = _by_policy(request, self._chronicle.facts)
+        if answer is None and len(self._open) >= MAX_OPEN:
+            answer = Answer(verdict=Verdict.DENY, message=TOO_MANY)
         if answer is None:
             self._ask(request)
         else:

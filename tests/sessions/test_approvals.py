@@ -28,7 +28,7 @@ from jelmored.domain.permissions import (
 )
 from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind, Refused
-from jelmored.sessions.approvals import Approvals
+from jelmored.sessions.approvals import MAX_OPEN, TOO_MANY, Approvals
 from jelmored.sessions.settling import REJECTED, Settled
 
 from .book import Book, open_book
@@ -264,3 +264,19 @@ async def test_a_question_is_answered_by_labels_or_words(autojump_clock: trio.te
         assert s.told == {QUESTION.request_id: Answer(verdict=Verdict.ALLOW, answers=answers)}
         [event] = [event for event in await s.book.published() if event["eventType"] == "approval_resolved"]
         assert event["metadata"]["answers"] == {"q1": ["red", "a bit of blue"]}
+
+
+async def test_what_is_asked_again_while_it_is_open_is_asked_once(autojump_clock: trio.testing.MockClock) -> None:
+    async with asking() as s:
+        opened = s.ask()
+        s.approvals.take(COMMAND)
+        assert s.open == (opened,)
+        assert s.told == {}
+
+
+async def test_more_than_anybody_reads_is_denied(autojump_clock: trio.testing.MockClock) -> None:
+    async with asking() as s:
+        for number in range(MAX_OPEN + 1):
+            s.approvals.take(attrs.evolve(COMMAND, request_id=RequestId(f"r{number}")))
+        assert len(s.open) == MAX_OPEN
+        assert s.told == {RequestId(f"r{MAX_OPEN}"): Answer(verdict=Verdict.DENY, message=TOO_MANY)}

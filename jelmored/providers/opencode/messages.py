@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
-import orjson
 
-from jelmored.providers.lenient import MISFITS, lenient_converter, named
+from jelmored.providers.bounds import MAX_RAW
+from jelmored.providers.lenient import MISFITS, lenient_converter, loads, named
 
 
 @attrs.frozen(kw_only=True)
@@ -411,9 +411,9 @@ _PARTS: Mapping[Any, type[Part]] = {
 def read_event(data: bytes) -> ServerEvent:
     """The value of an event's data; never raises for what stands in it."""
     try:
-        raw = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return Unknown("", data.decode(errors="replace"))
+        raw = loads(data)
+    except ValueError:
+        return Unknown("", data[:MAX_RAW].decode(errors="replace"))
     match raw:
         case {"type": str(kind)} if kind in _NOISE:
             return NOISE
@@ -459,7 +459,7 @@ def _session_event(kind: str, properties: Any, raw: Any) -> ServerEvent:
 
 
 def _read_list(body: bytes, hint: Any) -> tuple[Any, ...]:
-    raw = orjson.loads(body)
+    raw = loads(body)
     if not isinstance(raw, list):
         raise ValueError("expected a list")
     return _readable(raw, hint)
