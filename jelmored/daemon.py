@@ -87,7 +87,14 @@ async def serve(
     )
     purse = Purse(Budget(**attrs.asdict(settings.budget)))
     router = Router(providers, settings.failover)
-    world = World(journal=journal, providers=providers, hub=hub, router=router, purse=purse)
+    world = World(
+        journal=journal,
+        providers=providers,
+        hub=hub,
+        router=router,
+        purse=purse,
+        approval_timeout=settings.sessions.approval_timeout_seconds,
+    )
     sessions = Directory(world, _defaults(settings))
     notifier = Notifier(hub, sessions.get, tuple(ways(settings.notify, os.environ, instance.instance_id)))
     services = Services(

@@ -38,6 +38,7 @@ class JournalSettings:
 @attrs.frozen(kw_only=True)
 class SessionsSettings:
     hibernate_after: SecondsOrNone = 900
+    approval_timeout_seconds: SecondsOrNone = 0
 
 
 class MidTurn(enum.StrEnum):

@@ -24,6 +24,7 @@ from jelmored.domain.ids import Epoch, RequestId
 from jelmored.domain.permissions import Answer, Approval, PermissionMode
 from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
 from jelmored.domain.status import Status, Step
+from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused, Stopped
 from jelmored.journal.base import Journal, StoredKey
 from jelmored.providers.base import SessionChange
@@ -58,6 +59,7 @@ from .messages import (
 from .purse import Purse, over_budget
 from .queue import PromptQueue, Queued
 from .router import Router
+from .settling import remembered
 from .work import Work
 
 log = structlog.get_logger(__name__)
@@ -79,6 +81,8 @@ class World:
     hub: Hub
     router: Router
     purse: Purse = attrs.field(factory=Purse)
+    approval_timeout: float = 0
+    """Seconds that a person has to answer an agent; 0: no limit."""
 
 
 class Session:
@@ -121,7 +125,9 @@ class Session:
         self._log = SessionLog(self._feed, self._world.journal, facts.seq, cut)
         self._chronicle = Chronicle(facts, self._log, self.view_changed)
         self._queue = PromptQueue(queue, self._chronicle)
-        self._approvals = Approvals(self._chronicle, self._answer, self._closed)
+        self._approvals = Approvals(
+            self._chronicle, self._answer, self._note_closed, timeout=self._world.approval_timeout
+        )
         self._cut_items = cut_items
         self._cut_cause = cut_cause
         self._hold.forget()
@@ -232,11 +238,13 @@ class Session:
                 assert_never(message)
 
     def _mind_limits(self) -> None:
-        """A turn that has reached a limit ends."""
+        """A question that nobody answers is closed; a turn that has reached a limit ends."""
+        self._approvals.expire(utc_now())
         failure = self._allowance.exceeded(trio.current_time())
         if failure is not None:
             self._work.cut_short(failure)
-        self._alarm.set(self._allowance.due() if failure is None else None)
+        ends = (self._approvals.due(), self._allowance.due() if failure is None else None)
+        self._alarm.set(min((end for end in ends if end is not None), default=None))
 
     def _ring(self) -> None:
         with suppress(Stopped):  # where there is no room there are messages, and behind each the clock is looked at
@@ -369,6 +377,11 @@ class Session:
         self._log.answer(ask.reply, lambda: turn is not None)
 
     # Approvals
+
+    def _note_closed(self, approval: Approval) -> None:
+        """Who answers too late learns who won, in the daemon's next life too."""
+        self._log.keep(keys=(remembered(approval),))
+        self._closed(approval)
 
     def _resolve(self, ask: Resolve) -> None:
         outcome = self._approvals.resolve(ask.command, ask.by)

@@ -191,6 +191,13 @@ def duplicates() -> None:
         state("running")
 
 
+def asks_once() -> None:
+    """No misdeed: what it is answered it says."""
+    ask("a1")
+    answer = wait_for_answer("a1")
+    text("denied: " + answer["message"] if answer["behavior"] == "deny" else "allowed")
+
+
 def asks_the_same_twice() -> None:
     ask("a1")
     ask("a1")
@@ -272,11 +279,13 @@ def reply(message: dict[str, Any], **body: Any) -> None:
     say(type="control_response", response=response)
 
 
-def wait_for_answer(request_id: str) -> None:
+def wait_for_answer(request_id: str) -> dict[str, Any]:
     for line in sys.stdin:
         message = json.loads(line)
         if message["type"] == "control_response" and message["response"]["request_id"] == request_id:
-            return
+            answer: dict[str, Any] = message["response"]["response"]
+            return answer
+    sys.exit()
 
 
 def on_control(message: dict[str, Any]) -> None:
