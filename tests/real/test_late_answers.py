@@ -5,10 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.client_raw import RpcError, connect
+from tests.eventually import eventually
 from tests.invariants import check
 
 from . import daemon
 from .rogues import alive, open_pen
+from .script import Script, says, uses, when
+from .stage import alive as alive_stage
+from .stage import open_place
 
 
 async def test_who_attaches_later_is_asked_too_and_the_first_answer_wins() -> None:
@@ -68,3 +72,37 @@ async def test_what_nobody_answers_in_time_is_denied_and_the_turn_goes_on() -> N
             await pen.client.request("approval/resolve", approvalId=asked["metadata"]["approvalId"], optionId="allow")
         assert (late.value.kind, late.value.data["approval"]["status"]) == ("already-resolved", "expired")
         check(session)
+
+
+@pytest.mark.real
+async def test_always_holds_over_sleep_restart_and_another_provider() -> None:
+    """With the real claude: asked once, never again; what is another command is asked."""
+    make = uses("Bash", command="touch made", description="Make a file")
+    other = uses("Bash", command="touch other", description="Make another")
+    script = Script(when("other", other, says("Done.")), when("make", *(4 * (make, says("Done.")))))
+    async with open_place(script) as (place, model):
+        settings = daemon.configuration(place, model.url, sessions={"hibernate_after": 1})
+        claude = settings["providers"]["claude"]
+        both = {**settings, "providers": {"claude": claude, "second": {**claude, "type": "claude"}}}
+        async with alive_stage(place, model, both) as stage:
+            session = await stage.session(prompt="make a file", provider="claude")
+            await stage.resolve(session, "allow_always")
+            await session.turn_over(1)
+            await eventually(lambda: not stage.agents(), 20, stage.agents)  # it sleeps
+            await stage.turn(session, "make it again")
+            await stage.daemon.kill()
+        async with alive_stage(place, model, both) as stage:
+            again = await stage.client.subscribe(session.session_id)
+            await again.caught_up()
+            await stage.turn(again, "make it once more")
+            await stage.client.request("session/move", sessionId=session.session_id, provider="second")
+            await stage.turn(again, "make it there too")
+            assert (await stage.get(again))["provider"] == "second"
+            assert [event["turn"] for event in again.events if event["eventType"] == "approval_requested"] == [1]
+            results = [event for event in again.events if event["eventType"] == "tool_result"]
+            assert [event["metadata"]["isError"] for event in results] == [False] * 4
+            await stage.prompt(again, "make an other file")
+            await again.event("approval_requested", turn=5)
+            await stage.resolve(again, "reject_once")
+            await again.turn_over(5)
+            check(again)
