@@ -25,6 +25,7 @@ PROMPT = 30.0  # s until a prompt is taken: it may have files to read
 COMPACT = 600.0  # s: that call waits for the model
 SILENCE = 25.0  # s without a heartbeat, which comes each 10 s: the stream is dead
 CONNECTIONS = 256
+LONGEST = 32 * 1024 * 1024  # bytes of an answer; all models of all vendors are 3 MB
 JSON = {"content-type": "application/json"}
 CONFIGURE = "set api_key of the provider to the password that the server was started with"
 
@@ -171,8 +172,7 @@ class OpencodeClient:
             timeout = (USUAL, SILENCE, USUAL, USUAL)  # of: connecting, reading, writing, waiting for a connection
             async with self._http.stream("GET", "/event", params={"directory": directory}, timeout=timeout) as response:
                 if not _is(response, "text/event-stream"):
-                    await response.aread()
-                    raise _refused(response)
+                    raise _refused(response, await _body(response, "/event"))
                 yield response.aiter_bytes()
 
     def _check_open(self) -> None:
@@ -187,7 +187,7 @@ class OpencodeClient:
     ) -> Any:
         params = {"directory": directory} if directory is not None else {}
         answer = await self._ask("POST", path, body, seconds=seconds, params=params)
-        return orjson.loads(answer) if answer else None
+        return _json(answer, path) if answer else None
 
     async def _ask(
         self,
@@ -206,14 +206,25 @@ class OpencodeClient:
         content = None if body is None else orjson.dumps(body)
         self._check_open()
         with _network_told(path, seconds), trio.fail_after(seconds):
-            response = await self._http.request(
-                method, path, params=params, content=content, headers=JSON, timeout=seconds
-            )
+            asking = self._http.stream(method, path, params=params, content=content, headers=JSON, timeout=seconds)
+            async with asking as response:
+                answer = await _body(response, path)
         if response.status_code == HTTPStatus.NO_CONTENT:
             return b""
         if not (response.is_success and _is(response, "application/json")):
-            raise _refused(response)
-        return response.content
+            raise _refused(response, answer)
+        return answer
+
+
+async def _body(response: httpx.Response, path: str) -> bytes:
+    """All of it, if it is of a decent length; to the end, for which whoever asks has a deadline."""
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        if len(body) <= LONGEST:
+            body += chunk
+    if len(body) > LONGEST:
+        raise _garbled(path)
+    return bytes(body)
 
 
 @contextmanager
@@ -240,7 +251,7 @@ def _is(response: httpx.Response, kind: str) -> bool:
     return response.is_success and response.headers.get("content-type", "").startswith(kind)
 
 
-def _refused(response: httpx.Response) -> ProviderError:
+def _refused(response: httpx.Response, body: bytes) -> ProviderError:
     """Of the body only what it says of itself: others have keys in them."""
     status = response.status_code
     evidence = {"status": status, "path": response.request.url.path}
@@ -253,7 +264,7 @@ def _refused(response: httpx.Response) -> ProviderError:
             ErrorKind.UNAVAILABLE, "that is no OpenCode server of a version that we know", evidence=evidence
         )
     kind = ErrorKind.UNAVAILABLE if response.is_server_error else ErrorKind.INVALID_REQUEST
-    return SessionError(kind, f"the OpenCode server said {status}: {_words(response.content)}", evidence=evidence)
+    return SessionError(kind, f"the OpenCode server said {status}: {_words(body)}", evidence=evidence)
 
 
 def _words(body: bytes) -> str:
@@ -268,10 +279,17 @@ def _words(body: bytes) -> str:
 
 
 def _table(body: bytes, path: str) -> Mapping[str, Any]:
-    match orjson.loads(body):
+    match _json(body, path):
         case dict() as table:
             return table
     raise _garbled(path)
+
+
+def _json(body: bytes, path: str) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _garbled(path) from error
 
 
 def _native(answer: Any) -> Native:

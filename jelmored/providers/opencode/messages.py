@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import orjson
 
 from jelmored.providers.bounds import MAX_RAW
 from jelmored.providers.lenient import MISFITS, lenient_converter, loads, named
@@ -459,7 +460,7 @@ def _session_event(kind: str, properties: Any, raw: Any) -> ServerEvent:
 
 
 def _read_list(body: bytes, hint: Any) -> tuple[Any, ...]:
-    raw = loads(body)
+    raw = orjson.loads(body)
     if not isinstance(raw, list):
         raise ValueError("expected a list")
     return _readable(raw, hint)
