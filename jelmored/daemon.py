@@ -102,6 +102,7 @@ async def serve(
         router=router,
         purse=purse,
         resume=settings.sessions.resume_interrupted,
+        approval_timeout=settings.sessions.approval_timeout_seconds,
     )
     sessions = Directory(world, _defaults(settings))
     notifier = Notifier(hub, sessions.get, tuple(ways(settings.notify, os.environ, instance.instance_id)))

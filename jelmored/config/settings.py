@@ -52,6 +52,7 @@ class SessionsSettings:
     expire_after: SecondsOrNone = 0
     resume_interrupted: ResumeInterrupted = ResumeInterrupted.PLANNED
     drain_seconds: SecondsOrNone = 0
+    approval_timeout_seconds: SecondsOrNone = 0
 
 
 class MidTurn(enum.StrEnum):

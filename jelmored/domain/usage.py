@@ -47,16 +47,25 @@ class Usage:
         )
 
 
+MAX_COUNT = 2**53 - 1
+MAX_USD = 1e9
+"""Of one turn. What an agent counts wrongly must not overflow the sums of all."""
+
+
+def _count(tokens: int) -> int:
+    return max(0, min(tokens, MAX_COUNT))
+
+
 def usage_of(note: UsageNote) -> Usage:
     """What one run took for a turn, as a part of a sum."""
     return Usage(
-        input_tokens=note.input_tokens,
-        output_tokens=note.output_tokens,
-        cache_read_tokens=note.cache_read_tokens,
-        cache_write_tokens=note.cache_write_tokens,
-        cost_usd=note.cost_usd,
+        input_tokens=_count(note.input_tokens),
+        output_tokens=_count(note.output_tokens),
+        cache_read_tokens=_count(note.cache_read_tokens),
+        cache_write_tokens=_count(note.cache_write_tokens),
+        cost_usd=(cost := max(0.0, min(note.cost_usd, MAX_USD))),
         notional=bool(note.notional),
-        notional_usd=note.cost_usd if note.notional else 0.0,
+        notional_usd=cost if note.notional else 0.0,
     )
 
 

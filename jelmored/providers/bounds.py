@@ -17,16 +17,20 @@ MAX_SHORTENED = 2 * MAX_INPUT
 """Bytes of an input whose texts were cut: each to its share, but quotes and keys come to that."""
 MAX_LINE = 200
 """Characters of a line for a person."""
+MAX_DEPTH = 100
+"""Values within values. Whoever reads an event may be able to go less deep than we are."""
+DEEPEST = 254  # what orjson writes
 
 
 def cut(text: str, limit: int) -> tuple[str, bool]:
     """At most `limit` bytes of a text, and whether something is missing."""
     size = len(text) if text.isascii() else len(text.encode())
-    if size <= limit:
-        return text, False
+    return (text, False) if size <= limit else (_head(text[:limit].encode(), size, limit), True)
+
+
+def _head(data: bytes, size: int, limit: int) -> str:
     note = f"\n[cut: {size} bytes in all]"
-    head = text.encode()[: max(0, limit - len(note))].decode(errors="ignore")
-    return head + note, True
+    return data[: max(0, limit - len(note))].decode(errors="ignore") + note
 
 
 def one_line(text: str) -> str:
@@ -38,27 +42,54 @@ def one_line(text: str) -> str:
 
 def bounded_raw(value: Any) -> Any:
     """A message as it came, or the beginning of its text where it is too large (or too deep) to keep."""
+    if isinstance(value, Mapping) and any(map(_is_long, value.values())):
+        value = {key: _abridged(item) for key, item in value.items()}
     try:
-        data = orjson.dumps(value)
-    except TypeError:  # nested deeper than can be written
-        data = str(value).encode(errors="replace")
+        data = _written(value)
+    except TypeError:
+        data = _in_words(value).encode(errors="replace")
     else:
         if len(data) <= MAX_RAW:
             return value
-    return cut(data.decode(errors="replace"), MAX_RAW // 2)[0]  # as a text its quotes are escaped
+    limit = MAX_RAW // 2  # as a text its quotes are escaped
+    return _head(data, len(data), limit) if len(data) > limit else data.decode(errors="replace")
 
 
 def bounded_input(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """A tool's input, or the beginning of each of its long texts where it is too large. Where that does not help, for
     it has very many or very long keys, the beginning of its JSON stands under `raw`."""
     try:
-        if len(orjson.dumps(value)) <= MAX_INPUT:
+        if len(_written(value)) <= MAX_INPUT:
             return value
-    except TypeError:  # nested deeper than can be written
+    except TypeError:
         return {"raw": bounded_raw(value)}
     share = MAX_INPUT // len(value)
     shorter = {key: _shortened(item, share) for key, item in value.items()}
     return shorter if len(orjson.dumps(shorter)) <= MAX_SHORTENED else {"raw": bounded_raw(value)}
+
+
+def _abridged(item: Any) -> Any:
+    """Of a text of megabytes a little: to write the rest would take as much memory again."""
+    return cut(item, MAX_RAW // 8)[0] if _is_long(item) else item
+
+
+def _is_long(item: Any) -> bool:
+    return isinstance(item, str) and len(item) > MAX_RAW
+
+
+def _written(value: Any) -> bytes:
+    """Raises `TypeError` for what is nested too deeply, or can't be written otherwise."""
+    data, around = value, DEEPEST - MAX_DEPTH
+    for _ in range(around):
+        data = [data]
+    return orjson.dumps(data)[around:-around]
+
+
+def _in_words(value: Any) -> str:
+    try:
+        return str(value)
+    except RecursionError:
+        return "[nested too deeply to be told]"
 
 
 def _shortened(item: Any, share: int) -> Any:

@@ -5,11 +5,19 @@ A field that has a default falls back to it when it is missing or holds somethin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 import cattrs
+import orjson
+
+MAX_VALUES = 300_000
+"""Of one message: a value of two bytes takes 30 times as much in memory."""
+MAX_NUMBER = 2**53 - 1
+"""More than that no agent means: beyond it JSON's numbers are no whole ones any more, and clocks and sums overflow."""
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 MISFITS = (TypeError, ValueError, KeyError, AttributeError)
 """What a converter raises for a value that does not fit."""
@@ -18,6 +26,21 @@ MISFITS = (TypeError, ValueError, KeyError, AttributeError)
 def named(key: str, default: Any = attrs.NOTHING) -> Any:
     """A field whose name on the wire is another."""
     return attrs.field(default=default, metadata={"key": key})
+
+
+def loads(data: bytes) -> Any:
+    """JSON that an agent has said, if it fits into a decent piece of memory.
+
+    Raises:
+        ValueError: it is none, or has more than `MAX_VALUES` values.
+    """
+    if _separators(data) > MAX_VALUES and _separators(_STRING.sub(b"", data)) > MAX_VALUES:
+        raise ValueError(f"more than {MAX_VALUES} values")
+    return orjson.loads(data)
+
+
+def _separators(data: bytes) -> int:
+    return 0 if len(data) <= MAX_VALUES else sum(data.count(mark) for mark in (b"[", b"{", b","))
 
 
 def lenient_converter() -> cattrs.Converter:
@@ -61,6 +84,8 @@ def _strictly(*kinds: type) -> Callable[[Any, Any], Any]:
     def check(value: Any, _: Any) -> Any:
         if type(value) not in kinds:
             raise TypeError(f"expected {kinds[0].__name__}, got {type(value).__name__}")
+        if isinstance(value, int | float) and not -MAX_NUMBER <= value <= MAX_NUMBER:
+            raise ValueError("a number that nobody means")
         return value
 
     return check

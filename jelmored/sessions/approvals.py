@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import trio
 
 from jelmored.domain.commands import ResolveApproval
 from jelmored.domain.events import Draft, EventType
@@ -24,7 +27,13 @@ from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
 
 from .chronicle import Chronicle
-from .settling import OpenApproval, Settled, by_policy, cancelled, settled
+from .settling import OpenApproval, Settled, by_policy, cancelled, expired, settled
+
+MAX_OPEN = 100
+"""Questions of one agent at a time: nobody reads more, and each is kept with the session's facts."""
+TOO_MANY = f"{MAX_OPEN} questions are open already: wait until some of them are answered."
+
+SOON = 0.01  # seconds: the two clocks may differ by a little
 
 Tell = Callable[[RequestId, Answer], None]
 
@@ -35,17 +44,26 @@ class Approvals:
     Args:
         tell: gives the agent an answer, once the decision is durable.
         closed: told of each approval that is open no more.
+        timeout: seconds that a person has to answer; 0: no limit. No question outlives its agent, so no clock has to
+            run on while the daemon is down.
     """
 
-    def __init__(self, chronicle: Chronicle, tell: Tell, closed: Callable[[Approval], None]) -> None:
+    def __init__(
+        self, chronicle: Chronicle, tell: Tell, closed: Callable[[Approval], None], *, timeout: float = 0
+    ) -> None:
+        self._timeout = timeout
         self._chronicle = chronicle
         self._tell = tell
         self._closed = closed
         self._open: dict[ApprovalId, OpenApproval] = {}
 
     def take(self, request: PermissionRequest) -> None:
-        """The policy answers, or a person is asked."""
+        """The policy answers, or a person is asked. What is asked again while it is open is asked once."""
+        if any(opened.request.request_id == request.request_id for opened in self._open.values()):
+            return
         answer = _by_policy(request, self._chronicle.facts)
+        if answer is None and len(self._open) >= MAX_OPEN:
+            answer = Answer(verdict=Verdict.DENY, message=TOO_MANY)
         if answer is None:
             self._ask(request)
         else:
@@ -72,6 +90,17 @@ class Approvals:
             if (answer := _by_policy(opened.request, self._chronicle.facts)) is not None:
                 self._settle(by_policy(opened, answer))
 
+    def expire(self, now: datetime) -> None:
+        """What nobody has answered in time is denied; the agent is told so."""
+        for opened in list(self._open.values()):
+            if (end := opened.approval.expires_at) is not None and end <= now:
+                self._settle(expired(opened, self._timeout))
+
+    def due(self) -> float | None:
+        """Trio's time at which `expire` has something to do; None: never."""
+        ends = [one.approval.expires_at for one in self._open.values() if one.approval.expires_at is not None]
+        return trio.current_time() + max((min(ends) - utc_now()).total_seconds(), SOON) if ends else None
+
     def withdraw(self, request_id: RequestId) -> None:
         """The agent waits no more."""
         for opened in list(self._open.values()):
@@ -85,7 +114,7 @@ class Approvals:
 
     def _ask(self, request: PermissionRequest) -> None:
         chronicle = self._chronicle
-        opened = _opened(request, chronicle.facts, chronicle.turn)
+        opened = _opened(request, chronicle.facts, chronicle.turn, self._timeout)
         self._open[opened.approval.approval_id] = opened
         chronicle.know(approvals=(*chronicle.facts.approvals, opened.approval))
         chronicle.record(Draft(EventType.APPROVAL_REQUESTED, opened.approval.title, opened.approval))
@@ -116,8 +145,9 @@ def _by_policy(request: PermissionRequest, facts: Facts) -> Answer | None:
     return Answer(verdict=verdict, message=message)
 
 
-def _opened(request: PermissionRequest, facts: Facts, turn: int | None) -> OpenApproval:
+def _opened(request: PermissionRequest, facts: Facts, turn: int | None, timeout: float) -> OpenApproval:
     options, rule = options_for(request, facts.cwd)
+    now = utc_now()
     approval = Approval(
         approval_id=new_approval_id(),
         session_id=facts.session_id,
@@ -132,6 +162,7 @@ def _opened(request: PermissionRequest, facts: Facts, turn: int | None) -> OpenA
         diffs=request.diffs,
         questions=request.questions,
         options=options,
-        created_at=utc_now(),
+        created_at=now,
+        expires_at=now + timedelta(seconds=timeout) if timeout else None,
     )
     return OpenApproval(approval, request, rule)

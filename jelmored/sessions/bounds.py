@@ -25,7 +25,7 @@ def bounded(draft: Draft, encode: Encode) -> tuple[Draft, bytes]:
     """The draft, and its bytes, cut as far as it takes."""
     for limit in SHORTER:
         with contextlib.suppress(RecursionError, TypeError):  # JSON of an agent may be too deep to be written again
-            if len(body := encode(draft)) <= MAX_EVENT:
+            if len(draft.content) <= MAX_EVENT and len(body := encode(draft)) <= MAX_EVENT:
                 return draft, body
         draft = _shorter(draft, limit, DEPTH)
         if isinstance(draft.metadata, ToolResult):

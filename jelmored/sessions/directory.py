@@ -74,6 +74,7 @@ from .registrar import Defaults, Registrar
 from .remembering import latest
 from .roster import Roster
 from .session import World
+from .settling import settlement_key
 
 log = structlog.get_logger(__name__)
 
@@ -427,12 +428,12 @@ class Directory:
         """
         approval = next((one for one in self.approvals() if one.approval_id == command.approval_id), None)
         if approval is None:
-            raise self._late(command.approval_id)
+            raise await self._late(command.approval_id)
         self._check_room()
         try:
             return await self._roster.ask(approval.session_id, lambda: Resolve(command=command, by=by))
         except Refused as no:
-            raise self._late(command.approval_id) if no.kind is ErrorKind.NOT_FOUND else no from None
+            raise await self._late(command.approval_id) if no.kind is ErrorKind.NOT_FOUND else no from None
 
     def _note_settled(self, approval: Approval) -> None:
         """So that a late answer learns who won."""
@@ -440,8 +441,10 @@ class Directory:
         if len(self._settled) > SETTLED_KEPT:
             self._settled.popitem(last=False)
 
-    def _late(self, approval_id: ApprovalId) -> Refused:
+    async def _late(self, approval_id: ApprovalId) -> Refused:
         winner = self._settled.get(approval_id)
+        if winner is None and (kept := await self._journal.key(None, settlement_key(approval_id))) is not None:
+            winner = codec.decode(kept.answer, Approval)
         if winner is None:
             return Refused(ErrorKind.NOT_FOUND, f"there is no approval {approval_id}", field="approvalId")
         return Refused(

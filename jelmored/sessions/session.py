@@ -26,7 +26,7 @@ from jelmored.domain.ids import Epoch, RequestId
 from jelmored.domain.permissions import Answer, Approval, PermissionMode
 from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
 from jelmored.domain.status import Status, Step
-from jelmored.domain.times import to_rfc3339
+from jelmored.domain.times import to_rfc3339, utc_now
 from jelmored.errors import ErrorKind, JournalError, Refused, Stopped
 from jelmored.journal.base import Journal, StoredKey
 from jelmored.providers.base import SessionChange
@@ -72,6 +72,7 @@ from .purse import Purse, over_budget
 from .queue import PromptQueue, Queued
 from .resumption import Resumption
 from .router import Router
+from .settling import remembered
 from .suspension import Snapshot, Suspension, make_state
 from .work import Work
 
@@ -96,6 +97,8 @@ class World:
     purse: Purse = attrs.field(factory=Purse)
     intake: Intake = attrs.field(factory=Intake)
     resume: ResumeInterrupted = ResumeInterrupted.PLANNED
+    approval_timeout: float = 0
+    """Seconds that a person has to answer an agent; 0: no limit."""
 
 
 class Session:
@@ -140,7 +143,9 @@ class Session:
         self._chronicle = Chronicle(facts, self._log, self.view_changed)
         in_hand = facts.open_turn.prompt_id if facts.open_turn else None
         self._queue = PromptQueue(queue, self._chronicle, in_hand)
-        self._approvals = Approvals(self._chronicle, self._answer, self._closed)
+        self._approvals = Approvals(
+            self._chronicle, self._answer, self._note_closed, timeout=self._world.approval_timeout
+        )
         self._cut_items = cut_items
         self._cut_cause = cut_cause
         self._hold.forget()
@@ -292,11 +297,13 @@ class Session:
                 assert_never(message)
 
     def _mind_limits(self) -> None:
-        """A turn that has reached a limit ends."""
+        """A question that nobody answers is closed; a turn that has reached a limit ends."""
+        self._approvals.expire(utc_now())
         failure = self._allowance.exceeded(trio.current_time())
         if failure is not None:
             self._work.cut_short(failure)
-        self._alarm.set(self._allowance.due() if failure is None else None)
+        ends = (self._approvals.due(), self._allowance.due() if failure is None else None)
+        self._alarm.set(min((end for end in ends if end is not None), default=None))
 
     def _ring(self) -> None:
         with suppress(Stopped):  # where there is no room there are messages, and behind each the clock is looked at
@@ -461,6 +468,11 @@ class Session:
         self._log.answer(ask.reply, lambda: turn is not None)
 
     # Approvals
+
+    def _note_closed(self, approval: Approval) -> None:
+        """Who answers too late learns who won, in the daemon's next life too."""
+        self._log.keep(keys=(remembered(approval),))
+        self._closed(approval)
 
     def _resolve(self, ask: Resolve) -> None:
         outcome = self._approvals.resolve(ask.command, ask.by)

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from jelmored.domain.commands import ResolveApproval
+from jelmored.domain.ids import ApprovalId
 from jelmored.domain.permissions import (
     Answer,
     Approval,
@@ -23,7 +24,10 @@ from jelmored.domain.permissions import (
     Verdict,
 )
 from jelmored.domain.prompts import Author
+from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
+from jelmored.journal.base import StoredKey
+from jelmored.wire import codec
 
 REJECTED = "The user rejected this."
 DECLINED = "The user declined to answer."
@@ -82,6 +86,27 @@ def by_policy(opened: OpenApproval, answer: Answer) -> Settled:
 
 def cancelled(approval: Approval, resolver: Resolver) -> Approval:
     return attrs.evolve(approval, status=ApprovalStatus.CANCELLED, resolved_by=resolver)
+
+
+def expired(opened: OpenApproval, timeout: float) -> Settled:
+    """Nobody has answered in time."""
+    words = f"Nobody answered within {timeout:g} s."
+    approval = attrs.evolve(
+        opened.approval, status=ApprovalStatus.EXPIRED, resolved_by=Resolver(kind="session"), message=words
+    )
+    return Settled(approval=approval, request=opened.request, answer=Answer(verdict=Verdict.DENY, message=words))
+
+
+def settlement_key(approval_id: ApprovalId) -> str:
+    """Under which the journal keeps how it was settled, for as long as a requestKey. No client's can begin so."""
+    return f"\0approval {approval_id}"
+
+
+def remembered(approval: Approval) -> StoredKey:
+    """How it was settled; what was asked in it stands in the log."""
+    short = attrs.evolve(approval, input=None, diffs=())
+    key = settlement_key(approval.approval_id)
+    return StoredKey(key, "", codec.encode(short), utc_now(), daemon_wide=True)
 
 
 def _check_form(approval: Approval, command: ResolveApproval) -> None:

@@ -50,7 +50,7 @@ from .reports import (
 
 log = structlog.get_logger(__name__)
 
-ORDERS = 64  # a session gives one at a time, and a reply per open approval
+ORDERS = 1024  # a reply to each question of one list: the policy may answer hundreds at once
 EVENT_LISTS = 16  # lists of events between the agent's reader and the session; then the agent waits
 LAST_WORD = 5.0  # seconds to tell the session that it is over, while we are being stopped
 HELD_BACK = 1.0  # s between looks at an agent that the session takes nothing from

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import attrs
 
-MAX_LINE = 32 * 1024 * 1024  # facts of the real agents: an image read back is 1.35 MB, a model's text was 3 MB
+MAX_LINE = 24 * 1024 * 1024
+"""Bytes. The longest that must fit is a prompt of 16 MiB, said back; more is no real agent's, and is held twice when a
+line is put together."""
 
 
 @attrs.define
@@ -19,8 +21,7 @@ class LineSplitter:
     limit: int = MAX_LINE
     dropped: int = attrs.field(default=0, init=False)
     """Lines that were longer than the limit."""
-    _parts: list[bytes] = attrs.field(factory=list, init=False, repr=False)
-    _held: int = attrs.field(default=0, init=False)
+    _held: bytearray = attrs.field(factory=bytearray, init=False, repr=False)
     _skipping: bool = attrs.field(default=False, init=False)
 
     def feed(self, chunk: bytes) -> list[bytes]:
@@ -41,18 +42,14 @@ class LineSplitter:
     def _hold(self, part: bytes) -> None:
         if self._skipping or not part:
             return
-        self._held += len(part)
-        self._parts.append(part)
-        if self._held > self.limit:
-            self._parts.clear()
-            self._held = 0
+        self._held += part
+        if len(self._held) > self.limit:
+            self._held = bytearray()
             self._skipping = True
 
     def _finish(self, tail: bytes) -> bytes:
         self._hold(tail)
-        line = b"".join(self._parts)
+        line, self._held = bytes(self._held), bytearray()
         self.dropped += self._skipping
         self._skipping = False
-        self._parts.clear()
-        self._held = 0
         return line

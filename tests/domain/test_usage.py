@@ -6,7 +6,8 @@ from operator import add
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jelmored.domain.usage import Usage
+from jelmored.domain.events import UsageNote
+from jelmored.domain.usage import MAX_COUNT, MAX_USD, Usage, usage_of
 
 tokens = st.integers(0, 10**12)
 usages = st.builds(
@@ -45,3 +46,10 @@ def test_what_is_billed_is_what_no_subscription_pays() -> None:
     both = Usage(cost_usd=1.0) + Usage(cost_usd=2.0, notional=True, notional_usd=2.0)
     assert (both.billed_usd, both.notional_usd) == (1.0, 2.0)
     assert Usage(cost_usd=3.0, notional=True).billed_usd == 0.0
+
+
+def test_what_an_agent_counts_wrongly_does_not_overflow_the_sums() -> None:
+    note = UsageNote(
+        model="m", input_tokens=2**70, output_tokens=-5, cache_read_tokens=1, cache_write_tokens=0, cost_usd=1e308
+    )
+    assert usage_of(note) == Usage(input_tokens=MAX_COUNT, cache_read_tokens=1, cost_usd=MAX_USD)

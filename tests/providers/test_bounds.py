@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jelmored.providers.bounds import MAX_INPUT, MAX_RAW, bounded_input, bounded_raw, cut, one_line
+from jelmored.providers.bounds import MAX_DEPTH, MAX_INPUT, MAX_RAW, bounded_input, bounded_raw, cut, one_line
+from jelmored.wire.codec import to_json
 
 
 @given(st.text(alphabet="aé€😀\n"), st.integers(min_value=64, max_value=200))
@@ -67,3 +68,17 @@ def test_a_large_input_keeps_its_small_parts(value: dict[str, Any]) -> None:
     bounded = bounded_input(value)
     assert len(orjson.dumps(bounded)) <= 2 * MAX_INPUT
     assert bounded.get("file_path", "/a") == value.get("file_path", "/a")
+
+
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH - 2, MAX_DEPTH, MAX_DEPTH + 1, 250, 254, 255, 990, 1020])
+def test_what_is_kept_can_be_written_wherever_it_stands(depth: int) -> None:
+    for bounded in (bounded_raw(nested(depth)), bounded_input({"x": nested(depth)})):
+        assert orjson.dumps(to_json({"a": [{"b": bounded}]}))
+    assert (bounded_raw(nested(depth)) == nested(depth)) == (depth <= MAX_DEPTH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import attrs
@@ -27,8 +28,9 @@ from jelmored.domain.permissions import (
     Verdict,
 )
 from jelmored.domain.status import Status
+from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
-from jelmored.sessions.approvals import Approvals
+from jelmored.sessions.approvals import MAX_OPEN, TOO_MANY, Approvals
 from jelmored.sessions.settling import REJECTED, Settled
 
 from .book import Book, open_book
@@ -264,3 +266,47 @@ async def test_a_question_is_answered_by_labels_or_words(autojump_clock: trio.te
         assert s.told == {QUESTION.request_id: Answer(verdict=Verdict.ALLOW, answers=answers)}
         [event] = [event for event in await s.book.published() if event["eventType"] == "approval_resolved"]
         assert event["metadata"]["answers"] == {"q1": ["red", "a bit of blue"]}
+
+
+async def test_what_is_asked_again_while_it_is_open_is_asked_once(autojump_clock: trio.testing.MockClock) -> None:
+    async with asking() as s:
+        opened = s.ask()
+        s.approvals.take(COMMAND)
+        assert s.open == (opened,)
+        assert s.told == {}
+
+
+async def test_more_than_anybody_reads_is_denied(autojump_clock: trio.testing.MockClock) -> None:
+    async with asking() as s:
+        for number in range(MAX_OPEN + 1):
+            s.approvals.take(attrs.evolve(COMMAND, request_id=RequestId(f"r{number}")))
+        assert len(s.open) == MAX_OPEN
+        assert s.told == {RequestId(f"r{MAX_OPEN}"): Answer(verdict=Verdict.DENY, message=TOO_MANY)}
+
+
+async def test_what_nobody_answers_in_time_is_denied(autojump_clock: trio.testing.MockClock) -> None:
+    async with asking() as s:
+        approvals = Approvals(s.book.chronicle, s.told.__setitem__, s.closed.append, timeout=60)
+        approvals.take(COMMAND)
+        [opened] = s.open
+        assert opened.expires_at == opened.created_at + timedelta(seconds=60)
+        assert 59 < (approvals.due() or 0) - trio.current_time() <= 60
+        approvals.expire(opened.expires_at - timedelta(seconds=1))
+        assert s.open == (opened,)
+        approvals.expire(opened.expires_at)
+        assert s.book.chronicle.facts.approvals == ()
+        assert s.book.chronicle.facts.status is Status.ACTIVE
+        assert approvals.due() is None
+        words = "Nobody answered within 60 s."
+        assert s.told == {COMMAND.request_id: Answer(verdict=Verdict.DENY, message=words)}
+        [event] = [event for event in await s.book.published() if event["eventType"] == "approval_resolved"]
+        assert (event["metadata"]["status"], event["metadata"]["message"]) == ("expired", words)
+        assert event["metadata"]["resolvedBy"]["kind"] == "session"
+
+
+async def test_without_a_limit_it_waits(autojump_clock: trio.testing.MockClock) -> None:
+    async with asking() as s:
+        assert s.ask().expires_at is None
+        assert s.approvals.due() is None
+        s.approvals.expire(utc_now() + timedelta(days=365))
+        assert len(s.open) == 1

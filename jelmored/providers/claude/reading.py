@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from jelmored.domain.ids import RequestId
-from jelmored.providers.lenient import MISFITS, lenient_converter
+from jelmored.providers.bounds import MAX_RAW
+from jelmored.providers.lenient import MISFITS, lenient_converter, loads
 
 from .control import CancelRequest, CanUseTool, HookCall, OtherRequest, Reply
 from .messages import (
@@ -87,11 +88,13 @@ _PARTS: Mapping[str, type[Part]] = {
 
 
 def load(data: bytes) -> Any:
-    """The JSON of a line, or its text where it is none."""
+    """The JSON of a line, or its text where it is none, or none that can be held."""
     try:
-        return orjson.loads(data)
+        return loads(data)
     except orjson.JSONDecodeError:
         pass
+    except ValueError:
+        return data[:MAX_RAW].decode(errors="replace")  # which is more than is kept of it
     try:  # the CLI cuts texts by UTF-16 units, and half a character is more than orjson takes
         return orjson.loads(json.dumps(json.loads(data), ensure_ascii=False).encode(errors="replace"))
     except (ValueError, RecursionError):

@@ -26,6 +26,7 @@ BULK = 60.0  # s for all that it has of a session
 COMPACT = 600.0  # s: that call waits for the model
 SILENCE = 25.0  # s without a heartbeat, which comes each 10 s: the stream is dead
 CONNECTIONS = 256
+LONGEST = 32 * 1024 * 1024  # bytes of an answer; all models of all vendors are 3 MB
 JSON = {"content-type": "application/json"}
 CONFIGURE = "set api_key of the provider to the password that the server was started with"
 
@@ -145,8 +146,8 @@ class OpencodeClient:
         """Messages, oldest first: the last ones, or those before a place."""
         params = {"limit": str(limit), **({"before": before} if before else {})}
         path = f"/session/{native_id}/message"
-        response = await self._request("GET", path, None, params, BULK)
-        return MessagePage(response.content, response.headers.get("x-next-cursor"))
+        response, answer = await self._request("GET", path, None, params, BULK)
+        return MessagePage(answer, response.headers.get("x-next-cursor"))
 
     async def all_messages(self, native_id: str) -> bytes:
         """Oldest first."""
@@ -206,8 +207,7 @@ class OpencodeClient:
             timeout = (USUAL, SILENCE, USUAL, USUAL)  # of: connecting, reading, writing, waiting for a connection
             async with self._http.stream("GET", "/event", params={"directory": directory}, timeout=timeout) as response:
                 if not _is(response, "text/event-stream"):
-                    await response.aread()
-                    raise _refused(response)
+                    raise _refused(response, await _body(response, "/event"))
                 yield response.aiter_bytes()
 
     def _check_open(self) -> None:
@@ -222,7 +222,7 @@ class OpencodeClient:
     ) -> Any:
         params = {"directory": directory} if directory is not None else {}
         answer = await self._ask("POST", path, body, seconds=seconds, params=params)
-        return orjson.loads(answer) if answer else None
+        return _json(answer, path) if answer else None
 
     async def _ask(
         self,
@@ -238,20 +238,34 @@ class OpencodeClient:
         Raises:
             ProviderError: there is none.
         """
-        return (await self._request(method, path, body, params, seconds)).content
+        _, answer = await self._request(method, path, body, params, seconds)
+        return answer
 
     async def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str], seconds: float
-    ) -> httpx.Response:
+    ) -> tuple[httpx.Response, bytes]:
         content = None if body is None else orjson.dumps(body)
         self._check_open()
         with _network_told(path, seconds), trio.fail_after(seconds):
-            response = await self._http.request(
-                method, path, params=params, content=content, headers=JSON, timeout=seconds
-            )
-        if response.status_code != HTTPStatus.NO_CONTENT and not _is(response, "application/json"):
-            raise _refused(response)
-        return response
+            asking = self._http.stream(method, path, params=params, content=content, headers=JSON, timeout=seconds)
+            async with asking as response:
+                answer = await _body(response, path)
+        if response.status_code != HTTPStatus.NO_CONTENT and not (
+            response.is_success and _is(response, "application/json")
+        ):
+            raise _refused(response, answer)
+        return response, answer
+
+
+async def _body(response: httpx.Response, path: str) -> bytes:
+    """All of it, if it is of a decent length; to the end, for which whoever asks has a deadline."""
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        if len(body) <= LONGEST:
+            body += chunk
+    if len(body) > LONGEST:
+        raise _garbled(path)
+    return bytes(body)
 
 
 @contextmanager
@@ -278,7 +292,7 @@ def _is(response: httpx.Response, kind: str) -> bool:
     return response.is_success and response.headers.get("content-type", "").startswith(kind)
 
 
-def _refused(response: httpx.Response) -> ProviderError:
+def _refused(response: httpx.Response, body: bytes) -> ProviderError:
     """Of the body only what it says of itself: others have keys in them."""
     status = response.status_code
     evidence = {"status": status, "path": response.request.url.path}
@@ -291,7 +305,7 @@ def _refused(response: httpx.Response) -> ProviderError:
             ErrorKind.UNAVAILABLE, "that is no OpenCode server of a version that we know", evidence=evidence
         )
     kind = ErrorKind.UNAVAILABLE if response.is_server_error else ErrorKind.INVALID_REQUEST
-    return SessionError(kind, f"the OpenCode server said {status}: {_words(response.content)}", evidence=evidence)
+    return SessionError(kind, f"the OpenCode server said {status}: {_words(body)}", evidence=evidence)
 
 
 def _words(body: bytes) -> str:
@@ -306,17 +320,24 @@ def _words(body: bytes) -> str:
 
 
 def _table(body: bytes, path: str) -> Mapping[str, Any]:
-    match orjson.loads(body):
+    match _json(body, path):
         case dict() as table:
             return table
     raise _garbled(path)
 
 
 def _list(body: bytes, path: str) -> Sequence[Any]:
-    match orjson.loads(body):
+    match _json(body, path):
         case list() as items:
             return items
     raise _garbled(path)
+
+
+def _json(body: bytes, path: str) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _garbled(path) from error
 
 
 def _native(answer: Any) -> Native:

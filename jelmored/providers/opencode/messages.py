@@ -12,7 +12,8 @@ from typing import Any
 import attrs
 import orjson
 
-from jelmored.providers.lenient import MISFITS, lenient_converter, named
+from jelmored.providers.bounds import MAX_RAW
+from jelmored.providers.lenient import MISFITS, lenient_converter, loads, named
 
 
 @attrs.frozen(kw_only=True)
@@ -411,9 +412,9 @@ _PARTS: Mapping[Any, type[Part]] = {
 def read_event(data: bytes) -> ServerEvent:
     """The value of an event's data; never raises for what stands in it."""
     try:
-        raw = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return Unknown("", data.decode(errors="replace"))
+        raw = loads(data)
+    except ValueError:
+        return Unknown("", data[:MAX_RAW].decode(errors="replace"))
     match raw:
         case {"type": str(kind)} if kind in _NOISE:
             return NOISE

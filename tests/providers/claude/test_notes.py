@@ -38,7 +38,7 @@ def test_a_quota() -> None:
 
 
 def test_lines_that_were_too_long_are_counted() -> None:
-    assert notes.line_dropped(1).content == "A line of the agent was longer than 32 MiB and could not be read"
+    assert notes.line_dropped(1).content == "A line of the agent was longer than 24 MiB and could not be read"
     assert notes.line_dropped(2).metadata == System(subtype="line_dropped", data={"lines": 2})
 
 

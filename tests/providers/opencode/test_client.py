@@ -112,3 +112,24 @@ async def test_a_page_is_no_stream() -> None:
 
 def test_a_model_is_named_by_its_provider_and_the_rest() -> None:
     assert Model.of("a/b/c").words == {"providerID": "a", "modelID": "b/c"}
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 100_000, b'{"id": NaN}', b"7"])
+async def test_an_answer_that_can_not_be_read_is_told_as_such(body: bytes) -> None:
+    async with serving() as (server, client):
+        server.answers["POST /session"] = server.answers["GET /global/health"] = Says(body)
+        for asking in (client.version(), client.create("/w", "t", [])):
+            with pytest.raises(ProviderError) as failed:
+                await asking
+            assert failed.value.kind is ErrorKind.UNAVAILABLE
+
+
+async def test_an_answer_that_does_not_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST", 1000)
+    async with serving() as (server, client):
+        server.answers["GET /session/ses_1/message"] = Says([{}] * 1000)
+        with pytest.raises(ProviderError) as failed:
+            await client.messages("ses_1", 5)
+        assert failed.value.kind is ErrorKind.UNAVAILABLE
+        server.answers["GET /session/ses_1/message"] = Says([{}])
+        assert await client.messages("ses_1", 5) == b"[{}]"

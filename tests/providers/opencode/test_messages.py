@@ -104,3 +104,13 @@ def test_in_a_list_of_messages_one_that_cannot_be_read_hides_no_other() -> None:
 def test_what_is_no_list_is_an_error(body: bytes) -> None:
     with pytest.raises(ValueError):
         read_permissions(body)
+
+
+WIDE = b'{"type": "message.updated", "properties": {"x": [' + b"{}," * 400_000 + b"{}]}}"
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"x": NaN}', b'{"x": 1e999}', b"\xff\x00", WIDE])
+def test_an_event_that_can_not_be_read_is_unknown_and_small(data: bytes) -> None:
+    found = read_event(data)
+    assert isinstance(found, Unknown)
+    assert len(str(found.raw)) <= 64 * 1024
