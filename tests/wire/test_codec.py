@@ -27,6 +27,7 @@ from jelmored.domain.commands import (
     MoveSession,
     PromptReceipt,
     ResolveApproval,
+    ResumeSession,
     SendPrompt,
 )
 from jelmored.domain.events import METADATA, Event, EventType, OpenItem, System
@@ -60,6 +61,7 @@ KEPT_OR_SENT = [
     PromptReceipt,
     ProviderView,
     ResolveApproval,
+    ResumeSession,
     SendPrompt,
     SessionView,
 ]
