@@ -11,7 +11,11 @@ from tests.invariants import check
 from .rogues import Gauge, Pen, open_pen
 
 MEMORY = 64.0  # MiB
-READ_WHOLE = 128.0  # MiB for two lines of 23 MiB each that follow each other and are read whole
+MORE = {
+    "long_line_that_can_be_read": 128.0,  # two lines of 23 MiB each that follow each other and are read whole
+    "flood_of_unknown": 128.0,  # lists on their way to the session are counted, not the events in them
+}
+"""What takes more, still with a bound."""
 LATENCY = 8.0  # s of a neighbour's turn: beside 20,000 events on two busy cores it was 5.6, else below 1
 PATIENCE = 90.0
 
@@ -51,7 +55,7 @@ LARGE = "x" * 3_000_000  # more than any pipe holds
 async def test_what_is_served(name: str) -> None:
     async with open_pen() as pen:
         growth = await _beside_a_neighbour(pen, name)
-    assert growth < (READ_WHOLE if name == "long_line_that_can_be_read" else MEMORY)
+    assert growth < MORE.get(name, MEMORY)
 
 
 @pytest.mark.parametrize("name", RESTARTED)
@@ -131,4 +135,5 @@ async def test_one_that_will_not_stop_is_stopped() -> None:
         with trio.fail_after(30):
             await pen.client.request("session/close", sessionId=session.session_id)
         assert trio.current_time() - begun < 21
-        assert [process.command for process in pen.place.left() if "rogue.py" in process.command] == []
+        agents = [one.command for one in pen.place.left() if "rogue.py" in one.command]
+        assert [agent for agent in agents if "--version" not in agent] == [], "but for a probe's"
