@@ -3,6 +3,8 @@ and says why; the daemon's memory is bounded, the neighbours don't notice, and n
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import trio
 
@@ -130,10 +132,19 @@ async def test_a_question_that_is_never_withdrawn_is_closed_with_the_turn() -> N
 async def test_one_that_will_not_stop_is_stopped() -> None:
     async with open_pen() as pen:
         session = await pen.session("is_stubborn")
-        await session.event("turn_started")
+        await session.event("status_change", to="active")
+        here = str(pen.place.work / "is_stubborn")
+        agents = {one for one in pen.daemon.family() if _directory(one.pid) == here}
+        assert agents
         begun = trio.current_time()
         with trio.fail_after(30):
             await pen.client.request("session/close", sessionId=session.session_id)
         assert trio.current_time() - begun < 21
-        agents = [one.command for one in pen.place.left() if "rogue.py" in one.command]
-        assert [agent for agent in agents if "--version" not in agent] == [], "but for a probe's"
+        assert [one.command for one in agents if one.alive] == []
+
+
+def _directory(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return ""
