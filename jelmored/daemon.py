@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import structlog
@@ -29,9 +29,11 @@ from jelmored.domain.ids import new_instance_id
 from jelmored.domain.models import ProviderView
 from jelmored.domain.requirements import Optimize
 from jelmored.domain.times import utc_now
+from jelmored.errors import ErrorKind, JournalPaused
 from jelmored.journal.sqlite import SqliteJournal
 from jelmored.notify.notifier import Notifier
 from jelmored.notify.ways import ways
+from jelmored.process.lives import Lives
 from jelmored.process.reaper import Reaper
 from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, RunTimeouts
@@ -41,6 +43,7 @@ from jelmored.sessions.janitor import Janitor
 from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.router import Router
+from jelmored.sessions.salvaging import retold
 from jelmored.sessions.session import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
@@ -76,7 +79,12 @@ async def serve(
     instance = Instance(instance_id=new_instance_id(), version=__version__, pid=os.getpid(), started_at=utc_now())
     end = _End()
     hub = Hub()
-    journal = SqliteJournal(places.state / "journal.db", synchronous=settings.journal.synchronous.value)
+    journal = SqliteJournal(
+        places.state / "journal.db",
+        synchronous=settings.journal.synchronous.value,
+        changed=lambda trouble: _tell_journal(hub, trouble),
+        retell=retold,
+    )
     providers = Providers(
         _specs(settings, registry.build(settings, instance.instance_id, places.state, catalogue)),
         max_total_runs=settings.max_total_sessions,
@@ -113,6 +121,7 @@ async def serve(
             end.hear_signals,  # to the very last: a signal during the stop must not cut it short
             Reaper(instance.instance_id).run,
             Supervisor("journal", [Child("journal", journal.run)], ESSENTIAL).run,
+            Lives(places.state, instance.instance_id).run,  # the journal holds the lock of the state directory
             connections.run,
             hub.run,
             notifier.run,  # around the sessions: a turn that the last life left open, or our stop cuts, is told too
@@ -234,6 +243,18 @@ def _defaults(settings: Settings) -> Defaults:
 
 def _tell_provider(hub: Hub, view: ProviderView) -> None:
     hub.broadcast("provider/changed", codec.encode(ProviderChanged(provider=view)))
+
+
+def _tell_journal(hub: Hub, trouble: JournalPaused | None) -> None:
+    if trouble is None:
+        log.info("the journal's disk takes writes again")
+        told = DaemonEvent(kind="journal-ok", content="the disk takes writes again: sessions go on")
+    else:
+        log.error("the journal's disk takes nothing: sessions pause", error=trouble.message, remedy=trouble.remedy)
+        kind: Literal["journal-full", "journal-failed"]
+        kind = "journal-full" if trouble.kind is ErrorKind.JOURNAL_FULL else "journal-failed"
+        told = DaemonEvent(kind=kind, content=f"{trouble.message}; sessions pause: {trouble.remedy}")
+    hub.broadcast("daemon/event", codec.encode(told))
 
 
 def _notice(instance: Instance, places: Places) -> Mapping[str, Any]:

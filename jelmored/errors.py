@@ -9,7 +9,9 @@ JelmoreError
 │   ├─ ProviderUnavailableError   it is not there, or not now
 │   └─ SessionError               of one run
 │       └─ ModelNotSupportedError
-├─ JournalError               the disk's
+├─ JournalError               the journal's
+│   ├─ JournalPaused              the disk took nothing of it now, and may later
+│   └─ JournalDamaged             what is on the disk is not what was written
 ├─ Crashed                    an actor fell while it worked on your message: ours
 └─ Stopped                    an actor is gone: ours, or the daemon is stopping
 """
@@ -20,7 +22,7 @@ import enum
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 
 class ErrorKind(enum.StrEnum):
@@ -66,11 +68,17 @@ class ErrorKind(enum.StrEnum):
     CURSOR_EXPIRED = "cursor-expired", 1002, "`after` or `logId` don't fit the log; subscribe from the start."
     KEY_REUSED = "key-reused", 1003, "The `requestKey` was used for something else in the last 24 h."
 
-    BUSY = "busy", 1100, "A turn runs, and `whenBusy` said to refuse."
+    BUSY = (
+        "busy",
+        1100,
+        "A turn runs: `whenBusy` said to refuse, or it would be cut by what is asked; or the session is just being "
+        "suspended or closed.",
+    )
     WRONG_STATUS = (
         "wrong-status",
         1101,
-        "The session is closed and takes no prompts; or it is to be deleted and is not closed.",
+        "The session is closed and takes no prompts, or suspended and can't be moved; or it is to be deleted and is "
+        "not closed.",
     )
     TURN_STALLED = (
         "turn-stalled",
@@ -86,9 +94,16 @@ class ErrorKind(enum.StrEnum):
     STATE_INVALID = (
         "state-invalid",
         1105,
-        "The agent's own memory of the session is gone; it begins anew, and a `system` event says so.",
+        "A state, or an import, can't be used: damaged, of a newer version, of a session that is here already; `field` "
+        "names the place, and nothing has changed. In a turn: the agent's own memory of the session is gone; it begins "
+        "anew, and a `system` event says so.",
     )
-    FOREIGN_WRITER = "foreign-writer", 1106, "The agent says that somebody else uses its session."
+    FOREIGN_WRITER = (
+        "foreign-writer",
+        1106,
+        "Somebody else goes on with the agent's own session, outside of jelmored; the prompt waits until it is decided "
+        "what counts.",
+    )
     QUEUE_FULL = "queue-full", 1107, "32 prompts wait in the session already."
 
     ALREADY_RESOLVED = "already-resolved", 1200, "Somebody was faster; `data.approval` says who, and how."
@@ -124,8 +139,16 @@ class ErrorKind(enum.StrEnum):
 
     FORBIDDEN = "forbidden", 1400, "The client's scope is too small."
 
-    JOURNAL_FULL = "journal-full", 1500, "The disk is full; nothing more is taken until there is room."
-    JOURNAL_FAILED = "journal-failed", 1501, "The journal can't be read or written."
+    JOURNAL_FULL = (
+        "journal-full",
+        1500,
+        "The disk is full: sessions pause, and nothing more is taken. They go on by themselves when there is room.",
+    )
+    JOURNAL_FAILED = (
+        "journal-failed",
+        1501,
+        "The journal can't be read or written. Where its disk is at fault, sessions pause until it takes writes again.",
+    )
 
 
 RETRYABLE = frozenset({
@@ -253,12 +276,27 @@ class JournalError(JelmoreError):
     Args:
         kind: `journal-full` or `journal-failed`.
         message: what the engine said, and what to do.
+        remedy: the one thing to do about it, where there is one.
     """
 
-    def __init__(self, kind: ErrorKind, message: str) -> None:
+    def __init__(self, kind: ErrorKind, message: str, *, remedy: str | None = None) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
+        self.remedy = remedy
+
+    def again(self) -> Self:
+        """The same, for another one who is to raise it."""
+        return type(self)(self.kind, self.message, remedy=self.remedy)
+
+
+class JournalPaused(JournalError):
+    """The disk took nothing of it: full, read-only, or failing. The journal looks whether it takes writes again, and
+    `Journal.healed` tells; the same append may be made then."""
+
+
+class JournalDamaged(JournalError):
+    """What the journal's file holds is not what was written to it."""
 
 
 class Crashed(JelmoreError):

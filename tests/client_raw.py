@@ -152,7 +152,8 @@ class RawClient:
         if (watch := self._subscribing.pop(key, None)) is not None and "result" in message:
             watch.reply = message["result"]
             self._watches[watch.session_id] = watch
-        self._waiting[key].send_nowait((message, frame))
+        if (waiting := self._waiting.get(key)) is not None:  # or who asked has left
+            waiting.send_nowait((message, frame))
         return None
 
     def _note(self, note: Note) -> None:

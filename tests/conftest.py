@@ -19,6 +19,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 _configure = structlog.configure
+_configure(  # the default paints each traceback with all its variables, which took most of the time of generated lives
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def _configure_uncached(**options: Any) -> None:

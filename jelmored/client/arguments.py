@@ -78,6 +78,7 @@ def command_line() -> argparse.ArgumentParser:
     _approvals(add)
     _sessions(add)
     _changes(add)
+    _states(add)
     _providers(add)
     _daemon(add)
     return parser
@@ -273,9 +274,55 @@ def _changes(add: Add) -> None:
     move.add_argument("--model", metavar=Operand.MODEL, help="what to run there; else the same, or an equivalent")
     move.add_argument("--dry-run", action="store_true", help="only show what the agent there would be told")
 
-    _session(add("archive", "changes:archive", "end a session for good; its log stays"))
+    _session(add("archive", "changes:archive", "end a session; its log stays, and `resume` opens it again"))
     rm = add("rm", "changes:remove", "delete archived sessions, their logs too")
     rm.add_argument("sessions", nargs="+", metavar=Operand.ARCHIVED, help=SESSION.partition(";")[0])
+
+
+def _states(add: Add) -> None:
+    stop = add("stop", "states:stop", "suspend a session: its agent ends, and nothing begins until you say so")
+    _session(stop)
+    _output(stop, "keep its state in this file, to go on elsewhere; with --json it goes to stdout")
+
+    resume = add("resume", "states:resume", "take a session up again: suspended, failed or archived")
+    _session(resume)
+    resume.add_argument(
+        "--state", metavar=Operand.FILE, help="one of another daemon, by its state as `stop` kept it; -: stdin"
+    )
+    resume.add_argument("--provider", metavar=Operand.PROVIDER, help="go on there; else where it was")
+    which = resume.add_mutually_exclusive_group()
+    which.add_argument(
+        "--accept-foreign",
+        dest="foreign",
+        action="store_const",
+        const="accept",
+        help="what somebody else has said in the agent's own session counts",
+    )
+    which.add_argument(
+        "--discard-foreign",
+        dest="foreign",
+        action="store_const",
+        const="discard",
+        help="it does not: the agent begins anew, told what was said here",
+    )
+
+    export = add("export", "states:export", "a session with all that has happened, as JSON lines for `import`")
+    _session(export)
+    _output(export, "into this file; else to stdout")
+
+    taken = add("import", "states:import_", "a session of another daemon, or an agent's own past sessions")
+    taken.add_argument("--provider", metavar=Operand.PROVIDER, help="go on there; else where it was")
+    taken.add_argument(
+        "--from", dest="source", metavar=Operand.PROVIDER, help="an agent's own; without an id they are listed"
+    )
+    taken.add_argument("--all", dest="every", action="store_true", help="with --from: all of them")
+    taken.add_argument(
+        "what", nargs="*", metavar=Operand.FILE, help="what `export` gave, -: stdin; with --from, the agent's own ids"
+    )
+
+
+def _output(command: argparse.ArgumentParser, words: str) -> None:
+    command.add_argument("-o", "--output", metavar=Operand.FILE, help=words)
 
 
 def _providers(add: Add) -> None:

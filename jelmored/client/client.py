@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import trio
 
-from jelmored.domain.commands import CreateSession, FindSessions, ResolveApproval
+from jelmored.domain.commands import (
+    AdoptSession,
+    CreateSession,
+    FindPastSessions,
+    FindSessions,
+    ResolveApproval,
+    ResumeSession,
+)
 from jelmored.domain.ids import ApprovalId, ProviderName
 from jelmored.domain.mcp import McpServer
 from jelmored.domain.models import ModelInfo, ProviderView
 from jelmored.domain.permissions import Approval, PermissionMode
 from jelmored.domain.prompts import Block
 from jelmored.domain.requirements import Requirements
-from jelmored.domain.sessions import Limits, SessionView
+from jelmored.domain.sessions import Limits, PastSessionView, SessionView
 from jelmored.domain.status import Status
 from jelmored.domain.usage import UsageKey, UsageRow
 from jelmored.wire import codec
@@ -25,7 +32,10 @@ from jelmored.wire.messages import (
     ApprovalList,
     DaemonStatus,
     FindUsage,
+    ImportProgress,
+    ImportSession,
     ModelList,
+    PastSessions,
     ProviderList,
     RankedProvider,
     Ranking,
@@ -34,6 +44,7 @@ from jelmored.wire.messages import (
     UsageReport,
     Welcome,
 )
+from jelmored.wire.states import Document
 
 from .connection import Told
 from .finding import Finder
@@ -210,6 +221,36 @@ class Client:
         """A session that was listed, as it was then; its handle's streams begin with what happened since."""
         return Session(self._link, view, cursor=view.seq)
 
+    async def resume(self, state: Document, *, provider: str | None = None) -> Session:
+        """Take a session up by its state (`Session.suspend`), also one of another daemon.
+
+        Args:
+            provider: where it goes on; None: where it was, or else at whoever fits.
+
+        Raises:
+            RpcError: `state-invalid`, and nothing has changed.
+        """
+        command = ResumeSession(state=state, provider=None if provider is None else ProviderName(provider))
+        reply = await self.call("session/resume", codec.to_json(command), again=False)
+        return self.handle(codec.from_json(reply, SessionView))
+
+    async def import_session(
+        self, state: Document, pages: Iterable[Sequence[Mapping[str, Any]]], *, provider: str | None = None
+    ) -> Session:
+        """Take a session of another daemon over with all that has happened in it.
+
+        Args:
+            state: of `Session.export`.
+            pages: its events as `Session.raw_events` gave them, in order, up to those that the state knows.
+        """
+        begin = ImportSession(state=state, provider=None if provider is None else ProviderName(provider))
+        reply = await self.call("session/import", codec.to_json(begin), again=False)
+        session_id = codec.from_json(reply, ImportProgress).session_id
+        for page in pages:
+            await self.call("session/import", {"sessionId": session_id, "events": list(page)}, again=False)
+        reply = await self.call("session/import", {"sessionId": session_id, "last": True}, again=False)
+        return self.handle(codec.from_json(reply, SessionView))
+
     async def sessions(
         self,
         *,
@@ -234,6 +275,24 @@ class Client:
             if page.next_cursor is None:
                 return tuple(views)
             find["cursor"] = page.next_cursor
+
+    async def past_sessions(self, provider: str, *, cwd: str | Path | None = None) -> tuple[PastSessionView, ...]:
+        """The conversations that its agent keeps itself, latest first: of one directory, or all."""
+        find: dict[str, Any] = codec.to_json(
+            FindPastSessions(name=ProviderName(provider), cwd=None if cwd is None else _resolved(cwd), limit=500)
+        )
+        found: list[PastSessionView] = []
+        while True:
+            page = codec.from_json(await self.call("provider/pastSessions", find), PastSessions)
+            found.extend(page.sessions)
+            if page.next_cursor is None:
+                return tuple(found)
+            find["cursor"] = page.next_cursor
+
+    async def adopt(self, provider: str, native_id: str, *, name: str | None = None) -> Session:
+        """A session that goes on with one of them; the same one, if there is one already."""
+        command = AdoptSession(provider=ProviderName(provider), native_id=native_id, name=name)
+        return self.handle(codec.from_json(await self.call("session/adopt", codec.to_json(command)), SessionView))
 
     async def usage(
         self, by: UsageKey = UsageKey.SESSION, *, since: str | None = None, until: str | None = None

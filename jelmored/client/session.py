@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal
 
 from jelmored.domain.commands import (
     CompactSession,
     ConfigureSession,
+    DecideForeign,
     ForkSession,
     Interrupt,
     MoveSession,
     PromptReceipt,
+    ResumeSession,
     SendPrompt,
     WhenBusy,
 )
@@ -24,14 +26,17 @@ from jelmored.wire import codec
 from jelmored.wire.messages import (
     ApprovalList,
     Compacting,
+    Exported,
     Interrupted,
     OneTask,
     Preview,
     PromptQueue,
     QueuedPrompt,
+    Suspended,
     TaskList,
     TaskStopped,
 )
+from jelmored.wire.states import Document
 
 from .known import Known
 from .link import Link, new_key
@@ -156,8 +161,44 @@ class Session:
         command = MoveSession(session_id=self.id, provider=provider, model=model, dry_run=True)
         return codec.from_json(await self._link.call("session/move", codec.to_json(command)), Preview).handoff
 
+    async def suspend(self) -> Document:
+        """End its agent cleanly. Returns its state, with which `resume` or `Client.resume` takes it up again, here or
+        at another daemon: keep it as it is. Between turns only. Of a suspended session it is the same again."""
+        reply = await self._link.call("session/suspend", {"sessionId": self.id})
+        return codec.from_json(reply, Suspended).state
+
+    async def resume(self, *, provider: str | None = None) -> SessionView:
+        """Open it again, if it was suspended, has failed or was closed; the next prompt gets an agent.
+
+        Args:
+            provider: where it goes on; None: where it was.
+        """
+        command = ResumeSession(session_id=self.id, provider=None if provider is None else ProviderName(provider))
+        return self._learn(await self._link.call("session/resume", codec.to_json(command)))
+
+    async def export(self) -> tuple[Document, int]:
+        """Its state while it goes on, and the last event that the state knows of."""
+        reply = codec.from_json(await self._link.call("session/export", {"sessionId": self.id}), Exported)
+        return reply.state, reply.head
+
+    async def raw_events(self, *, until: int) -> AsyncIterator[dict[str, Any]]:
+        """All its events up to this one as they are kept, also those of a kind that this client does not know."""
+        last, more = 0, True
+        while more and last < until:
+            reply = await self._link.call("session/history", {"sessionId": self.id, "after": last})
+            for event in reply["events"]:
+                last = event["seq"]
+                if last <= until:
+                    yield event
+            more = reply["hasMore"]
+
+    async def settle_foreign(self, decision: Literal["accept", "discard"]) -> SessionView:
+        """Say what counts where somebody else has gone on with the agent's own session."""
+        command = DecideForeign(session_id=self.id, decision=decision)
+        return self._learn(await self._link.call("session/settleForeign", codec.to_json(command), again=False))
+
     async def close(self) -> SessionView:
-        """End it for good; its log stays."""
+        """End it; its log stays, and `resume` opens it again."""
         return await self._ask_view("session/close")
 
     async def delete(self) -> None:

@@ -95,6 +95,10 @@ class Shell:
         text = json.dumps(codec.to_json(value), ensure_ascii=False, indent=indent)
         print(harmless_json(text), file=self.out, flush=True)
 
+    def path(self, name: str) -> str:
+        """A file that was named, seen from the directory in which the command is given."""
+        return os.path.join(self.cwd, name)
+
     def real_cwd(self) -> str:
         """As sessions keep it: with every link followed."""
         return os.path.realpath(self.cwd)

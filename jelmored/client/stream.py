@@ -52,6 +52,9 @@ class OutputStream:
         self._bytes = 0
         self._live = False
         self._over = False
+        self._current = False
+        """What had happened before has come: a session that is terminated now is so, and not only was."""
+        self._status: str | None = None
         self._wake = trio.Event()
 
     def __aiter__(self) -> OutputStream:
@@ -134,8 +137,9 @@ class OutputStream:
         match event.metadata:
             case Said(item_id=item_id):
                 self._items.close(item_id)
-            case Change(to=Status.TERMINATED) if event.event_type is EventType.STATUS_CHANGE:
-                self._over = True
+            case Change(to=status) if event.event_type is EventType.STATUS_CHANGE:
+                self._status = status
+                self._over = self._over or (self._current and status == Status.TERMINATED)
         if event.event_type is EventType.TURN_ENDED:
             self._items.clear()
 
@@ -148,7 +152,8 @@ class OutputStream:
         for piece in self._items.reconcile(caught_up.session_id, caught_up.head, caught_up.open_items):
             self._put(piece)
         self._put(caught_up, size)
-        self._over = self._over or self._known.view.status is Status.TERMINATED
+        self._current = True
+        self._over = self._over or (self._status or self._known.view.status) == Status.TERMINATED
 
     def _put(self, output: Output, size: int = 0) -> None:
         self._waiting.append((output, size))
@@ -170,4 +175,4 @@ class OutputStream:
         self._log_id = place.log_id
         if self._after == "now" and self._cursor is None:
             self._cursor = place.head
-        self._live = True
+        self._live, self._current = True, False

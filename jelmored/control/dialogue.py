@@ -177,7 +177,7 @@ def _told(error: Exception, method: str) -> Refused:
             wait = max(0.0, (error.retry_at - utc_now()).total_seconds()) if error.retry_at else None
             return Refused(error.kind, error.message, remedy=error.remedy, retry_after=wait)
         case JournalError():
-            return Refused(error.kind, error.message)
+            return Refused(error.kind, error.message, remedy=error.remedy)
         case Stopped():
             return _stopping()
         case Crashed():

@@ -12,15 +12,19 @@ import attrs
 import orjson
 
 from jelmored.domain.commands import (
+    AdoptSession,
     CompactSession,
     ConfigureSession,
     CreateSession,
+    DecideForeign,
+    FindPastSessions,
     FindSessions,
     ForkSession,
     Interrupt,
     MoveSession,
     PromptReceipt,
     ResolveApproval,
+    ResumeSession,
     SendPrompt,
 )
 from jelmored.domain.events import BlockNote
@@ -32,9 +36,11 @@ from jelmored.domain.scopes import Scope
 from jelmored.domain.sessions import SessionView
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
+from jelmored.journal.base import JournalStatus
 from jelmored.wire import codec
 from jelmored.wire import messages as m
 from jelmored.wire.schemas import Schema, words_of
+from jelmored.wire.states import session_of
 
 from . import openrpc, subscribing
 from .outbound import Outbound
@@ -149,8 +155,21 @@ def daemon_status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
         sessions={status.value: number for status, number in services.directory.counts().items()},
         runs=services.providers.runs,
         connections=caller.clients,
-        journal=m.JournalHealth(ok=journal.ok, bytes=journal.size_bytes, lag_ms=journal.lag_ms),
+        journal=_health_of(journal),
         draining=services.directory.draining,
+    )
+
+
+def _health_of(journal: JournalStatus) -> m.JournalHealth:
+    trouble = journal.trouble
+    return m.JournalHealth(
+        ok=journal.ok,
+        bytes=journal.size_bytes,
+        lag_ms=journal.lag_ms,
+        kind=trouble.kind if trouble else None,
+        message=trouble.message if trouble else None,
+        remedy=trouble.remedy if trouble else None,
+        damaged=str(journal.damaged) if journal.damaged else None,
     )
 
 
@@ -216,6 +235,15 @@ async def provider_rank(caller: Caller, params: m.RankProviders) -> m.Ranking:
     providers = caller.services.providers
     await providers.models()
     return m.Ranking(ranking=tuple(map(_ranked, providers.rank(params.requirements))))
+
+
+async def provider_past_sessions(caller: Caller, params: FindPastSessions) -> m.PastSessions:
+    """The conversations that the provider's agent keeps itself, latest first, up to `limit` (1–500): those that it has
+    had without this daemon, and those of its sessions. `cwd`: only of this directory. `sessionId`: the session that
+    goes on with it; it is adopted, or was made here. The next page with `cursor: nextCursor`."""
+    _refuse_limit(params.limit)
+    sessions, cursor = await caller.services.directory.past_sessions(params)
+    return m.PastSessions(sessions=sessions, next_cursor=cursor)
 
 
 async def model_list(caller: Caller, params: m.FindModels) -> m.ModelList:
@@ -297,9 +325,46 @@ async def session_stop_task(caller: Caller, params: m.OneTask) -> m.TaskStopped:
     return m.TaskStopped(stopped=await directory.end_task(params.session_id, params.task_id, author))
 
 
+async def session_suspend(caller: Caller, params: m.OneSession) -> m.Suspended:
+    """End the agent cleanly and get the session's state: an object to keep as it is, and to give to `session/resume`
+    here or in another daemon. What waits in the queue stays, and travels with it. Between turns only (`busy`); of a
+    suspended session the same state again. It holds what clients gave for its MCP servers, so keep it to yourself."""
+    return m.Suspended(state=await caller.services.directory.suspend(params.session_id, caller.principal.author))
+
+
+async def session_resume(caller: Caller, params: ResumeSession) -> SessionView:
+    """Open a session again that was suspended, has failed or was closed: by its `sessionId`, or by a `state`, also one
+    of another daemon, which makes the session here. Exactly one of both. The next prompt gets an agent. A state that
+    can't be used is `state-invalid`, and nothing has changed. `provider`: where it goes on; else where it was, or, if
+    that is not here, at whoever fits best."""
+    if (params.session_id is None) == (params.state is None):
+        raise Refused(ErrorKind.INVALID_PARAMS, "exactly one of sessionId and state", field="sessionId")
+    return await caller.services.directory.resume(params, caller.principal.author)
+
+
+async def session_export(caller: Caller, params: m.OneSession) -> m.Exported:
+    """The state, while the session goes on; `head`: the last event that it knows of. A turn that runs is not in it
+    beyond that, and is closed as cut where the state is taken up. While an agent is attached its own record is not in
+    it. For all that was said, read the events up to `head` by `session/history`, and give both to `session/import`."""
+    state = await caller.services.directory.export(params.session_id)
+    return m.Exported(state=state, head=state["facts"]["seq"])
+
+
+async def session_import(caller: Caller, params: m.ImportSession) -> m.ImportProgress | SessionView:
+    """Make a session of another daemon here, with its whole log. First the `state`; then, under the `sessionId` of the
+    answer, its events from `next` up to `head`, in order and without gaps, in pages of your size; with `last: true` it
+    becomes a session, and is the answer. Before that it is nobody's: half an import is gone after a restart, and at the
+    next beginning. Four may be under way."""
+    if (params.session_id is None) == (params.state is None):
+        raise Refused(ErrorKind.INVALID_PARAMS, "exactly one of sessionId and state", field="sessionId")
+    if params.state is not None and params.events:
+        raise Refused(ErrorKind.INVALID_PARAMS, "events follow the answer to the state", field="events")
+    return await caller.services.directory.import_(params, caller.principal.author)
+
+
 async def session_close(caller: Caller, params: m.OneSession) -> SessionView:
-    """End the session for good: the turn is interrupted, the queue dropped, the agent closed; the log stays. Again:
-    nothing."""
+    """End the session: the turn is interrupted, the queue dropped, the agent closed; the log stays, and
+    `session/resume` opens it again. Again: nothing."""
     return await caller.services.directory.close(params.session_id, caller.principal.author)
 
 
@@ -310,6 +375,20 @@ async def session_move(caller: Caller, params: MoveSession) -> SessionView | m.P
     if params.dry_run:
         return m.Preview(handoff=await directory.preview(params))
     return await directory.move(params, caller.principal.author)
+
+
+async def session_adopt(caller: Caller, params: AdoptSession) -> SessionView:
+    """A new session that goes on with a conversation of an agent's own (`provider/pastSessions`): its history becomes
+    the log, with its own times, and without what it took; the next prompt resumes it there, in its directory. Again:
+    the same session. `title`: else the agent's own."""
+    return await caller.services.directory.adopt(params, caller.principal.author)
+
+
+async def session_settle_foreign(caller: Caller, params: DecideForeign) -> SessionView:
+    """Say what counts where a turn failed with `foreign-writer`. `accept`: the agent goes on with all that it knows
+    now, and what it knows more follows in the log (`system` `foreign_accepted`). `discard`: it begins anew and is told
+    what this log has. Prompts that wait go on. Nothing to decide: `wrong-status`."""
+    return await caller.services.directory.decide_foreign(params, caller.principal.author)
 
 
 async def session_fork(caller: Caller, params: ForkSession) -> SessionView:
@@ -440,6 +519,10 @@ def _session_of_approval(caller: Caller, params: ResolveApproval) -> str | None:
     return next((one.session_id for one in found), None)
 
 
+def _session_of_state(_: Caller, params: ResumeSession | m.ImportSession) -> str | None:
+    return params.session_id or session_of(params.state)
+
+
 WATCH, WORK, GOVERN = Scope.OBSERVER, Scope.OPERATOR, Scope.ADMIN
 
 _TABLE: tuple[Method[Any, Any], ...] = (
@@ -456,6 +539,7 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("provider/restart", GOVERN, m.NamedProvider, provider_restart, ProviderView),
     Method("provider/drain", GOVERN, m.NamedProvider, provider_drain, ProviderView),
     Method("provider/undrain", GOVERN, m.NamedProvider, provider_undrain, ProviderView),
+    Method("provider/pastSessions", WATCH, FindPastSessions, provider_past_sessions, m.PastSessions),
     Method("provider/rank", WATCH, m.RankProviders, provider_rank, m.Ranking),
     Method("model/list", WATCH, m.FindModels, model_list, m.ModelList),
     Method(
@@ -483,7 +567,20 @@ _TABLE: tuple[Method[Any, Any], ...] = (
     Method("session/tasks", WATCH, m.OneSession, session_tasks, m.TaskList),
     Method("session/stopTask", WORK, m.OneTask, session_stop_task, m.TaskStopped),
     Method("session/fork", WORK, ForkSession, session_fork, SessionView),
+    Method("session/adopt", WORK, AdoptSession, session_adopt, SessionView),
+    Method("session/settleForeign", WORK, DecideForeign, session_settle_foreign, SessionView),
     Method("session/move", WORK, MoveSession, session_move, (SessionView, m.Preview)),
+    Method("session/suspend", WORK, m.OneSession, session_suspend, m.Suspended),
+    Method("session/resume", WORK, ResumeSession, session_resume, SessionView, lane=_session_of_state),
+    Method("session/export", WORK, m.OneSession, session_export, m.Exported),
+    Method(
+        "session/import",
+        WORK,
+        m.ImportSession,
+        session_import,
+        (SessionView, m.ImportProgress),
+        lane=_session_of_state,
+    ),
     Method("session/close", WORK, m.OneSession, session_close, SessionView),
     Method("session/delete", GOVERN, m.OneSession, session_delete, m.Nothing),
     Method("session/cleanup", GOVERN, m.CleanUp, session_cleanup, m.CleanedUp),

@@ -119,7 +119,7 @@ class Outbound:
         self._changed.unpark_all()
 
     def opened(self, feed: Feed) -> None:
-        self.subscribe(feed, 0)
+        self.subscribe(feed, feed.begins_after)
 
     def closed(self, feed: Feed, payload: bytes) -> None:
         self.unsubscribe(feed.session_id)

@@ -9,15 +9,19 @@ from typing import Protocol
 import attrs
 
 from jelmored.domain.commands import (
+    AdoptSession,
     CompactSession,
     ConfigureSession,
     CreateSession,
+    DecideForeign,
+    FindPastSessions,
     FindSessions,
     ForkSession,
     Interrupt,
     MoveSession,
     PromptReceipt,
     ResolveApproval,
+    ResumeSession,
     SendPrompt,
 )
 from jelmored.domain.handoff import Handoff
@@ -27,10 +31,12 @@ from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author, Prompt
 from jelmored.domain.ranking import Ranked
 from jelmored.domain.requirements import Requirements
-from jelmored.domain.sessions import BackgroundTask, SessionView
+from jelmored.domain.sessions import BackgroundTask, PastSessionView, SessionView
 from jelmored.domain.status import Status
 from jelmored.journal.base import Journal, Page
 from jelmored.sessions.hub import Hub
+from jelmored.wire.messages import ImportProgress, ImportSession
+from jelmored.wire.states import Document
 
 
 class Directory(Protocol):
@@ -53,11 +59,25 @@ class Directory(Protocol):
 
     async def interrupt(self, command: Interrupt, by: Author) -> bool: ...
 
+    async def suspend(self, session_id: SessionId, by: Author) -> Document: ...
+
+    async def resume(self, command: ResumeSession, by: Author) -> SessionView: ...
+
+    async def export(self, session_id: SessionId) -> Document: ...
+
+    async def import_(self, command: ImportSession, by: Author) -> ImportProgress | SessionView: ...
+
     async def close(self, session_id: SessionId, by: Author) -> SessionView: ...
 
     async def fork(self, command: ForkSession, by: Author) -> SessionView: ...
 
     async def move(self, command: MoveSession, by: Author) -> SessionView: ...
+
+    async def past_sessions(self, query: FindPastSessions) -> tuple[tuple[PastSessionView, ...], str | None]: ...
+
+    async def adopt(self, command: AdoptSession, by: Author) -> SessionView: ...
+
+    async def decide_foreign(self, command: DecideForeign, by: Author) -> SessionView: ...
 
     async def preview(self, command: MoveSession) -> Handoff: ...
 

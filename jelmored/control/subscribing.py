@@ -13,8 +13,6 @@ from jelmored.wire.messages import Subscribe, Subscribed, SubscribedAll
 from .outbound import Outbound
 
 ALL = SessionId("*")
-OLDEST = 1
-"""The first event that is kept: a log is kept whole."""
 
 
 def subscribe(wanted: Subscribe, hub: Hub, outbound: Outbound) -> Subscribed | SubscribedAll:
@@ -59,7 +57,7 @@ def _cursor_of_all(after: Any, feed: Feed) -> int:
         return feed.head
     if not isinstance(after, Mapping):
         raise _invalid("after", 'is "now", or a seq by session')
-    return _in_log(_seq(after.get(feed.session_id, 0), "after"), feed)
+    return _in_log(_seq(after.get(feed.session_id, feed.begins_after), "after"), feed)
 
 
 def _cursor(wanted: Subscribe, feed: Feed) -> int:
@@ -67,9 +65,9 @@ def _cursor(wanted: Subscribe, feed: Feed) -> int:
         raise _expired(feed, "the log was rebuilt")
     match wanted.after:
         case "now":
-            first = 0 if wanted.tail is not None else feed.head
+            first = feed.begins_after if wanted.tail is not None else feed.head
         case "start":
-            first = 0
+            first = feed.begins_after
         case other:
             first = _in_log(_seq(other, "after"), feed)
     return first if wanted.tail is None else max(first, feed.head - _seq(wanted.tail, "tail"))
@@ -84,18 +82,20 @@ def _seq(value: Any, field: str) -> int:
 def _in_log(cursor: int, feed: Feed) -> int:
     if cursor > feed.head:
         raise _expired(feed, f"the log of {feed.session_id} ends at {feed.head}")
+    if cursor < feed.begins_after:
+        raise _expired(feed, f"the log of {feed.session_id} begins here with event {feed.oldest}")
     return cursor
 
 
 def _stand(feed: Feed) -> Subscribed:
-    return Subscribed(log_id=feed.log_id, head=feed.head, oldest=OLDEST)
+    return Subscribed(log_id=feed.log_id, head=feed.head, oldest=feed.oldest)
 
 
 def _expired(feed: Feed, why: str) -> Refused:
     return Refused(
         ErrorKind.CURSOR_EXPIRED,
         f"{why}; subscribe from the start",
-        data={"oldest": OLDEST, "logId": feed.log_id},
+        data={"oldest": feed.oldest, "logId": feed.log_id},
     )
 
 

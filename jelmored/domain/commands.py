@@ -114,6 +114,15 @@ class MoveSession:
 
 
 @attrs.frozen(kw_only=True)
+class ResumeSession:
+    """`session/resume`: exactly one of `session_id` and `state`. `provider`: where it goes on; None: where it was."""
+
+    session_id: SessionId | None = None
+    state: Mapping[str, Any] | None = None
+    provider: ProviderName | None = None
+
+
+@attrs.frozen(kw_only=True)
 class ForkSession:
     """`session/fork`: a new session that knows what was said up to the event `at_seq` (None: up to now). `provider`:
     where it goes on; None: the same."""
@@ -125,6 +134,35 @@ class ForkSession:
     name: Line | None = None
     model: Line | None = None
     permission_mode: PermissionMode | None = None
+
+
+@attrs.frozen(kw_only=True)
+class FindPastSessions:
+    """`provider/pastSessions`: of the directory `cwd`, None: of all."""
+
+    name: ProviderName
+    cwd: str | None = None
+    cursor: str | None = None
+    limit: int = 100
+
+
+@attrs.frozen(kw_only=True)
+class AdoptSession:
+    """`session/adopt`: a session of ours from one that the provider's agent has had without us."""
+
+    provider: ProviderName
+    native_id: Line
+    name: Line | None = None
+    title: Line | None = None
+    permission_mode: PermissionMode | None = None
+
+
+@attrs.frozen(kw_only=True)
+class DecideForeign:
+    """`session/settleForeign`: what counts where somebody else has gone on with the agent's own session."""
+
+    session_id: SessionId
+    decision: Literal["accept", "discard"]
 
 
 @attrs.frozen(kw_only=True)

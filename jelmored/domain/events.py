@@ -247,6 +247,21 @@ class Draft:
     content: str
     metadata: Metadata
 
+    def at(
+        self, session_id: SessionId, seq: int, *, turn: int | None, provider: ProviderName | None, timestamp: datetime
+    ) -> Event:
+        """It has its place."""
+        return Event(
+            session_id=session_id,
+            seq=seq,
+            event_type=self.event_type,
+            content=self.content,
+            metadata=self.metadata,
+            timestamp=timestamp,
+            turn=turn,
+            provider=provider,
+        )
+
 
 @attrs.frozen(kw_only=True)
 class Event:

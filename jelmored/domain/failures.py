@@ -42,6 +42,7 @@ CLASS_OF: Mapping[ErrorKind, RunClass] = {
     ErrorKind.MODEL_NOT_SUPPORTED: RunClass.REQUEST,
     ErrorKind.MODEL_RETIRED: RunClass.REQUEST,
     ErrorKind.BUDGET_EXCEEDED: RunClass.REQUEST,
+    ErrorKind.FOREIGN_WRITER: RunClass.REQUEST,
 }
 
 

@@ -33,6 +33,7 @@ MOST = 450_000  # characters, however large the window is
 OUTPUT = 4_000  # characters of one tool's output; what matters of it the agent reads again
 INPUT = 1_000  # characters of one tool's input
 FILES = 100  # that are named
+BEFORE = 20_000  # characters of a conversation that was had in another daemon, where not all has room
 DONE = 30  # tools of a cut turn that are named once more; the latest
 FRAME = 200  # characters around what is told
 WRITES = frozenset({ToolKind.EDIT, ToolKind.DELETE, ToolKind.MOVE})
@@ -68,6 +69,7 @@ class Scene:
         skipped: earlier events are not among those given.
         cut: of the turn in hand, that is to be gone on with.
         prompt_turn: the number of the turn in hand: its prompt is given behind the handoff, not in it.
+        portable: no agent is told it as it is: it is put into the state of the session, and told later, in another one.
         begun_after: the last event before the work on that prompt began, where an earlier turn had it already.
     """
 
@@ -77,6 +79,7 @@ class Scene:
     skipped: bool = False
     cut: Cut | None = None
     prompt_turn: int | None = None
+    portable: bool = False
     begun_after: int | None = None
 
 
@@ -98,7 +101,7 @@ def compose(events: Sequence[Event], scene: Scene, characters: int) -> Handoff |
         return None
     head, tail = _head(scene, events), _tail(scene, events)
     kept, truncated = _fitted(entries, characters - len(head) - len(tail) - FRAME)
-    told = _told(kept, truncated or scene.skipped)
+    told = _told(kept, truncated or scene.skipped, framed=not scene.portable)
     text = "\n\n".join(part for part in (head, told, tail) if part)
     turns = {entry.turn for entry in kept if entry.turn is not None}
     return Handoff(
@@ -140,6 +143,8 @@ def _entries(events: Sequence[Event], scene: Scene) -> Iterator[_Entry]:
                 yield _same(event.turn, f"ASSISTANT: {event.content}")
             case EventType.TOOL_USE, ToolUse(parent_tool_use_id=None) as use:
                 yield _used(event, use, results.get(use.tool_use_id))
+            case EventType.SYSTEM, System(subtype="restored", data={"handoff": str(before)}):
+                yield _Entry(None, before, _cut(before, BEFORE))
             case EventType.TURN_ENDED, TurnEnded(reason=reason) if reason is not TurnReason.COMPLETED:
                 yield _same(event.turn, f"[that turn did not complete: {reason}]")
 
@@ -182,16 +187,27 @@ def _fitted(entries: Sequence[_Entry], characters: int) -> tuple[list[_Entry], b
     return texts, truncated
 
 
-def _told(entries: Iterable[_Entry], truncated: bool) -> str:
+def _told(entries: Iterable[_Entry], truncated: bool, *, framed: bool) -> str:
     told = [entry.full for entry in entries]
     if truncated and told:
         told.insert(1, "[… earlier parts, or the output of earlier tools, are left out here: read files again …]")
-    return "\n\n".join(["--- the conversation ---", *told, "--- end of it ---"]) if told else ""
+    if told and framed:
+        told = ["--- the conversation ---", *told, "--- end of it ---"]
+    return "\n\n".join(told)
 
 
 def _head(scene: Scene, events: Sequence[Event]) -> str:
     if scene.cut is not None and scene.cut.same_agent:
         return ""
+    lines = [] if scene.portable else _greeting(scene)
+    if files := _files(events):
+        lines.append("Files changed so far: " + ", ".join(files))
+    if plan := _plan(events):
+        lines.append(f"The plan as it stands:\n{plan}")
+    return "\n".join(lines)
+
+
+def _greeting(scene: Scene) -> list[str]:
     lines = [
         "You have had the first part of this conversation. Meanwhile another agent went on with it; this is what you "
         "missed."
@@ -203,14 +219,12 @@ def _head(scene: Scene, events: Sequence[Event]) -> str:
     ]
     if scene.system_prompt and not scene.returning:
         lines.append(f"Instructions of the user for the whole conversation: {scene.system_prompt}")
-    if files := _files(events):
-        lines.append("Files changed so far: " + ", ".join(files))
-    if plan := _plan(events):
-        lines.append(f"The plan as it stands:\n{plan}")
-    return "\n".join(lines)
+    return lines
 
 
 def _tail(scene: Scene, events: Sequence[Event]) -> str:
+    if scene.portable:
+        return ""
     if scene.cut is None:
         return "The user's next message follows."
     done = [event.content for event in events if _changed(event, scene)]

@@ -79,6 +79,10 @@ class Author:
     uid: int | None = None
 
 
+ELSEWHERE = Author(connection_id=ConnectionId("con_none"), client="not jelmored")
+"""Of what was said to an agent without us."""
+
+
 @attrs.frozen(kw_only=True)
 class Prompt:
     """One thing said to an agent, as it waits in a queue or goes to a run. `compacts`: it says nothing, the agent is

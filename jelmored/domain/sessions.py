@@ -50,12 +50,13 @@ class NativeOrigin:
 class NativeSession:
     """A provider's own session behind ours. `used`: it has accepted a message, so it can be resumed. `origin`: it is
     still to be made, as a fork. `mark`: what it looked like when our last run of it ended; None while a run may write,
-    or where that can't be told."""
+    or where that can't be told. `foreign`: somebody else has gone on with it, and a person is to decide what counts."""
 
     native_id: str
     used: bool = False
     origin: NativeOrigin | None = None
     mark: str | None = None
+    foreign: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +117,8 @@ class Facts:
     last_activity: datetime
     log_id: LogId
     seq: int = 0
+    begins_after: int = 0
+    """What happened up to this event stayed where the session was then: the log here begins behind it."""
     turn: int = 0
     """The number of the last turn that started."""
     open_turn: OpenTurn | None = None
@@ -172,6 +175,17 @@ class SessionView:
     warnings: tuple[Mapping[str, Any], ...] = ()
     turn_started_at: datetime | None = None
     """Of the turn that runs; None while none does."""
+
+
+@attrs.frozen(kw_only=True)
+class PastSessionView:
+    """A conversation that an agent keeps: `session_id` is that of the session of ours that goes on with it."""
+
+    native_id: str
+    cwd: str
+    title: str
+    updated_at: datetime
+    session_id: SessionId | None = None
 
 
 def view(facts: Facts, *, attached: bool, subscribers: int, queued: int, background_tasks: int) -> SessionView:

@@ -31,7 +31,7 @@ class Write:
     def fail(self, error: JournalError) -> None:
         """What happened first is what its task is told, in an exception of its own."""
         if self.error is None:
-            self.error = JournalError(error.kind, error.message)
+            self.error = error.again()
 
 
 def weight(batch: Batch) -> int:

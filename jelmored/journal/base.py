@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 import attrs
@@ -15,6 +16,7 @@ import trio
 
 from jelmored.domain.ids import PromptId, ProviderName, SessionId
 from jelmored.domain.usage import UsageEntry, UsageKey, UsageRow
+from jelmored.errors import JournalPaused
 
 PAGE_EVENTS = 500
 PAGE_BYTES = 4 * 1024 * 1024
@@ -61,10 +63,12 @@ class Batch:
     """What becomes durable together, or not at all. All of one session.
 
     A session is there once a batch has brought its facts: what came before, as the pages of a fork do, is nobody's yet,
-    and gone after a restart.
+    and gone after a restart; it may be begun anew.
 
     Args:
         events: consecutive, the first one's seq is the log's head + 1.
+        begins_after: of a session that was elsewhere before: its log here begins behind this event. Only in the first
+            batch of a log.
         facts: replaces the session's facts.
         queue: replaces the whole queue.
         open_items: replaces the checkpoint of what streams.
@@ -77,6 +81,7 @@ class Batch:
 
     session_id: SessionId
     events: tuple[Entry, ...] = ()
+    begins_after: int = 0
     facts: bytes | None = None
     queue: tuple[StoredPrompt, ...] | None = None
     open_items: bytes | None = None
@@ -108,18 +113,29 @@ class StoredSession:
 
 @attrs.frozen(kw_only=True)
 class JournalStatus:
-    """`size_bytes` on disk; `lag_ms`: how long the oldest batch waits that is not durable yet."""
+    """`size_bytes` on disk; `lag_ms`: how long the oldest batch waits that is not durable yet; `trouble`: as of the
+    journal; `damaged`: where the file is that was set aside at the start, for it was damaged."""
 
     ok: bool
     size_bytes: int
     lag_ms: float
+    trouble: JournalPaused | None = None
+    damaged: Path | None = None
 
 
 class Journal(Protocol):
     """The log of all sessions. `run` is its writer; appends made before it has started wait for it.
 
-    Every method raises `JournalError` when the engine fails or has stopped.
+    Every method raises `JournalError` when the engine fails or has stopped; `append` raises `JournalPaused` where only
+    the disk is at fault.
     """
+
+    @property
+    def trouble(self) -> JournalPaused | None:
+        """Why the disk takes nothing now, or nothing but the little that ends what is in hand."""
+
+    async def healed(self) -> None:
+        """Wait until there is no trouble; no checkpoint if there is none."""
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Open, migrate, write until cancelled; what was appended before is written first."""
@@ -146,6 +162,9 @@ class Journal(Protocol):
 
     async def session(self, session_id: SessionId) -> StoredSession | None:
         """One session as it is kept now."""
+
+    async def was_removed(self, session_id: SessionId) -> bool:
+        """There was such a session, and its id never comes back."""
 
     async def key(self, session_id: SessionId | None, key: str) -> StoredKey | None:
         """A requestKey of a session, or a daemon-wide one (None), not older than 24 h."""

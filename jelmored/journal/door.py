@@ -38,7 +38,7 @@ class Door:
     def check(self) -> None:
         """Raises the reason if it has been closed; each caller gets an exception of its own."""
         if self._closed is not None:
-            raise JournalError(self._closed.kind, self._closed.message)
+            raise self._closed.again()
 
     def open(self) -> None:
         self._closed = None

@@ -8,13 +8,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jelmored.errors import ErrorKind, JournalError
+from jelmored.errors import ErrorKind, JournalDamaged, JournalError, JournalPaused
 
 BUSY_SECONDS = 5.0
 
 NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 """A write past a limit of the file's size is an IOERR_WRITE, a full disk is FULL: either heals when there is room."""
 NO_ROOM_ERRNO = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+DISK = frozenset({
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_PROTOCOL,
+})
+"""What is not ours, and may pass."""
 
 
 def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
@@ -42,7 +53,7 @@ def transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") 
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Tell the engine's errors as a `JournalError` of the file at `path`."""
+    """Tell the engine's errors as a `JournalError` of the file at `path`: of the class that says what heals them."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -51,15 +62,24 @@ def told(path: Path) -> Iterator[None]:
 
 def _journal_error(path: Path, error: sqlite3.Error | OSError) -> JournalError:
     if _wants_room(error):
-        return JournalError(ErrorKind.JOURNAL_FULL, f"no room for the journal {path} ({error}): free some, then go on")
-    return JournalError(ErrorKind.JOURNAL_FAILED, f"the journal {path}: {error}")
+        told = f"no room for the journal {path} ({error})"
+        return JournalPaused(ErrorKind.JOURNAL_FULL, told, remedy=f"free some room on the disk of {path.parent}")
+    told, code = f"the journal {path}: {error}", _code(error) & 0xFF  # an extended code holds its class below
+    if code in DAMAGE:
+        return JournalDamaged(ErrorKind.JOURNAL_FAILED, told)
+    if isinstance(error, OSError) or code in DISK:
+        remedy = f"see that the disk of {path.parent} takes writes: is it mounted read-only, or failing?"
+        return JournalPaused(ErrorKind.JOURNAL_FAILED, told, remedy=remedy)
+    return JournalError(ErrorKind.JOURNAL_FAILED, told)
 
 
 def _wants_room(error: sqlite3.Error | OSError) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in NO_ROOM_ERRNO
-    # An error of the binding itself, not of the engine, has no code.
-    return getattr(error, "sqlite_errorcode", None) in NO_ROOM
+    return error.errno in NO_ROOM_ERRNO if isinstance(error, OSError) else _code(error) in NO_ROOM
+
+
+def _code(error: sqlite3.Error | OSError) -> int:
+    """Of the engine; an error of the system or of the binding itself has none."""
+    return getattr(error, "sqlite_errorcode", 0)
 
 
 def wal_of(path: Path) -> Path:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 import attrs
 
 from jelmored.domain.ids import SessionId
+from jelmored.journal.removal import was_removed
 
 NO_ROW = 0
 """Rows are counted from 1."""
@@ -37,6 +39,11 @@ class Logs:
             log = self._known[session_id] = self._find(session_id)
         return log
 
+    def drop(self, logs: Iterable[Log]) -> None:
+        """They were removed, and that is in the file: it knows which may be begun anew."""
+        for log in logs:
+            self._known.pop(log.session_id, None)
+
     def forget(self) -> None:
         """What was told last has been rolled back; the file knows what is."""
         self._known.clear()
@@ -46,7 +53,7 @@ class Logs:
         found = self._connection.execute("SELECT id, head FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
         if found:
             return Log(found[0], session_id, found[1])
-        if self._connection.execute("SELECT 1 FROM removed WHERE session_id = ?", (session_id,)).fetchone():
+        if was_removed(self._connection, session_id):
             return Log(NO_ROW, session_id, removed=True)
         return Log(self._new_row(), session_id)
 

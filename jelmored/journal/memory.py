@@ -14,6 +14,7 @@ import trio
 from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.times import utc_now
 from jelmored.domain.usage import UsageEntry, UsageKey, UsageRow
+from jelmored.errors import JournalPaused
 from jelmored.journal.base import (
     KEY_AGE,
     PAGE_BYTES,
@@ -54,9 +55,18 @@ def _sum(key: str, entries: Sequence[UsageEntry]) -> UsageRow:
 @attrs.define
 class _Log:
     entries: list[Entry] = attrs.field(factory=list)
+    begins_after: int = 0
     facts: bytes | None = None
     queue: tuple[StoredPrompt, ...] = ()
     open_items: bytes = b"[]"
+
+    @property
+    def head(self) -> int:
+        return self.begins_after + len(self.entries)
+
+    def between(self, after: int, before: int) -> range:
+        """Where the entries with such numbers stand."""
+        return range(max(after - self.begins_after, 0), min(before - 1, self.head) - self.begins_after)
 
     def stored(self, session_id: SessionId) -> StoredSession | None:
         """None until its facts have come."""
@@ -64,7 +74,7 @@ class _Log:
             return None
         return StoredSession(
             session_id=session_id,
-            seq=len(self.entries),
+            seq=self.head,
             facts=self.facts,
             queue=self.queue,
             open_items=self.open_items,
@@ -88,6 +98,11 @@ class MemoryJournal:
         self._removed: set[SessionId] = set()
         self._providers: dict[ProviderName, bytes] = {}
         self._usage: list[UsageEntry] = []
+        self.trouble: JournalPaused | None = None
+        """Memory has none; a test may give it some."""
+
+    async def healed(self) -> None:
+        """See `Journal.healed`."""
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Let appends and reads in until cancelled."""
@@ -112,8 +127,9 @@ class MemoryJournal:
         if batch.session_id in self._removed and not batch.removed:
             raise removed(batch.session_id)
         log = self._logs.get(batch.session_id) or _Log()
-        follow(batch, len(log.entries))
+        follow(batch, log.head)
         self._logs[batch.session_id] = log
+        log.begins_after = log.begins_after or batch.begins_after
         log.entries.extend(batch.events)
         log.facts = log.facts if batch.facts is None else batch.facts
         log.queue = log.queue if batch.queue is None else batch.queue
@@ -131,8 +147,8 @@ class MemoryJournal:
             self._remove(batch.session_id)
 
     def _remove(self, session_id: SessionId) -> None:
-        self._removed.add(session_id)
-        del self._logs[session_id]
+        if self._logs.pop(session_id).facts is not None:
+            self._removed.add(session_id)
         self._usage = [
             attrs.evolve(entry, session_id=SessionId("")) if entry.session_id == session_id else entry
             for entry in self._usage
@@ -159,11 +175,11 @@ class MemoryJournal:
     ) -> Page:
         """See `Journal.read`."""
         await self._enter()
-        entries = self._logs.get(session_id, _Log()).entries
+        log = self._logs.get(session_id, _Log())
+        found = log.between(after, log.head + 1 if before is None else before)
         if before is None:
-            return cut((entries[index] for index in range(after, len(entries))), limit, max_bytes)
-        last = min(before - 1, len(entries))
-        page = cut((entries[index] for index in range(last - 1, after - 1, -1)), limit, max_bytes)
+            return cut((log.entries[index] for index in found), limit, max_bytes)
+        page = cut((log.entries[index] for index in reversed(found)), limit, max_bytes)
         return Page(page.entries[::-1], page.has_more)
 
     async def sessions(self) -> Sequence[StoredSession]:
@@ -177,6 +193,11 @@ class MemoryJournal:
         await self._enter()
         log = self._logs.get(session_id)
         return None if log is None else log.stored(session_id)
+
+    async def was_removed(self, session_id: SessionId) -> bool:
+        """See `Journal.was_removed`."""
+        await self._enter()
+        return session_id in self._removed
 
     async def key(self, session_id: SessionId | None, key: str) -> StoredKey | None:
         """See `Journal.key`."""

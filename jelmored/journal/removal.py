@@ -1,5 +1,5 @@
 """What goes with a session: everything but its id, which is remembered so that nothing is kept under it again,
-and what it took, which stays in the sums."""
+and what it took, which stays in the sums. What never became a session is not remembered: it may be begun anew."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ UNSHARED_ATTACHMENTS = """
         SELECT 1 FROM attachment_uses AS other WHERE other.sha256 = attachments.sha256 AND other.session <> ?1
     )
 """
+REMEMBER = """
+    INSERT INTO removed SELECT session_id FROM sessions WHERE id = ?1 AND facts IS NOT NULL ON CONFLICT DO NOTHING
+"""
 PARTS = (
     UNSHARED_ATTACHMENTS,
     "DELETE FROM attachment_uses WHERE session = ?1",
@@ -28,11 +31,16 @@ PARTS = (
 
 def remove(connection: sqlite3.Connection, row: int, session_id: SessionId) -> None:
     """Delete a session in a transaction that has begun. One that is gone already stays so."""
+    connection.execute(REMEMBER, (row,))
     for part in PARTS:
         connection.execute(part, (row,))
     release(connection, session_id)
     connection.execute("DELETE FROM keys WHERE session_id = ?", (session_id,))
-    connection.execute("INSERT INTO removed VALUES (?) ON CONFLICT DO NOTHING", (session_id,))
+
+
+def was_removed(connection: sqlite3.Connection, session_id: SessionId) -> bool:
+    """See `Journal.was_removed`."""
+    return connection.execute("SELECT 1 FROM removed WHERE session_id = ?", (session_id,)).fetchone() is not None
 
 
 def remove_unfinished(connection: sqlite3.Connection) -> None:

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
-from jelmored.errors import ErrorKind, JournalError
+from jelmored.errors import ErrorKind, JournalDamaged, JournalError
 from jelmored.journal.engine import connect, size_of, transaction, wal_of
 
 Synchronous = Literal["full", "normal"]
@@ -140,16 +140,24 @@ MIGRATIONS: Sequence[Migration] = (FIRST, SECOND, THIRD, FOURTH)
 
 
 def opened(
-    path: Path, synchronous: Synchronous = "full", migrations: Sequence[Migration] = MIGRATIONS
+    path: Path,
+    synchronous: Synchronous = "full",
+    migrations: Sequence[Migration] = MIGRATIONS,
+    *,
+    suspect: bool = False,
 ) -> sqlite3.Connection:
     """The read-write connection to the journal at `path`, made if it is not there, brought to the newest schema.
 
+    Args:
+        suspect: look through the file, also if it was closed cleanly.
+
     Raises:
-        JournalError: the file is damaged, newer than this program, or another program's.
+        JournalDamaged: the file is.
+        JournalError: it is newer than this program, or another program's.
         sqlite3.Error, OSError: the engine's own.
     """
     path.touch(mode=0o600)
-    _inspect(path, newest=len(migrations))
+    _inspect(path, newest=len(migrations), suspect=suspect)
     connection = connect(path, writable=True)
     try:
         _set_up(connection, synchronous)
@@ -161,12 +169,12 @@ def opened(
     return connection
 
 
-def _inspect(path: Path, newest: int) -> None:
+def _inspect(path: Path, newest: int, *, suspect: bool) -> None:
     # Read-only: a connection that may write works off the write-ahead log, at the latest when it is closed.
     stopped_cleanly = size_of(wal_of(path)) == 0
     with closing(connect(path, writable=False)) as connection:
         _refuse_foreign(connection, path, newest)
-        if not stopped_cleanly:
+        if suspect or not stopped_cleanly:
             _refuse_damaged(connection, path)
 
 
@@ -185,7 +193,7 @@ def _refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         message = f"the journal {path} is damaged ({verdict}): keep a copy of it, then move it away or restore a backup"
-        raise JournalError(ErrorKind.JOURNAL_FAILED, message)
+        raise JournalDamaged(ErrorKind.JOURNAL_FAILED, message)
 
 
 def _set_up(connection: sqlite3.Connection, synchronous: Synchronous) -> None:

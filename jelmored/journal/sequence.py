@@ -15,6 +15,11 @@ def follow(batch: Batch, head: int) -> int:
     Raises:
         JournalError: its events don't go on from `head` one by one; another writer, or a bug, numbered them.
     """
+    if batch.begins_after:
+        if head:
+            message = f"session {batch.session_id}: its log has begun already, and stands at {head}"
+            raise JournalError(ErrorKind.JOURNAL_FAILED, message)
+        head = batch.begins_after
     for expected, entry in enumerate(batch.events, head + 1):
         if entry.seq != expected:
             message = f"session {batch.session_id}: event {entry.seq} can't be kept, the next one is {expected}"

@@ -12,19 +12,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
 import trio
 
 from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.times import utc_now
 from jelmored.domain.usage import UsageKey, UsageRow
-from jelmored.journal import reader, sums
+from jelmored.errors import JournalDamaged, JournalPaused
+from jelmored.journal import damage, reader, removal, sums
 from jelmored.journal.backlog import Backlog, Write, weight
 from jelmored.journal.base import PAGE_BYTES, PAGE_EVENTS, Batch, JournalStatus, Page, StoredKey, StoredSession
 from jelmored.journal.door import Door, stopped
+from jelmored.journal.reserve import BYTES, Reserve
+from jelmored.journal.salvage import Retell, Salvaged
 from jelmored.journal.schema import Synchronous
-from jelmored.journal.writer import Inbox, Writer
+from jelmored.journal.writer import Changed, Inbox, Writer, reserve_of
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 READERS = 2
 """Threads that read at once: more would only wait for the interpreter."""
@@ -39,10 +44,28 @@ class SqliteJournal:
         path: the file; its directory belongs to one running journal at a time.
         synchronous: `full` syncs before an append returns; `normal` may lose the last ones with the power.
         now: the wall clock, for the age of keys.
+        changed: told when the disk takes no writes any more, and why, and when it takes them again (None).
+        reserve: bytes on the disk that are kept free for when there are no others.
+        retell: what a session is told as that was read out of a damaged file; None: a damaged one is refused.
     """
 
-    def __init__(self, path: Path, *, synchronous: Synchronous = "full", now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synchronous: Synchronous = "full",
+        now: Callable[[], datetime] = utc_now,
+        changed: Changed = lambda trouble: None,
+        reserve: int = BYTES,
+        retell: Retell | None = None,
+    ) -> None:
+        self._retell = retell
         self._path = path
+        self._reserve = Reserve(reserve_of(path), reserve)
+        self._changed = changed
+        self._trouble: JournalPaused | None = None
+        self._healed = trio.Event()
+        self._damage: JournalDamaged | None = None
         self._synchronous = synchronous
         self._now = now
         self._door = Door()
@@ -59,7 +82,13 @@ class SqliteJournal:
             JournalError: it can't be opened: in use, damaged, newer, another program's, no room, no permission.
         """
         with self._door.closed_after():
-            writer = await trio.to_thread.run_sync(Writer.open, self._path, self._synchronous, self._now)
+            if self._damage is not None:  # what the sessions know is not what could be read of the file now
+                raise self._damage.again()
+            writer = await trio.to_thread.run_sync(
+                Writer.open, self._path, self._synchronous, self._now, self._reserve, self._retell
+            )
+            if writer.aside is not None:
+                _tell_damage(*writer.aside)
             async with trio.open_nursery() as nursery:
                 with self._opened(writer) as (inbox, shield):
                     nursery.start_soon(self._write, writer, inbox, shield)
@@ -70,6 +99,7 @@ class SqliteJournal:
     def _opened(self, writer: Writer) -> Iterator[tuple[Inbox, trio.CancelScope]]:
         """Let appends and reads in for the length of the block. Then the thread has `GRACE` to write the last ones."""
         self._writer, self._inbox, self._reader = writer, Inbox(), reader.Reader(self._path)
+        self._note(writer.trouble)
         shield = trio.CancelScope(shield=True)
         self._door.open()
         try:
@@ -78,6 +108,7 @@ class SqliteJournal:
             self._door.close()
             self._reader.close()
             self._inbox.put(None)
+            self._note(None)  # who waits for it learns from the door that it has stopped
             shield.deadline = trio.current_time() + GRACE
 
     async def _write(self, writer: Writer, inbox: Inbox, shield: trio.CancelScope) -> None:
@@ -87,18 +118,46 @@ class SqliteJournal:
             with contextlib.suppress(trio.RunFinishedError):  # it hung, and nobody waits for it any more
                 token.run_sync_soon(self._backlog.settle, writes)
 
+        def changed(trouble: JournalPaused | None) -> None:
+            with contextlib.suppress(trio.RunFinishedError):
+                token.run_sync_soon(self._note, trouble)
+
         try:
             with shield:
                 await trio.to_thread.run_sync(
                     writer.serve,
                     inbox,
                     settled,
+                    changed,
                     thread_name="journal",
                     abandon_on_cancel=True,
                     limiter=trio.CapacityLimiter(1),
                 )
+        except JournalDamaged as damage:
+            self._damage = damage
+            raise
         finally:
             self._backlog.fail(stopped())
+
+    def _note(self, trouble: JournalPaused | None) -> None:
+        """The disk took a write, or refused one."""
+        known, self._trouble = self._trouble, trouble
+        if trouble is None:
+            self._healed.set()
+        elif known is None:
+            self._healed = trio.Event()
+        if (known and known.kind) != (trouble and trouble.kind):
+            self._changed(trouble)
+
+    @property
+    def trouble(self) -> JournalPaused | None:
+        """See `Journal.trouble`."""
+        return self._trouble
+
+    async def healed(self) -> None:
+        """See `Journal.healed`."""
+        while self._trouble is not None:
+            await self._healed.wait()
 
     async def append(self, batches: Sequence[Batch]) -> None:
         """See `Journal.append`. Waits while 1024 appends or 16 MiB are on their way."""
@@ -142,6 +201,10 @@ class SqliteJournal:
         """See `Journal.session`."""
         return await self._query(lambda file: reader.session(file, session_id))
 
+    async def was_removed(self, session_id: SessionId) -> bool:
+        """See `Journal.was_removed`."""
+        return await self._query(lambda file: removal.was_removed(file, session_id))
+
     async def key(self, session_id: SessionId | None, key: str) -> StoredKey | None:
         """See `Journal.key`."""
         return await self._query(lambda file: reader.key(file, session_id, key, self._now()))
@@ -156,13 +219,30 @@ class SqliteJournal:
 
     async def _query(self, query: Callable[[sqlite3.Connection], T]) -> T:
         await self._door.enter()
-        return await trio.to_thread.run_sync(self._reader.run, query, limiter=self._read_threads)
+        try:
+            return await trio.to_thread.run_sync(self._reader.run, query, limiter=self._read_threads)
+        except JournalDamaged:
+            await trio.to_thread.run_sync(damage.suspect, self._path)
+            raise
 
     def status(self) -> JournalStatus:
         """How it is now; returns at once."""
         oldest = self._backlog.oldest()
         return JournalStatus(
-            ok=self._door.is_open and self._writer is not None and self._writer.healthy,
+            ok=self._door.is_open and self._trouble is None,
             size_bytes=self._writer.size_bytes() if self._writer else 0,
             lag_ms=0.0 if oldest is None else (trio.current_time() - oldest) * 1000,
+            trouble=self._trouble,
+            damaged=self._writer.aside[0] if self._writer and self._writer.aside else None,
         )
+
+
+def _tell_damage(aside: Path, found: Salvaged) -> None:
+    log.error(
+        "the journal was damaged: it is set aside, and what could be read of it is in a fresh one",
+        damaged=str(aside),
+        whole_sessions=found.whole,
+        cut_sessions=found.cut,
+        lost_sessions=found.lost,
+        remedy="docs/reliability.md, A damaged journal",
+    )

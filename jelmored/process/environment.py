@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from jelmored.domain.ids import InstanceId
 
 INSTANCE = "JELMORED_INSTANCE"
-"""Marks whatever an agent starts with the daemon's instance: by it the reaper knows what a dead warden left."""
+"""Marks whatever an agent starts with the daemon's instance: by it the reaper knows what a dead warden left, and
+the next life of the daemon what this one did."""
+
+WARDEN_OF = "JELMORED_WARDEN_OF"
+"""The same mark on a warden. By another name, for a warden is nothing that the reaper may bury."""
 
 PASSED = frozenset({
     "PATH",

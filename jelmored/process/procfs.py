@@ -3,9 +3,46 @@ everything while we have no descriptor left to look with."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import attrs
+
 PROC = Path("/proc")
+
+
+@attrs.frozen
+class Process:
+    """A process for ever: its pid may be given again, its pid with its start time is not.
+
+    Args:
+        pid: its number.
+        started: in clock ticks after boot.
+    """
+
+    pid: int
+    started: int
+
+    @classmethod
+    def of(cls, pid: int) -> Process | None:
+        """Who has this pid now."""
+        started = started_at(pid)
+        return None if started is None else cls(pid, started)
+
+    @property
+    def is_alive(self) -> bool:
+        """A zombie is not."""
+        fields = _stat(self.pid)
+        return bool(fields) and int(fields[19]) == self.started and fields[0] not in {b"Z", b"X"}
+
+
+def everyone() -> list[int]:
+    return [int(entry) for entry in _listed(PROC) if entry.isdecimal()]
+
+
+def boot_id() -> str:
+    """Another one after each start of the system."""
+    return _read(PROC / "sys/kernel/random/boot_id").decode().strip()
 
 
 def children_of(pid: int) -> list[int]:
@@ -14,8 +51,13 @@ def children_of(pid: int) -> list[int]:
 
 
 def _tasks(pid: int) -> list[Path]:
+    home = PROC / str(pid) / "task"
+    return [home / task for task in _listed(home)]
+
+
+def _listed(directory: Path) -> list[str]:
     try:
-        return list((PROC / str(pid) / "task").iterdir())
+        return os.listdir(directory)
     except OSError:
         return []
 
@@ -37,6 +79,19 @@ def started_at(pid: int) -> int | None:
     """In clock ticks after boot. With the pid it names a process for ever; the pid alone may be given again."""
     fields = _stat(pid)
     return int(fields[19]) if fields else None
+
+
+def owner_of(pid: int) -> int | None:
+    """The real uid: of a setuid program, of who started it."""
+    for line in _read(PROC / str(pid) / "status").splitlines():
+        if line.startswith(b"Uid:"):
+            return int(line.split()[1])
+    return None
+
+
+def name_of(pid: int) -> str:
+    """Short, and without its arguments: they may be secret."""
+    return _read(PROC / str(pid) / "comm").decode(errors="replace").strip()
 
 
 def environment_of(pid: int) -> list[bytes]:

@@ -17,9 +17,9 @@ from subprocess import PIPE
 import trio
 
 from jelmored.errors import ErrorKind, SessionError
-from jelmored.process import reaper
+from jelmored.process import ledger, reaper
 from jelmored.process.command import Command, Program
-from jelmored.process.environment import INSTANCE
+from jelmored.process.environment import INSTANCE, WARDEN_OF
 
 WARDEN = Path(__file__).with_name("warden.py")
 START_PATIENCE = 10.0  # s until the program runs; measured: 0.02
@@ -59,7 +59,7 @@ class Warded:
             process = await trio.lowlevel.open_process(  # noqa: TID251  # this is the warden
                 [sys.executable, "-I", "-S", str(WARDEN), str(theirs.fileno())],
                 cwd="/",
-                env=_for_python(),
+                env={**_for_python(), WARDEN_OF: command.env.get(INSTANCE, "")},
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
@@ -68,6 +68,7 @@ class Warded:
             )
             on_failure.pop_all()
         reaper.WARDENS.add(process.pid)
+        ledger.note(process.pid)
         return cls(command, program, process, trio.SocketStream(trio.socket.from_stdlib_socket(ours)))
 
     async def start(self) -> int:
@@ -76,6 +77,7 @@ class Warded:
                 await self._line.send_all(self._program.order)
                 match await self._word():
                     case ["started", pid]:
+                        ledger.note(int(pid))
                         return int(pid)
                     case ["refused", stage, number]:
                         raise self._command.refused(int(number), stage=stage)
@@ -143,5 +145,5 @@ class Warded:
 
 
 def _for_python() -> dict[str, str]:
-    """A warden has nothing of our environment but what some builds of Python can't start without."""
+    """A warden has, beside its mark, nothing of our environment but what some builds of Python can't start without."""
     return {name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"}

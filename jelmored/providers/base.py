@@ -7,7 +7,7 @@ of `RunEvent` on a memory channel. Who calls what: supervision/ alone; nothing e
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -188,13 +188,19 @@ class PastSession:
 
 @attrs.frozen(kw_only=True)
 class PastTurn:
-    """One turn of such a conversation: what the user said, and what came of it, in order."""
+    """One turn of such a conversation: what the user said, and what came of it, in order.
 
-    prompt: str
+    Args:
+        prompt: None: the agent began it by itself.
+        mark: what the record looks like up to here (`RunFacts.mark`).
+    """
+
+    prompt: str | None
     drafts: tuple[Draft, ...]
     began_at: datetime
     ended_at: datetime
     reason: TurnReason = TurnReason.COMPLETED
+    mark: str | None = None
 
 
 class BaseSession(abc.ABC):
@@ -321,13 +327,19 @@ class BaseProvider(abc.ABC):
         """
         return ()
 
-    async def recall(self, past: PastSession) -> Sequence[PastTurn]:
-        """What was said in one of them. Called only for what `past_sessions` has named.
+    async def recall(self, past: PastSession, after: str | None = None) -> AsyncGenerator[PastTurn, None]:
+        """What was said in one of them, turn by turn, for it may be long; an async generator. Called only for what
+        `past_sessions` has named, and for sessions of ours. Default: nothing.
+
+        Args:
+            after: a mark; only what came behind it. None: all.
 
         Raises:
             ProviderError: it can't be read.
         """
-        raise NotImplementedError
+        nothing: tuple[PastTurn, ...] = ()
+        for turn in nothing:
+            yield turn
 
     @abc.abstractmethod
     def open(self, config: SessionConfig) -> BaseSession:
@@ -344,6 +356,17 @@ class RunTimeouts:
 
     model: float = 240
     tool: float = 0
+
+
+def foreign_writer(message: str, evidence: Mapping[str, Any]) -> SessionError:
+    """Somebody else has gone on with the agent's own session: a person decides. `evidence["foreign"]` marks it."""
+    return SessionError(ErrorKind.FOREIGN_WRITER, message, remedy=DECIDE, evidence={**evidence, "foreign": True})
+
+
+DECIDE = (
+    "`jelmore resume --accept-foreign` goes on with all that the agent knows now, `--discard-foreign` begins anew with "
+    "what jelmored knows"
+)
 
 
 def native_lost(message: str, evidence: Mapping[str, Any]) -> SessionError:

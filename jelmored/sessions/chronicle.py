@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -42,8 +43,9 @@ class Chronicle:
         """Record what has happened, in the turn in hand. Returns its seq."""
         return self.record_in(self.turn, draft)
 
-    def record_in(self, turn: int | None, draft: Draft) -> int:
-        seq = self.log.record(draft, turn=turn, provider=self.facts.provider)
+    def record_in(self, turn: int | None, draft: Draft, at: datetime | None = None) -> int:
+        """`at`: when it happened; None: now."""
+        seq = self.log.record(draft, turn=turn, provider=self.facts.provider, at=at)
         self.know(seq=seq, last_activity=utc_now())
         return seq
 

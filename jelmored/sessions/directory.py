@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -13,15 +13,19 @@ import structlog
 import trio
 
 from jelmored.domain.commands import (
+    AdoptSession,
     CompactSession,
     ConfigureSession,
     CreateSession,
+    DecideForeign,
+    FindPastSessions,
     FindSessions,
     ForkSession,
     Interrupt,
     MoveSession,
     PromptReceipt,
     ResolveApproval,
+    ResumeSession,
     SendPrompt,
     WhenBusy,
 )
@@ -34,21 +38,40 @@ from jelmored.domain.ids import (
 )
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author, Block, Prompt, TextBlock, WhenUnavailable
-from jelmored.domain.sessions import BackgroundTask, SessionView
+from jelmored.domain.sessions import BackgroundTask, Facts, PastSessionView, SessionView
 from jelmored.domain.status import IN_TURN, Status
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Page
+from jelmored.providers.base import PastSession, PastTurn
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
-from jelmored.wire.messages import DaemonEvent
+from jelmored.wire.messages import DaemonEvent, ImportProgress, ImportSession
+from jelmored.wire.states import Document
 
+from .adopting import page_of as past_page
 from .attachments import Examined, examine
 from .briefing import handover_of, known_at
 from .finding import may_expire, page_of, terminated
+from .foreign import nothing_foreign, waits_for_decision
 from .founding import FIRST_PROMPT, claim_of, located
 from .handover import read_handoff
-from .messages import Admit, Close, Configure, Cut, EndTask, Expire, KeyClaim, Move, Resolve, Unqueue
+from .messages import (
+    Admit,
+    Close,
+    Configure,
+    Cut,
+    EndTask,
+    Expire,
+    Export,
+    KeyClaim,
+    Move,
+    Resolve,
+    SettleForeign,
+    Suspend,
+    Unqueue,
+)
 from .registrar import Defaults, Registrar
+from .remembering import latest
 from .roster import Roster
 from .session import World
 
@@ -84,7 +107,7 @@ class Directory:
         self._router = world.router
         self._settled: OrderedDict[ApprovalId, Approval] = OrderedDict()
         self._roster = Roster(world, self._note_settled)
-        self._registrar = Registrar(world, self._roster, defaults)
+        self._registrar = Registrar(world, self._roster, defaults, locate)
         self._locate = locate
 
     # What is asked without a message
@@ -127,12 +150,23 @@ class Directory:
 
     # What is asked of a session
 
+    def _check_room(self) -> None:
+        """Nothing more is begun while the disk takes nothing; to end what has begun is what its reserve is for.
+
+        Raises:
+            JournalPaused: at once.
+        """
+        if (trouble := self._journal.trouble) is not None:
+            raise trouble.again()
+
     async def create(self, command: CreateSession, by: Author) -> SessionView:
         """A new session; durable before any agent starts.
 
         Raises:
             Refused: `invalid-params`, `no-provider`, `directory-busy`, `key-reused`.
+            JournalPaused: as everything that writes and does not only end something.
         """
+        self._check_room()
         examined = await _examined(command.prompt) if command.prompt is not None else None
         command = await self._locate(command)
         session_id = await self._registrar.create(command)
@@ -148,6 +182,7 @@ class Directory:
             kept = await self._journal.key(command.session_id, claim.key)
             if kept is not None:
                 return claim.answer_of(kept)
+        self._check_room()
         examined = await _examined(command.prompt)
         return await self._roster.ask(
             command.session_id,
@@ -169,6 +204,7 @@ class Directory:
         kept = await self._journal.key(command.session_id, claim.key) if claim else None
         if claim is not None and kept is not None:
             return claim.answer_of(kept).prompt_id
+        self._check_room()
         examined = examine((TextBlock(text="/compact"),))
         receipt = await self._roster.ask(
             command.session_id, lambda: _admission(examined, by, claim=claim, compacts=True)
@@ -182,6 +218,7 @@ class Directory:
             Refused: `invalid-params` for a name that is taken.
             ModelNotSupportedError: the provider has no such model.
         """
+        self._check_room()
         if command.model is not None:
             await self._providers[self.get(command.session_id).provider].check_model(command.model)
         async with self._registrar.naming(command.name, command.session_id):
@@ -212,6 +249,53 @@ class Directory:
         )
         log.info("interrupted", session=command.session_id, client=by.client, turn_ran=cut)
         return cut
+
+    async def suspend(self, session_id: SessionId, by: Author) -> Document:
+        """End its run cleanly; returns the state with which it is resumed, here or in another daemon.
+
+        Raises:
+            Refused: `not-found`, `busy`: a turn runs; `wrong-status`: it is closed.
+        """
+        state = await self._roster.ask(session_id, Suspend)
+        log.info("suspended", session=session_id, client=by.client)
+        return state
+
+    async def export(self, session_id: SessionId) -> Document:
+        """The state as it is now; the session goes on."""
+        return await self._roster.ask(session_id, Export)
+
+    async def resume(self, command: ResumeSession, by: Author) -> SessionView:
+        """Open a session again that is here, or one whose state the client has.
+
+        Raises:
+            Refused: `not-found`, `busy`, `no-provider`; `state-invalid`, and nothing has changed.
+        """
+        session_id = command.session_id
+        if session_id is None:
+            session_id = await self._registrar.restore(command.state or {}, command.provider)
+        facts = self._roster.facts_of(session_id)
+        moves = command.provider not in (None, facts.provider)
+        route = self._router.choice(facts, command.provider, None) if moves else None
+        resumed = await self._registrar.resume(session_id)
+        log.info("resumed", session=session_id, client=by.client, from_state=command.state is not None)
+        return await self._roster.ask(session_id, lambda: Move(route=route, model=None)) if route else resumed
+
+    async def import_(self, command: ImportSession, by: Author) -> ImportProgress | SessionView:
+        """A session of another daemon with its whole log, step by step.
+
+        Raises:
+            Refused: `state-invalid`, `no-provider`, `not-found`: no such import is under way.
+        """
+        if command.state is not None:
+            session_id, wanted, head = await self._registrar.begin_import(command.state, command.provider)
+        else:
+            session_id = command.session_id or SessionId("")
+            wanted, head = await self._registrar.add_events(session_id, command.events)
+        if not command.last:
+            return ImportProgress(session_id=session_id, next=wanted, head=head)
+        await self._registrar.finish_import(session_id)
+        log.info("imported", session=session_id, client=by.client)
+        return self.get(session_id)
 
     async def close(self, session_id: SessionId, by: Author) -> SessionView:
         """End it for good; the log stays."""
@@ -269,9 +353,50 @@ class Directory:
             Refused: `not-found`, `invalid-params`, `invalid-request`, `no-provider`.
         """
         self.get(command.session_id)
+        self._check_room()
         session_id = await self._registrar.fork(command)
         log.info("forked", session=command.session_id, into=session_id, client=by.client)
         return self.get(session_id)
+
+    async def past_sessions(self, query: FindPastSessions) -> tuple[tuple[PastSessionView, ...], str | None]:
+        """A page of the sessions that a provider's agent keeps itself, latest first, and the cursor of the next page.
+
+        Raises:
+            Refused: `not-found`: no such provider; or why they can't be read.
+        """
+        past = await self._providers[query.name].past_sessions(query.cwd)
+        return past_page(past, tuple(self._roster.facts), query.name, query.cursor, query.limit)
+
+    async def adopt(self, command: AdoptSession, by: Author) -> SessionView:
+        """Go on with a conversation that an agent has had without us. Again: the same session.
+
+        Raises:
+            Refused: `not-found`, `invalid-params`, `invalid-request`; or why it can't be read.
+        """
+        session_id = await self._registrar.adopt(command)
+        log.info("adopted", session=session_id, provider=command.provider, client=by.client)
+        return self.get(session_id)
+
+    async def decide_foreign(self, command: DecideForeign, by: Author) -> SessionView:
+        """What counts where somebody else has gone on with the agent's own session. What waits for it goes on.
+
+        Raises:
+            Refused: `not-found`; `wrong-status`: there is nothing to decide.
+        """
+        facts, accept = self._roster.facts_of(command.session_id), command.decision == "accept"
+        if not waits_for_decision(facts):
+            raise nothing_foreign()
+        turns, skipped = await latest(self._foreign_turns(facts)) if accept else ((), 0)
+        settled: SessionView = await self._roster.ask(
+            command.session_id, lambda: SettleForeign(accept=accept, turns=turns, skipped=skipped)
+        )
+        log.info("foreign words settled", session=command.session_id, decision=command.decision, client=by.client)
+        return settled
+
+    def _foreign_turns(self, facts: Facts) -> AsyncGenerator[PastTurn, None]:
+        native = facts.native[facts.provider]
+        past = PastSession(native_id=native.native_id, cwd=facts.cwd, title="", updated_at=facts.last_activity)
+        return self._providers[facts.provider].recall(past, native.mark)
 
     async def preview(self, command: MoveSession) -> Handoff:
         """What the agent would be told, if the session were moved. Raises as `move`."""
@@ -287,6 +412,7 @@ class Directory:
         Raises:
             Refused: `not-found`, `wrong-status`, `busy`: a turn runs; `no-provider`, `model-not-supported`.
         """
+        self._check_room()
         facts = self._roster.facts_of(command.session_id)
         route = self._router.choice(facts, command.provider, command.model)
         moved: SessionView = await self._roster.ask(command.session_id, lambda: Move(route=route, model=command.model))
@@ -302,6 +428,7 @@ class Directory:
         approval = next((one for one in self.approvals() if one.approval_id == command.approval_id), None)
         if approval is None:
             raise self._late(command.approval_id)
+        self._check_room()
         try:
             return await self._roster.ask(approval.session_id, lambda: Resolve(command=command, by=by))
         except Refused as no:

@@ -46,8 +46,10 @@ class Forks:
         """
         source = await self._source(command.session_id)
         at_seq = source.seq if command.at_seq is None else command.at_seq
-        if not min(1, source.seq) <= at_seq <= source.seq:
-            raise Refused(ErrorKind.INVALID_PARAMS, f"the log ends at {source.seq}, and begins at 1", field="atSeq")
+        oldest = source.begins_after + 1
+        if not min(oldest, source.seq) <= at_seq <= source.seq:
+            told = f"the log ends at {source.seq}, and begins at {oldest}"
+            raise Refused(ErrorKind.INVALID_PARAMS, told, field="atSeq")
         check_there(command.provider or source.provider, views)
         await self._clear()
         here = command.provider in (None, source.provider) and can_fork(source.provider, views)
@@ -101,9 +103,10 @@ class Fork:
         Raises:
             Refused: `not-found`, when the source is gone.
         """
-        await self._walk(0, self._at_seq, self._note_approvals)
+        begin = self._source.begins_after
+        await self._walk(begin, self._at_seq, self._note_approvals)
         await self._walk(self._at_seq, self._source.seq, self._note_break)
-        cursor = 0
+        cursor = begin
         while cursor < self._at_seq:
             page = await self._page(cursor, self._at_seq)
             cursor = page[-1].seq
@@ -171,16 +174,7 @@ class Fork:
         there = self._standing.provider or self._source.provider
         for turn, draft in (*self._standing.closing(), (None, line)):
             self._seq += 1
-            yield Event(
-                session_id=self.session_id,
-                seq=self._seq,
-                event_type=draft.event_type,
-                content=draft.content,
-                metadata=draft.metadata,
-                timestamp=utc_now(),
-                turn=turn,
-                provider=there,
-            )
+            yield draft.at(self.session_id, self._seq, turn=turn, provider=there, timestamp=utc_now())
 
     def _facts(self, command: ForkSession, sharing: Sequence[SessionId]) -> Facts:
         source, now, origin = self._source, utc_now(), self._origin()
@@ -202,19 +196,24 @@ class Fork:
             last_activity=now,
             log_id=new_log_id(),
             seq=self._seq,
+            begins_after=0,
             turn=self._standing.turn,
             open_turn=None,
             usage=Usage(),
             context=None,
             native={source.provider: NativeSession(native_id="", origin=origin)} if origin else {},
             heard={},
-            behind=None if self._remembers else 0,
+            behind=0 if self._is_told(origin) else None,
             home=None,
             waiting_until=None,
             rules=(),
             approvals=(),
             warnings=({"kind": "directory-shared", "sessions": list(sharing)},) if sharing else (),
         )
+
+    def _is_told(self, origin: NativeOrigin | None) -> bool:
+        """Its agent must be told what was said. Without an origin nothing was, unless it was elsewhere."""
+        return not self._remembers or (origin is None and self._standing.restored)
 
     @property
     def _remembers(self) -> bool:

@@ -72,7 +72,7 @@ async def _head(journal: Journal, handover: Handover, before: int) -> list[Event
     if limit <= 0:
         return []
     page = await journal.read(handover.session_id, after=handover.after, limit=limit, max_bytes=PAGE_BYTES)
-    return _decoded(page.entries, handover.after)
+    return _decoded([entry for entry in page.entries if entry.seq < before], handover.after)
 
 
 def _without_words(events: Sequence[Event], in_hand: int | None) -> set[PromptId]:

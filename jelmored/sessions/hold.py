@@ -35,6 +35,8 @@ class RunHold:
         """There is an agent, and it can take a prompt."""
         self.pausing = False
         """The next run is tried when the pause after a crash is over."""
+        self.readers = 0
+        """So many read what the agent keeps of the session: no run is opened meanwhile."""
         self.background_tasks: tuple[BackgroundTask, ...] = ()
         self.epoch = Epoch(0)
         self._hear = hear
@@ -57,7 +59,7 @@ class RunHold:
     def open(self, supervisor: ProviderSupervisor, facts: Facts) -> None:
         """Start a run; what comes of it is reported. Raises `Refused` (`no-provider`)."""
         self.epoch = Epoch(self.epoch + 1)
-        self._run = supervisor.open_run(_config(facts), self.epoch, self._hear)
+        self._run = supervisor.open_run(config_of(facts), self.epoch, self._hear)
 
     def knows(self, report: Report) -> bool:
         """It comes from the run that we hold."""
@@ -86,6 +88,7 @@ class RunHold:
         """A new life of the session: it holds no run, and hears none of a former life."""
         self.lose()
         self.pausing = False
+        self.readers = 0
 
     def next_try(self, lived: float) -> float | None:
         """The agent crashed: seconds until another try, None when it was tried often enough."""
@@ -106,7 +109,8 @@ class RunHold:
             await self._run.over.wait()
 
 
-def _config(facts: Facts) -> SessionConfig:
+def config_of(facts: Facts) -> SessionConfig:
+    """What a run of the session begins with at its provider."""
     native = facts.native.get(facts.provider)
     return SessionConfig(
         session_id=facts.session_id,

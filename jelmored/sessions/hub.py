@@ -125,6 +125,8 @@ class Feed:
     session_id: SessionId
     log_id: LogId
     head: int
+    begins_after: int = 0
+    """Events up to this one are not in this log."""
     open_items: OpenItems = attrs.field(factory=OpenItems)
     approvals: dict[ApprovalId, Approval] = attrs.field(factory=dict)
     subscribers: set[Subscriber] = attrs.field(factory=set)
@@ -132,6 +134,11 @@ class Feed:
     """Those of the hub."""
     leaving: bool = False
     """The session is being removed: the journal may have nothing of it any more."""
+
+    @property
+    def oldest(self) -> int:
+        """The number of the first event that is kept."""
+        return self.begins_after + 1
 
     def publish(self, frames: Sequence[Frame]) -> None:
         """Durable frames, in order, to every subscriber and observer."""

@@ -45,11 +45,35 @@ def is_native_lost(facts: Facts, failure: Failure) -> bool:
 
 def forget_native(chronicle: Chronicle, failure: Failure) -> None:
     """The agent's own session is gone: the next run starts anew, told what was said, and that is noted."""
-    provider = chronicle.facts.provider
     chronicle.note("native_lost", failure.message)
+    begin_anew(chronicle)
+
+
+def begin_anew(chronicle: Chronicle) -> None:
+    """The agent's own session does not count any more."""
+    provider = chronicle.facts.provider
     native = {name: kept for name, kept in chronicle.facts.native.items() if name != provider}
     heard = {name: seq for name, seq in chronicle.facts.heard.items() if name != provider}
     chronicle.know(native=native, heard=heard, behind=0)
+
+
+def note_mark(chronicle: Chronicle, told: RunFacts) -> None:
+    """The last word of a run that is left; nothing else of it counts any more."""
+    native = chronicle.facts.native.get(chronicle.facts.provider)
+    if native is not None and native.used and told.mark is not None:
+        know_native(chronicle, attrs.evolve(native, mark=told.mark))
+
+
+def forget_mark(chronicle: Chronicle) -> None:
+    """Nobody knows how the last run ended: what the agent's own session looks like is taken as it is."""
+    native = chronicle.facts.native.get(chronicle.facts.provider)
+    if native is not None and native.mark is not None:
+        know_native(chronicle, attrs.evolve(native, mark=None))
+
+
+def know_native(chronicle: Chronicle, native: NativeSession) -> None:
+    """The agent's own session is another one, or looks otherwise."""
+    chronicle.know(native={**chronicle.facts.native, chronicle.facts.provider: native})
 
 
 def note_heard(chronicle: Chronicle) -> None:
@@ -79,4 +103,5 @@ def _native_after(facts: Facts, told: RunFacts) -> NativeSession:
         native_id=known.native_id if told.native_id is None else told.native_id,
         used=used,
         origin=None if used else known.origin,  # a fork that was not taken up is begun anew
+        mark=told.mark,  # any other word is of an agent that may write
     )

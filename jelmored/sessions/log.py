@@ -4,9 +4,11 @@ then is it published, in order: a delta waits behind earlier events that are not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 import attrs
+import structlog
 import trio
 
 from jelmored.actors.mailbox import Reply
@@ -16,7 +18,7 @@ from jelmored.domain.permissions import Approval
 from jelmored.domain.sessions import Facts
 from jelmored.domain.times import utc_now
 from jelmored.domain.usage import UsageEntry
-from jelmored.errors import JournalError
+from jelmored.errors import ErrorKind, JournalError, JournalPaused
 from jelmored.journal.base import Attachment, Batch, Entry, Journal, StoredKey, StoredPrompt
 from jelmored.providers.base import Delta
 from jelmored.wire import codec, jsonrpc
@@ -25,9 +27,12 @@ from jelmored.wire.messages import ItemVoided, SessionDelta
 from .bounds import bounded
 from .hub import DeltaFrame, EventFrame, Feed, Frame, OpenItems, VoidFrame
 
+log = structlog.get_logger(__name__)
+
 CHECKPOINT_EVERY = 1.0  # seconds; of the texts that stream
 LONGEST = 4 * 1024 * 1024  # characters of one item; the event that closes it holds less anyway
 ROOM = 64  # messages whose changes are not published yet; then the session waits, and so does its agent
+PATIENCE = 10.0  # seconds for a disk that takes nothing; then whoever asked is told, and what was asked stays
 
 T = TypeVar("T")
 Then = Callable[[], None]
@@ -71,16 +76,19 @@ class SessionLog:
         self._parcels: list[_Parcel] = []
         self._sending = False
         self._broken = False
+        self._held = False
         self._wake = trio.Event()
         self._sent = trio.Event()
         self._checkpointed = 0.0
         self._checkpoint_due = False
         self._checkpoint_items = frozenset(checkpointed)
 
-    def record(self, draft: Draft, *, turn: int | None, provider: ProviderName | None) -> int:
-        """Give a draft its number."""
+    def record(
+        self, draft: Draft, *, turn: int | None, provider: ProviderName | None, at: datetime | None = None
+    ) -> int:
+        """Give a draft its number. `at`: when it happened; None: now."""
         self.seq += 1
-        event, body = self._encode(draft, turn, provider)
+        event, body = self._encode(draft, turn, provider, at or utc_now())
         closes = event.metadata.item_id if isinstance(event.metadata, Said) else None
         if closes is not None:
             self._close(closes)
@@ -89,20 +97,11 @@ class SessionLog:
         self._frames.append(EventFrame(self.seq, jsonrpc.notification("session/event", body), closes, approval, event))
         return self.seq
 
-    def _encode(self, draft: Draft, turn: int | None, provider: ProviderName | None) -> tuple[Event, bytes]:
-        now = utc_now()
-
+    def _encode(
+        self, draft: Draft, turn: int | None, provider: ProviderName | None, at: datetime
+    ) -> tuple[Event, bytes]:
         def event_of(draft: Draft) -> Event:
-            return Event(
-                session_id=self._feed.session_id,
-                seq=self.seq,
-                event_type=draft.event_type,
-                content=draft.content,
-                metadata=draft.metadata,
-                timestamp=now,
-                turn=turn,
-                provider=provider,
-            )
+            return draft.at(self._feed.session_id, self.seq, turn=turn, provider=provider, timestamp=at)
 
         draft, body = bounded(draft, lambda draft: codec.encode(event_of(draft)))
         return event_of(draft), body
@@ -136,14 +135,15 @@ class SessionLog:
         self.open_items.close(item_id)
         self._checkpoint_due = self._checkpoint_due or item_id in self._checkpoint_items
 
-    def then(self, act: Then) -> None:
-        """Do this once all that this message changed is durable."""
+    def then(self, act: Then, fail: Fail | None = None) -> None:
+        """Do this once all that this message changed is durable, or else `fail`."""
         self._then.append(act)
+        if fail is not None:
+            self._fail.append(fail)
 
     def answer(self, reply: Reply[T], value: Callable[[], T]) -> None:
         """Whoever asked is told once all that this message changed is durable, or why it can't be."""
-        self._then.append(lambda: reply.set(value()))
-        self._fail.append(reply.fail)
+        self.then(lambda: reply.set(value()), reply.fail)
 
     def keep(
         self,
@@ -220,11 +220,16 @@ class SessionLog:
         while not self.idle and not self._broken:
             await self._sent.wait()
 
+    async def settled_or_held(self) -> None:
+        """As `settled`, but don't wait for a disk that takes nothing."""
+        while not (self.idle or self._held or self._broken):
+            await self._sent.wait()
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Make durable, then publish. Whatever came meanwhile goes together.
+        """Make durable, then publish. Whatever came meanwhile goes together. While the disk takes nothing, all waits.
 
         Raises:
-            JournalError: nothing of what it failed with is published.
+            JournalError: a fault of ours; nothing of what it failed with is published.
         """
         task_status.started()
         try:
@@ -243,17 +248,37 @@ class SessionLog:
             await self._append(batches, parcels)
         self._publish(parcels)
         self._sending = False
+        self._stir()
+
+    def _stir(self) -> None:
+        """Those who wait look again."""
         self._sent.set()
         self._sent = trio.Event()
 
     async def _append(self, batches: Sequence[Batch], parcels: Sequence[_Parcel]) -> None:
         try:
-            await self._journal.append(batches)
+            while not await self._appended(batches, parcels):
+                log.info("written again", session=self._feed.session_id)
         except JournalError as error:
-            for parcel in (*parcels, *self._parcels):
-                for fail in parcel.fail:
-                    fail(error)
+            _fail((*parcels, *self._parcels), error)
             raise
+        finally:
+            self._held = False
+
+    async def _appended(self, batches: Sequence[Batch], parcels: Sequence[_Parcel]) -> bool:
+        """False once it may be tried again: the disk took nothing of it, and takes writes now."""
+        try:
+            await self._journal.append(batches)
+        except JournalPaused as trouble:
+            self._held = True
+            self._stir()
+            with trio.move_on_after(PATIENCE):
+                await self._journal.healed()
+                return False
+            _fail(parcels, _taken(trouble))
+            await self._journal.healed()
+            return False
+        return True
 
     def _publish(self, parcels: Sequence[_Parcel]) -> None:
         if frames := [frame for parcel in parcels for frame in parcel.frames]:
@@ -261,3 +286,15 @@ class SessionLog:
         for parcel in parcels:
             for act in parcel.then:
                 act()
+
+
+def _fail(parcels: Iterable[_Parcel], error: JournalError) -> None:
+    for parcel in parcels:
+        for fail in parcel.fail:
+            fail(error)
+
+
+def _taken(trouble: JournalPaused) -> JournalError:
+    """Not retryable: asked again it would be done twice."""
+    told = f"it is taken and not durable yet: it takes effect when the disk takes writes again ({trouble.message})"
+    return JournalError(ErrorKind.JOURNAL_FAILED, told, remedy=trouble.remedy)

@@ -17,8 +17,10 @@ from jelmored.domain.sessions import SessionView
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Attachment, StoredKey
+from jelmored.providers.base import PastTurn
 from jelmored.supervision.reports import Report
 from jelmored.wire import codec
+from jelmored.wire.states import Document
 
 from .handover import Handover
 from .router import Route
@@ -101,8 +103,45 @@ class Move(Ask[SessionView]):
 
 
 @attrs.frozen(eq=False, kw_only=True)
+class SettleForeign(Ask[SessionView]):
+    """A person has decided what counts where somebody else has gone on with the agent's own session.
+
+    Args:
+        accept: what the agent knows now; else it begins anew with what we know.
+        turns: what the agent knows more; the latest, where it is very much.
+        skipped: turns before those.
+    """
+
+    accept: bool
+    turns: tuple[PastTurn, ...] = ()
+    skipped: int = 0
+
+
+@attrs.frozen(eq=False, kw_only=True)
 class Close(Ask[SessionView]):
     """End the session for good; its log stays."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Suspend(Ask[Document]):
+    """End the run; the answer is the state."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Export(Ask[Document]):
+    """The state as it is now, whatever runs."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Resume(Ask[SessionView]):
+    """Open the session again. `keep_name`: nobody else goes by its name."""
+
+    keep_name: bool = True
+
+
+@attrs.frozen(eq=False)
+class StateMade(Tell):
+    """A state has been made while no agent was there: one may be started again."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -157,6 +196,11 @@ Message = (
     | Configure
     | EndTask
     | Move
+    | SettleForeign
+    | Suspend
+    | Export
+    | Resume
+    | StateMade
     | Close
     | Expire
     | Heard

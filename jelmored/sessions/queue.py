@@ -100,6 +100,11 @@ class PromptQueue:
         return tuple(queued.prompt for queued in self.waiting)
 
     @property
+    def whole(self) -> tuple[Queued, ...]:
+        """What waits, in the order after a restart: what was given to the agent waits first."""
+        return (*self._given.values(), *self.waiting)
+
+    @property
     def given(self) -> bool:
         """The agent has some that it has not taken up yet."""
         return bool(self._given)
@@ -220,9 +225,7 @@ class PromptQueue:
         self._chronicle.note("prompt_dropped", words, promptId=prompt_id)
 
     def to_store(self) -> tuple[StoredPrompt, ...] | None:
-        """The whole queue if it is another than at the last call: the one that has its turn, what was given, which
-        waits first after a restart, and what waits."""
+        """The whole queue if it is another than at the last call; before it the one that has its turn."""
         changed, self._changed = self._changed, False
         in_hand = (self._in_hand,) if self._in_hand else ()
-        kept = (*in_hand, *self._given.values(), *self.waiting)
-        return tuple(queued.stored for queued in kept) if changed else None
+        return tuple(queued.stored for queued in (*in_hand, *self.whole)) if changed else None

@@ -18,6 +18,7 @@ from jelmored.supervision.provider import ProviderSupervisor
 from .allowance import Allowance
 from .chronicle import Chronicle
 from .failover import Failover
+from .foreign import is_foreign, note_foreign
 from .hold import RunHold
 from .learning import forget_native, is_native_lost
 from .parking import Parking
@@ -75,6 +76,8 @@ class Recovery:
             forget_native(self._chronicle, failure)
             turn.put_down()
             self._patient.pursue()
+        elif failure is not None and is_foreign(failure):
+            self._wait_for_decision(turn, failure)
         elif turn.prompt is not None and follows in self._again:
             self._restart(turn, failure)
         elif failure is None:
@@ -85,6 +88,12 @@ class Recovery:
         else:
             self._note(turn, failure)
             self.give_up(turn, failure)
+
+    def _wait_for_decision(self, turn: Turn, failure: Failure) -> None:
+        """The provider is well, and another one would not know better; the prompt is not lost."""
+        note_foreign(self._chronicle)
+        self._queue.put_back()
+        self.give_up(turn, failure)
 
     @property
     def _again(self) -> tuple[Next, ...]:

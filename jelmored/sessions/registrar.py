@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import attrs
 import trio
 
-from jelmored.domain.commands import CreateSession, ForkSession
+from jelmored.domain.commands import AdoptSession, CreateSession, ForkSession
 from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.ranking import Ranked
 from jelmored.domain.requirements import Optimize, Requirements
-from jelmored.domain.sessions import Facts
+from jelmored.domain.sessions import Facts, SessionView
+from jelmored.domain.state import SessionState
 from jelmored.domain.status import IN_TURN, Status
-from jelmored.errors import ErrorKind, JournalError, Refused
+from jelmored.errors import ErrorKind, JournalError, ProviderError, Refused
 from jelmored.journal.base import Batch
+from jelmored.providers.base import PastSession
+from jelmored.supervision.provider import ProviderSupervisor
+from jelmored.wire.states import Document
 
+from .adopting import Adoption, adopted_by
 from .forking import Forks
 from .founding import birth, claim_of, first_facts
+from .importing import Imports, Locate, Newcomer, born, opened
+from .messages import Resume
 from .purse import over_budget
+from .queue import Queued
 from .roster import Roster
 from .router import choose
 from .session import World
@@ -43,9 +53,10 @@ class Registrar:
         world: what sessions work with.
         roster: where new ones are put.
         defaults: from the configuration.
+        locate: resolves the directories of a session that comes from elsewhere.
     """
 
-    def __init__(self, world: World, roster: Roster, defaults: Defaults) -> None:
+    def __init__(self, world: World, roster: Roster, defaults: Defaults, locate: Locate) -> None:
         self._journal = world.journal
         self._providers = world.providers
         self._hub = world.hub
@@ -53,7 +64,9 @@ class Registrar:
         self._roster = roster
         self._defaults = defaults
         self._forks = Forks(world.journal)
+        self._imports = Imports(world.journal, world.providers, world.router, locate)
         self._one_at_a_time = trio.Lock()
+        self._adopting = trio.Lock()
 
     async def create(self, command: CreateSession) -> SessionId:
         """A new session, or the one that its requestKey has made already; durable.
@@ -78,6 +91,127 @@ class Registrar:
         self._refuse_name(command.name)
         async with self._roster.copying:
             return await self._fork(command)
+
+    async def resume(self, session_id: SessionId) -> SessionView:
+        """A session that is here is open again; one that was closed without its name, if another one has that now.
+
+        Raises:
+            Refused: `not-found`, `busy`.
+        """
+        async with self._one_at_a_time:
+            facts = self._roster.facts_of(session_id)
+            keeps = facts.status is not Status.TERMINATED or self._is_free(facts.name, session_id)
+            return await self._roster.ask(session_id, lambda: Resume(keep_name=keeps))
+
+    async def restore(self, document: Document, provider: ProviderName | None) -> SessionId:
+        """The session of this state: it is here, as the state says, or it comes here now; durable.
+
+        Raises:
+            Refused: `state-invalid`, `no-provider`; nothing has changed.
+        """
+        state = await opened(document)
+        session_id = state.facts.session_id
+        if self._hub.feed(session_id) is not None:
+            self._check_same(state)
+            return session_id
+        await self._refuse_known(session_id)
+        newcomer = await self._imports.prepared(state, provider)
+        await self._imports.give_up(session_id)
+        await self._receive(newcomer, whole=False)
+        return session_id
+
+    async def begin_import(self, document: Document, provider: ProviderName | None) -> tuple[SessionId, int, int]:
+        """The whole log of this session is to come. Returns its id, which event is wanted first, and which one is the
+        last.
+
+        Raises:
+            Refused: `state-invalid`, also for a session that is here already; `no-provider`.
+        """
+        state = await opened(document)
+        await self._refuse_known(state.facts.session_id)
+        newcomer = await self._imports.prepared(state, provider)
+        return state.facts.session_id, *await self._imports.begin(newcomer)
+
+    async def add_events(self, session_id: SessionId, events: Sequence[Any]) -> tuple[int, int]:
+        """The next events of a session that is imported; see `Imports.add`."""
+        return await self._imports.add(session_id, events)
+
+    async def finish_import(self, session_id: SessionId) -> None:
+        """All of it has come: it is a session from now on; durable.
+
+        Raises:
+            Refused: `not-found`; `state-invalid`, while events are missing.
+        """
+        await self._receive(self._imports.whole(session_id), whole=True)
+        self._imports.settled(session_id)
+
+    async def _receive(self, newcomer: Newcomer, *, whole: bool) -> None:
+        session_id = newcomer.facts.session_id
+        async with self._one_at_a_time:
+            await self._refuse_known(session_id)
+            name = newcomer.facts.name if self._is_free(newcomer.facts.name, session_id) else None
+            facts, batch = born(newcomer, name, self._working_in(newcomer.facts.cwd), whole=whole)
+            await self._settle(facts, batch, newcomer.queue)
+        await self._roster.close_cut(session_id)
+
+    def _check_same(self, state: SessionState) -> None:
+        """The session of this state is here, and nothing has happened in it since."""
+        was, now = state.facts, self._roster.facts_of(state.facts.session_id)
+        if (was.log_id, was.seq) == (now.log_id, now.seq):
+            return
+        told = f"its log has gone on to event {now.seq}" if was.log_id == now.log_id else "it has another log here"
+        raise Refused(
+            ErrorKind.STATE_INVALID,
+            f"session {now.session_id} is here already, and not as in the state (event {was.seq}): {told}",
+            remedy=f"go on with the one that is here: jelmore resume {now.session_id}",
+            field="state.facts.seq",
+        )
+
+    async def _refuse_known(self, session_id: SessionId) -> None:
+        if self._hub.feed(session_id) is not None:
+            told = f"session {session_id} is here already"
+            remedy = f"go on with it: jelmore resume {session_id}"
+            raise Refused(ErrorKind.STATE_INVALID, told, remedy=remedy, field="state.facts.sessionId")
+        if await self._journal.was_removed(session_id):
+            raise _deleted(session_id)
+
+    async def adopt(self, command: AdoptSession) -> SessionId:
+        """A session that goes on with a conversation of an agent's own, or the one that does so already; durable.
+
+        Raises:
+            Refused: `not-found`, `invalid-params`, `invalid-request`.
+        """
+        self._refuse_name(command.name)
+        async with self._adopting:
+            found = adopted_by(self._roster.facts, command.provider, command.native_id)
+            return found or await self._adopt(command)
+
+    async def _adopt(self, command: AdoptSession) -> SessionId:
+        supervisor = self._providers[command.provider]
+        past = await self._past(supervisor, command.native_id)
+        mode = command.permission_mode or self._defaults.permission_modes[command.provider]
+        async with Adoption(self._journal, command.provider, past) as adoption:
+            try:
+                await adoption.copy(supervisor.recall(past))
+            except ProviderError as error:
+                raise Refused(error.kind, error.message, remedy=error.remedy) from error
+            async with self._one_at_a_time:
+                self._refuse_name(command.name)  # it may have been given meanwhile
+                facts, batch = adoption.finished(command, mode, self._working_in(past.cwd))
+                await self._settle(facts, batch)
+                adoption.done = True
+        return facts.session_id
+
+    async def _past(self, supervisor: ProviderSupervisor, native_id: str) -> PastSession:
+        past = next((one for one in await supervisor.past_sessions(None) if one.native_id == native_id), None)
+        if past is None:
+            told = f"{supervisor.name} has no session {native_id!r} of its own"
+            remedy = f"`jelmore import --from {supervisor.name}` lists them"
+            raise Refused(ErrorKind.NOT_FOUND, told, field="nativeId", remedy=remedy)
+        if not await trio.to_thread.run_sync(os.path.isdir, past.cwd):
+            told = f"its directory is not there any more: {past.cwd}"
+            raise Refused(ErrorKind.INVALID_REQUEST, told, field="nativeId")
+        return past
 
     @asynccontextmanager
     async def naming(self, name: str | None, own: SessionId) -> AsyncIterator[None]:
@@ -129,10 +263,10 @@ class Registrar:
         chosen = choose(self._providers.rank(asked, wanted=wanted), wanted)
         return attrs.evolve(chosen, model=command.model or chosen.model)
 
-    async def _settle(self, facts: Facts, batch: Batch) -> None:
+    async def _settle(self, facts: Facts, batch: Batch, queue: tuple[Queued, ...] = ()) -> None:
         with trio.move_on_after(BIRTH, shield=True):  # a client that leaves now must not leave half a session behind
             await self._journal.append([batch])
-            self._roster.add(facts)
+            self._roster.add(facts, queue)
             return
         raise JournalError(ErrorKind.JOURNAL_FAILED, f"the session was not durable within {BIRTH:.0f} s")
 
@@ -152,9 +286,13 @@ class Registrar:
         if not name.strip() or not name.isprintable() or name.startswith(RESERVED):
             told = f"name is a text in a line that does not begin like an id, not {name!r}"
             raise Refused(ErrorKind.INVALID_PARAMS, told, field="name")
-        others = (facts for facts in self._roster.facts if facts.session_id != own)
-        if any(facts.name == name and facts.status is not Status.TERMINATED for facts in others):
+        if not self._is_free(name, own):
             raise Refused(ErrorKind.INVALID_PARAMS, f"a session is named {name!r} already", field="name")
+
+    def _is_free(self, name: str | None, own: SessionId | None) -> bool:
+        """No other session goes by it."""
+        others = (facts for facts in self._roster.facts if facts.session_id != own and facts.name is not None)
+        return not any(facts.name == name and facts.status is not Status.TERMINATED for facts in others)
 
     def _working_in(self, cwd: str) -> list[SessionId]:
         return [
@@ -162,6 +300,15 @@ class Registrar:
             for facts in self._roster.facts
             if facts.cwd == cwd and (facts.status in IN_TURN or self._roster.is_attached(facts.session_id))
         ]
+
+
+def _deleted(session_id: SessionId) -> Refused:
+    return Refused(
+        ErrorKind.STATE_INVALID,
+        f"session {session_id} was deleted here, and what is deleted never comes back",
+        remedy="take it up in a daemon with another state directory",
+        field="state.facts.sessionId",
+    )
 
 
 def _depends_on_models(command: CreateSession) -> bool:

@@ -113,9 +113,16 @@ class Roster:
     def add(self, facts: Facts, queue: tuple[Queued, ...] = ()) -> None:
         """A session that is in the journal already."""
         self._resting[facts.session_id] = Resting(facts, queue)
-        feed = Feed(facts.session_id, facts.log_id, facts.seq)
+        feed = Feed(facts.session_id, facts.log_id, facts.seq, facts.begins_after)
         feed.approvals.update({one.approval_id: one for one in facts.approvals})
         self._hub.open(feed)
+
+    async def close_cut(self, session_id: SessionId, cut_items: Sequence[OpenItem] = ()) -> None:
+        """What was under way in it when it was cut is closed; where nothing was, nothing."""
+        facts = self.facts_of(session_id)
+        if facts.open_turn is not None or facts.approvals or facts.waiting_until is not None:
+            session = self._wake(session_id, cut_items)
+            await session.up.wait()
 
     def _holder(self, session_id: SessionId) -> Session | Resting:
         holder = self._awake.get(session_id) or self._resting.get(session_id)
@@ -223,9 +230,7 @@ class Roster:
             log.error("a session in the journal can't be read", session=stored.session_id, fault=str(invalid))
             return
         self.add(facts, queue)
-        if facts.open_turn is not None or facts.approvals or facts.waiting_until is not None:
-            session = self._wake(facts.session_id, cut_items)
-            await session.up.wait()
+        await self.close_cut(facts.session_id, cut_items)
 
     async def _revive(self, stored: StoredSession) -> tuple[Facts, tuple[Queued, ...], tuple[OpenItem, ...]]:
         facts = attrs.evolve(codec.decode(stored.facts, Facts), seq=stored.seq)

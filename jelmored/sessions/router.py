@@ -211,6 +211,27 @@ class Router:
             raise _cant_move(provider, ranking)
         return Route(best.provider, best.model)
 
+    def settled(self, facts: Facts, provider: ProviderName | None) -> Route:
+        """Where a session goes on that comes from another daemon: where it was, if that is configured here.
+
+        Args:
+            provider: as the client wants it; None: it does not matter.
+
+        Raises:
+            Refused: `no-provider`, with the reasons.
+        """
+        views = self._providers.views()
+        if provider is not None:
+            check_there(provider, views)
+        there = any(view.name == facts.provider and view.health is not Health.DISABLED for view in views)
+        if (provider is None and there) or provider == facts.provider:
+            return Route(facts.provider, facts.routed_model)
+        if provider is None and facts.pin:
+            told = f"the session is pinned to {facts.provider}, which can't be used here"
+            raise Refused(ErrorKind.NO_PROVIDER, told, remedy="name another one: provider", field="provider")
+        chosen = choose(self._providers.rank(_asked(facts, None), wanted=provider), provider)
+        return Route(chosen.provider, chosen.model)
+
     def way_back(self, facts: Facts, prompt: Prompt | None) -> Route | None:
         """To the provider that the session has left, when it is well again and the configuration wants it."""
         if self.settings.return_ is Return.NEVER or facts.home is None or facts.pin:

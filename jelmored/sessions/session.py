@@ -27,13 +27,14 @@ from jelmored.domain.permissions import Answer, Approval, PermissionMode
 from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
 from jelmored.domain.status import Status, Step
 from jelmored.domain.times import to_rfc3339
-from jelmored.errors import ErrorKind, Refused, Stopped
+from jelmored.errors import ErrorKind, JournalError, Refused, Stopped
 from jelmored.journal.base import Journal, StoredKey
 from jelmored.providers.base import SessionChange
 from jelmored.supervision.providers import Providers
 from jelmored.supervision.reports import Reply, Report, StopTask
 from jelmored.wire import codec
 
+from . import foreign
 from .allowance import Alarm, Allowance
 from .approvals import Approvals
 from .chronicle import Chronicle
@@ -51,6 +52,7 @@ from .messages import (
     Cut,
     EndTask,
     Expire,
+    Export,
     GoOn,
     Handed,
     Heard,
@@ -59,6 +61,10 @@ from .messages import (
     Resolve,
     Rest,
     RestartDue,
+    Resume,
+    SettleForeign,
+    StateMade,
+    Suspend,
     TurnDue,
     Unqueue,
 )
@@ -66,6 +72,7 @@ from .purse import Purse, over_budget
 from .queue import PromptQueue, Queued
 from .resumption import Resumption
 from .router import Router
+from .suspension import Snapshot, Suspension, make_state
 from .work import Work
 
 log = structlog.get_logger(__name__)
@@ -121,6 +128,7 @@ class Session:
         self._world = world
         self._closed = closed
         self._nursery: trio.Nursery
+        self._leaving = False
         self._hold = RunHold(self._hear)
         self._alarm = Alarm(self._ring)
         self.reset(facts, queue, cut_items, TurnCause.DAEMON_RESTART)
@@ -149,8 +157,10 @@ class Session:
             self._world.router,
             self,
         )
+        self._suspension = Suspension(self._chronicle, self._queue, self._work, self._hold, self._begin_state)
         self._keys: OrderedDict[str, StoredKey] = OrderedDict()
         self._closing: list[Close] = []
+        self._held_back = trio.CancelScope()
 
     @property
     def facts(self) -> Facts:
@@ -178,7 +188,8 @@ class Session:
     @property
     def resting(self) -> bool:
         """Nothing is in hand: the task may end, and the session be taken up again from its facts."""
-        return self._work.over and not self._closing and not self._work.parking.taken
+        waits = self._closing or self._suspension.under_way or self._hold.readers or self._work.parking.taken
+        return self._work.over and not waits
 
     @property
     def background_tasks(self) -> tuple[BackgroundTask, ...]:
@@ -187,12 +198,12 @@ class Session:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until the mailbox is closed. A turn that a former life left open is closed first."""
-        self.fallen = True
+        self.fallen, self._leaving = True, False
         with logs.about(session=self.facts.session_id, provider=self.facts.provider):
             async with running(self._log.run), running(self._alarm.run), open_plain_nursery() as self._nursery:
                 self._work.close_cut_turn(self._cut_items, self._cut_cause)
                 self._chronicle.commit(None)
-                await self._log.settled()
+                await self._log.settled_or_held()
                 self._work.parking.look_again()
                 self.up.set()
                 task_status.started()
@@ -202,9 +213,11 @@ class Session:
                     await self._stop()
                     raise
                 finally:
+                    self._leaving = True
+                    self._held_back.cancel()
                     with grace(LAST_WORDS):
                         await self._hold.let_go()
-                        await self._log.settled()
+                        await self._log.settled_or_held()
                 self._nursery.cancel_scope.cancel()
         self.fallen = False
 
@@ -224,6 +237,8 @@ class Session:
             self._take(message)
             self._mind_limits()
             self._wind_up()
+            if self._hears_out:
+                self._held_back.cancel()
         finally:
             self._chronicle.commit(self._queue.to_store())
 
@@ -250,8 +265,18 @@ class Session:
                 self._stop_task(message)
             case Move():
                 self._move(message)
+            case SettleForeign():
+                self._settle_foreign(message)
             case Handed(handover=handover, handoff=handoff):
                 self._work.handed(handover, handoff)
+            case Suspend():
+                self._begin_suspend(message)
+            case Export():
+                self._suspension.give_out(message)
+            case Resume():
+                self._resume(message)
+            case StateMade():
+                self._suspension.made()
             case Heard(report=report):
                 self._work.hear(report)
             case RestartDue(epoch=epoch):
@@ -292,7 +317,17 @@ class Session:
         except Stopped:
             log.debug("nothing to restart any more")
 
+    @property
+    def _hears_out(self) -> bool:
+        """The agent is to come to its end: the journal's reserve has room for what it says."""
+        turn = self._work.turn
+        return self._leaving or bool(self._closing) or (turn is not None and turn.interrupted)
+
     async def _hear(self, report: Report) -> None:
+        """While the disk takes nothing, what agents say is held back here, and so are they, by their pipes."""
+        if self._world.journal.trouble is not None and isinstance(report.news, Sequence) and not self._hears_out:
+            with trio.CancelScope() as self._held_back:
+                await self._world.journal.healed()
         try:
             await self.mailbox.tell(Heard(report))
         except Stopped:
@@ -310,6 +345,18 @@ class Session:
         except Stopped:
             log.debug("nobody to hand over to any more")
 
+    def _begin_state(self, ask: Suspend | Export, snapshot: Snapshot) -> None:
+        self._nursery.start_soon(self._make_state, ask, snapshot)
+
+    async def _make_state(self, ask: Suspend | Export, snapshot: Snapshot) -> None:
+        try:
+            ask.reply.set(await make_state(snapshot, self._world.journal, self._world.providers))
+        except JournalError as error:
+            ask.reply.fail(error)
+        if snapshot.asleep:
+            with suppress(Stopped):  # no agent will be started any more
+                await self.mailbox.tell(StateMade())
+
     def _answer(self, request_id: RequestId, answer: Answer) -> None:
         """The agent is told only after the decision is durable."""
         if request_id == OURS:
@@ -321,9 +368,12 @@ class Session:
 
     def _admit(self, ask: Admit) -> None:
         if ask.claim is not None and (kept := self._keys.get(ask.claim.key)) is not None:
-            ask.reply.set(ask.claim.answer_of(kept))
+            receipt = ask.claim.answer_of(kept)  # what it admitted may not be durable yet
+            self._log.answer(ask.reply, lambda: receipt)
             return
         self._check_welcome(ask)
+        if self.facts.status is Status.SUSPENDED:
+            self._suspension.resume()
         receipt = self._welcome(ask)
         if ask.claim is not None:
             key = ask.claim.kept(codec.encode(receipt))
@@ -352,7 +402,9 @@ class Session:
 
     def _check_open(self) -> None:
         if self.facts.status is Status.TERMINATED or self._closing:
-            raise Refused(ErrorKind.WRONG_STATUS, "the session is closed; its log stays")
+            remedy = f"jelmore resume {self.facts.session_id} opens it again"
+            raise Refused(ErrorKind.WRONG_STATUS, "the session is closed; its log stays", remedy=remedy)
+        self._suspension.check_over()
 
     def _fate(self, ask: Admit) -> Fate:
         """It goes behind a turn, or behind prompts that a failure or a restart has left waiting, unless it steers."""
@@ -457,6 +509,8 @@ class Session:
 
     def _move(self, ask: Move) -> None:
         self._check_open()
+        if self.facts.status is Status.SUSPENDED:
+            raise Refused(ErrorKind.WRONG_STATUS, "the session is suspended: resume it first")
         if not self._work.free:
             raise Refused(ErrorKind.BUSY, "a turn runs: interrupt it first, or wait for its end")
         if ask.model is not None:
@@ -468,6 +522,27 @@ class Session:
             self._log.answer(ask.reply, lambda: self.view)
         else:
             ask.reply.fail(Refused(failure.kind, failure.message))
+
+    def _begin_suspend(self, ask: Suspend) -> None:
+        if self._closing:
+            raise Refused(ErrorKind.WRONG_STATUS, "the session is just being closed")
+        self._suspension.begin(ask)
+
+    def _resume(self, ask: Resume) -> None:
+        if self._closing:
+            raise Refused(ErrorKind.BUSY, "the session is just being closed; try again in a moment")
+        self._suspension.check_over()
+        self._suspension.resume()
+        if not ask.keep_name:
+            self._chronicle.know(name=None)
+        self._log.answer(ask.reply, lambda: self.view)
+
+    def _settle_foreign(self, ask: SettleForeign) -> None:
+        """What waits for the decision goes on."""
+        self._check_open()
+        foreign.settle(self._chronicle, ask)
+        self._work.begin_next()
+        self._log.answer(ask.reply, lambda: self.view)
 
     # The end
 
@@ -497,6 +572,7 @@ class Session:
 
     def _wind_up(self) -> None:
         """Being closed: after the turn the run, after the run the session."""
+        self._suspension.wind_up()
         if not self._closing:
             return
         self._work.wind_up()

@@ -45,6 +45,8 @@ class Standing:
     said: str | None = None
     """The agent's id of the last message that it is sure to find again: a text, or the result of a tool. Thoughts, and
     tools that have no result, are dropped from a conversation that was cut there."""
+    restored: bool = False
+    """It has come from elsewhere, with what was said there."""
     uses: dict[ToolUseId, str] = attrs.field(factory=dict)
     """The agent's ids of tool uses that have no result yet, of the turn in hand."""
 
@@ -67,6 +69,8 @@ class Standing:
                 self.waiting[prompt_id] = None
             case _, System(subtype="prompt_dropped" | "steered", data={"promptId": prompt_id}):
                 self._begun(prompt_id)
+            case _, System(subtype="restored"):
+                self.restored = True
             case _, System(subtype=subtype) if subtype in BREAKS:
                 self.said = None
             case EventType.ASSISTANT, Said(native_id=str(said), parent_tool_use_id=None):

@@ -45,10 +45,11 @@ from .approvals import Approvals
 from .briefing import Briefing
 from .chronicle import Chronicle
 from .failover import MOVED, RETURNED, Done, Failover
+from .foreign import waits_for_decision
 from .handover import Handover
 from .hold import RunHold
 from .intake import Intake
-from .learning import joined, learn, note_end, note_heard
+from .learning import forget_mark, joined, learn, note_end, note_heard, note_mark
 from .parking import Parking
 from .queue import PromptQueue
 from .recovery import Recovery
@@ -105,7 +106,7 @@ class Work:
     ) -> None:
         self.turn: Turn | None = None
         self.ending = False
-        """The session is being closed: no other turn begins."""
+        """The session is being closed or suspended: no other turn begins."""
         self._chronicle = chronicle
         self._queue = queue
         self._approvals = approvals
@@ -150,7 +151,9 @@ class Work:
     @property
     def free(self) -> bool:
         """Nothing is in hand that a turn would have to wait for."""
-        return self.turn is None and not (self.ending or self._queue.given or self._failover.under_way)
+        if self.ending or self._facts.status is Status.SUSPENDED:
+            return False
+        return self.turn is None and not (self._queue.given or self._failover.under_way)
 
     @property
     def may_begin(self) -> bool:
@@ -162,7 +165,7 @@ class Work:
         does not want to wait for one."""
         if (prompt := self._queue.first) is None:
             self.parking.leave()
-        if not self.may_begin or prompt is None:
+        if not self.may_begin or prompt is None or waits_for_decision(self._facts):
             return
         if not self._allowance.lets_begin(len(self._queue)):
             return
@@ -288,7 +291,7 @@ class Work:
             return
         if self._facts.status is not Status.INITIALIZING:
             self._chronicle.step(Step.RUN_STARTING)
-        if self._hold.empty and not self._hold.pausing:
+        if self._hold.empty and not (self._hold.pausing or self._hold.readers):
             self._open_run()
 
     def _say(self, turn: Turn, words: Prompt) -> None:
@@ -364,6 +367,7 @@ class Work:
             close_item(self._chronicle, item, "cut")
         self._approvals.cancel()  # also those of an agent that asked outside of any turn
         if cut is not None:
+            forget_mark(self._chronicle)
             lasted = max((utc_now() - cut.started_at).total_seconds(), 0)
             over = self._allowance.closed(TurnOver(reason=TurnReason.INTERRUPTED))
             if cut.interrupted:
@@ -406,11 +410,17 @@ class Work:
                     self._hold.close()
             case RunEnd() as end:
                 self._lose_run(end)
-            case _ if self._failover.leaves:
-                log.debug("told by a run that is left")
+            case events if self._failover.leaves:
+                self._mind_last_words(events)
             case events:
                 for event in joined(events):
                     self._take(event)
+
+    def _mind_last_words(self, news: Sequence[RunEvent]) -> None:
+        """Of a run that is left."""
+        for event in news:
+            if isinstance(event, RunFacts):
+                note_mark(self._chronicle, event)
 
     def _take(self, event: RunEvent) -> None:
         match event:

@@ -16,7 +16,7 @@ from .stall import StallClock
 START = 60.0  # until it can take a prompt
 INTERRUPT = 5.0  # until its turn is over
 CLOSE = 20.0  # until it has ended; claude's own steps take 10
-LOOKS = 8  # how finely a clock is looked at
+REST = 600.0  # between two looks at an agent of which nothing is expected
 
 
 @attrs.define
@@ -32,10 +32,15 @@ class Deadlines:
     def __attrs_post_init__(self) -> None:
         self.silence = StallClock(self.timeouts)
 
+    def due(self, now: float) -> float:
+        """When to look again, unless something happens before: no deadline passes until then."""
+        clocks = (self._start, self._interrupt, self._close, self._silence)
+        return min((clock for clock in clocks if clock is not None), default=now + REST)
+
     @property
-    def interval(self) -> float:
-        """Seconds between two looks."""
-        return min(limit for limit in (self.timeouts.model, self.timeouts.tool, INTERRUPT) if limit) / LOOKS
+    def _silence(self) -> float | None:
+        """An agent that was told to end its turn has other things to do than to be heard of."""
+        return self.silence.deadline if self._interrupt is None else None
 
     def starting(self, now: float) -> None:
         self._start = now + START
@@ -47,6 +52,10 @@ class Deadlines:
         """It was told to end its turn. Once more, or without a turn: nothing."""
         if self.silence.in_turn and self._interrupt is None:
             self._interrupt = now + INTERRUPT
+
+    def silenced(self, now: float) -> None:
+        """It was told to end what it has been silent in."""
+        self._interrupt = now + INTERRUPT
 
     def turn_over(self) -> None:
         self._interrupt = None
@@ -68,7 +77,7 @@ class Deadlines:
 
     def stalled(self, now: float) -> Failure | None:
         """Why the turn can't go on."""
-        deadline = self.silence.deadline
+        deadline = self._silence
         if deadline is None or now < deadline:
             return None
         return Failure(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -27,9 +27,9 @@ from jelmored.domain.models import (
 from jelmored.domain.offers import Offer
 from jelmored.domain.ranking import Candidate
 from jelmored.domain.times import utc_now
-from jelmored.errors import ErrorKind, JournalError, Refused
+from jelmored.errors import ErrorKind, JournalError, ProviderError, Refused
 from jelmored.journal.base import Journal
-from jelmored.providers.base import BaseProvider, RunTimeouts, SessionConfig, TurnOver
+from jelmored.providers.base import BaseProvider, PastSession, PastTurn, RunTimeouts, SessionConfig, TurnOver
 from jelmored.wire import codec
 
 from .cooling import Cooling
@@ -46,6 +46,7 @@ from .shared import Shared
 log = structlog.get_logger(__name__)
 
 STOP_GRACE = 12.0  # seconds for all runs together, of the daemon's 20
+RECORD = 30.0  # seconds to read or write what an agent keeps of a session
 STARTING = 5.0  # seconds between two looks at a server that may be starting
 LOOKS = 30.0  # seconds at most between two looks at the wall clock, which may be set while we wait for it
 
@@ -325,6 +326,29 @@ class ProviderSupervisor:
         told = self._facts.probe.models if self._facts.probe else ()
         self._spec.provider.check_model(model, told)
 
+    @property
+    def type(self) -> str:
+        """The name of its kind."""
+        return self._spec.type
+
+    async def pack(self, config: SessionConfig) -> bytes | None:
+        """See `BaseProvider.pack`; None also where it can't be read, or not in time."""
+        with trio.move_on_after(RECORD):
+            try:
+                return await self._spec.provider.pack(config)
+            except Exception:  # of a plug-in too: without the record there is the handoff
+                log.exception("an agent's record can't be carried", provider=self.name)
+        return None
+
+    async def unpack(self, config: SessionConfig, record: bytes) -> bool:
+        """See `BaseProvider.unpack`; false also where it can't be written, or not in time."""
+        with trio.move_on_after(RECORD):
+            try:
+                return await self._spec.provider.unpack(config, record)
+            except Exception:
+                log.exception("an agent's record can't be put down", provider=self.name)
+        return False
+
     async def check(self) -> ProviderView:
         """Look now, free of charge."""
         if self._spec.enabled:
@@ -338,6 +362,21 @@ class ProviderSupervisor:
         if self._facts.probe is None:
             await self.check()
         return self.offer.models
+
+    async def past_sessions(self, cwd: str | None) -> Sequence[PastSession]:
+        """See `BaseProvider.past_sessions`.
+
+        Raises:
+            Refused: they can't be read.
+        """
+        try:
+            return await self._spec.provider.past_sessions(cwd)
+        except ProviderError as error:
+            raise Refused(error.kind, error.message, remedy=error.remedy) from error
+
+    def recall(self, past: PastSession, after: str | None = None) -> AsyncGenerator[PastTurn, None]:
+        """See `BaseProvider.recall`; it raises `ProviderError`."""
+        return self._spec.provider.recall(past, after)
 
     def drain(self) -> ProviderView:
         """Take no new runs from now on. Turns in hand end; agents that are idle are asked to go."""

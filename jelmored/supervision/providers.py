@@ -83,6 +83,10 @@ class Providers:
             known = ", ".join(self._supervisors)
             raise Refused(ErrorKind.NOT_FOUND, f"there is no provider {name!r}; there are: {known}") from None
 
+    def knows(self, name: ProviderName) -> bool:
+        """It is configured."""
+        return name in self._supervisors
+
     @property
     def offline(self) -> bool:
         """The network is gone: a failure by it was nobody's fault, and no other provider that is `OFFLINE` will do. A

@@ -53,6 +53,7 @@ log = structlog.get_logger(__name__)
 ORDERS = 64  # a session gives one at a time, and a reply per open approval
 EVENT_LISTS = 16  # lists of events between the agent's reader and the session; then the agent waits
 LAST_WORD = 5.0  # seconds to tell the session that it is over, while we are being stopped
+HELD_BACK = 1.0  # s between looks at an agent that the session takes nothing from
 WORTH_TELLING = 1.0  # seconds of waiting for a place; an idle agent gives its own sooner
 EVENTS = get_args(RunEvent)
 
@@ -98,6 +99,8 @@ class Run:
         self._places = places
         self._deadlines = Deadlines(timeouts)
         self._stalled: Failure | None = None
+        self._held_back = False
+        """The session takes nothing now: silence is not the agent's."""
         self._broken: Failure | None = None
         self._scope = trio.CancelScope()
         self._orders, self._inbox = trio.open_memory_channel[Order](ORDERS)
@@ -108,6 +111,8 @@ class Run:
         """Nothing of it is left, and its session has been told, or could not be."""
         self._began = trio.Event()
         self._sleep_wanted = trio.Event()
+        self._clocks_set = trio.Event()
+        """A deadline may have come nearer."""
 
     @property
     def idle_since(self) -> float | None:
@@ -130,6 +135,7 @@ class Run:
         told, self.closing = self.closing, True
         if self.ready:
             self._deadlines.closed(trio.current_time(), within)
+            self._clocks_set.set()
             if not told:
                 self.post(Close())
         else:
@@ -177,6 +183,7 @@ class Run:
                 await self._take_place()
                 self._session = self._provider.open(self.config)
                 self._deadlines.starting(trio.current_time())
+                self._clocks_set.set()
                 await self._session.run(self._events, task_status=_Started(self))
         except Exception as error:  # also what is left of a group when our scope has taken its Cancelled out
             failure = self._failure_of(error)
@@ -201,6 +208,7 @@ class Run:
     def _started(self, facts: RunFacts) -> None:
         self.ready = True
         self._deadlines.started()
+        self._clocks_set.set()
         self._idle_since = trio.current_time()
         self._first_facts = facts
         self._began.set()
@@ -211,6 +219,15 @@ class Run:
             return Failure.of(known)
         log.error("a provider fell", provider=self.provider_name, exc_info=error)
         return Failure(kind=ErrorKind.AGENT_CRASHED, message=f"{self.provider_name} fell: {error!r}")
+
+    async def _tell_events(self, told: Sequence[RunEvent]) -> None:
+        """The time for which the session holds it back is not the agent's."""
+        self._held_back = True
+        try:
+            await self._tell(told)
+        finally:
+            self._held_back = False
+            self._deadlines.silence.heard((), trio.current_time())
 
     async def _tell(self, news: Ready | Waiting | SleepWanted | RunEnd | Sequence[RunEvent]) -> None:
         await self._hear(Report(self.epoch, news))
@@ -227,13 +244,16 @@ class Run:
                     self._break(self._failure_of(error))
                     return
                 if told:
-                    await self._tell(told)
+                    await self._tell_events(told)
 
     def _take(self, events: Sequence[RunEvent]) -> list[RunEvent]:
         """What of a list concerns the session; the clocks hear of it."""
         now = trio.current_time()
+        due = self._deadlines.due(now)
         told = [self._amend(event, now) for event in events if not self._is_stale(event)]
         self._deadlines.silence.heard(told, now)
+        if self._deadlines.due(now) < due:
+            self._clocks_set.set()
         return told
 
     def _is_stale(self, event: RunEvent) -> bool:
@@ -276,6 +296,7 @@ class Run:
 
     async def _carry_out(self, order: Order) -> None:
         now, session = trio.current_time(), self._session
+        self._clocks_set.set()
         match order:
             case Say(prompt=prompt):
                 self._idle_since = None
@@ -309,12 +330,18 @@ class Run:
     async def _watch(self) -> None:
         """A missed deadline ends the run; silence ends the turn first."""
         while True:
-            await trio.sleep(self._deadlines.interval)
+            now = trio.current_time()
+            due = self._deadlines.due(now)
+            with trio.move_on_at(max(due, now + HELD_BACK) if self._held_back else due):
+                await self._clocks_set.wait()
+            self._clocks_set = trio.Event()
             now = trio.current_time()
             if (missed := self._deadlines.missed(now)) is not None:
                 self._break(self._stalled or missed)
-            elif self._stalled is None and (stalled := self._deadlines.stalled(now)) is not None:
+                return
+            if not self._held_back and (stalled := self._deadlines.stalled(now)) is not None:
                 self._stalled = stalled
+                self._deadlines.silenced(now)
                 self.post(Stop())
 
     def _break(self, failure: Failure) -> None:

@@ -20,7 +20,7 @@ from jelmored.domain.events import Draft, EventType, Said, TurnReason
 from jelmored.domain.ids import ConnectionId, PromptId, SessionId
 from jelmored.domain.permissions import Answer, Verdict
 from jelmored.domain.prompts import Author, Prompt, TextBlock
-from jelmored.errors import ErrorKind
+from jelmored.errors import ErrorKind, SessionError
 from jelmored.providers.base import (
     Asked,
     BaseProvider,
@@ -59,6 +59,7 @@ class Harness:
         fails: a prompt whose turn fails.
         failure: the kind of that.
         left: what is alive of the agents, told by name.
+        nowhere: an id that no session of it has.
     """
 
     open_provider: Callable[[], AbstractAsyncContextManager[BaseProvider]]
@@ -72,6 +73,7 @@ class Harness:
     fails: str = "fails"
     failure: ErrorKind = ErrorKind.AUTH_REQUIRED
     left: Callable[[], Collection[object]] = tuple
+    nowhere: str = "00000000-0000-4000-8000-000000000000"
 
 
 @attrs.define(eq=False)
@@ -129,12 +131,32 @@ def last(events: Sequence[RunEvent], kind: type[TurnOver]) -> TurnOver | None:
     return next((event for event in reversed(events) if isinstance(event, kind)), None)
 
 
+def _config(harness: Harness, native_id: str | None) -> SessionConfig:
+    return SessionConfig(session_id=SessionId("ses_contract"), cwd=harness.cwd, native_id=native_id)
+
+
+async def packed(harness: Harness, native_id: str | None = None) -> tuple[str, bytes]:
+    """The id and the record of a session that was said hello to, once more if there is one."""
+    async with conversing(harness, native_id) as run:
+        await run.turn(harness.hello)
+        native_id = run.native_id
+    assert native_id is not None
+    async with harness.open_provider() as provider:
+        record = await provider.pack(_config(harness, native_id))
+    assert record is not None
+    return native_id, record
+
+
+async def unpacked(harness: Harness, native_id: str, record: bytes) -> bool:
+    async with harness.open_provider() as provider:
+        return await provider.unpack(_config(harness, native_id), record)
+
+
 @asynccontextmanager
 async def conversing(harness: Harness, native_id: str | None = None) -> AsyncIterator[Conversation]:
     """A provider and a run of it. At the end the run is closed, returns by itself, and leaves nothing."""
     async with harness.open_provider() as provider:
-        config = SessionConfig(session_id=SessionId("ses_contract"), cwd=harness.cwd, native_id=native_id)
-        session = provider.open(config)
+        session = provider.open(_config(harness, native_id))
         send, receive = trio.open_memory_channel[Sequence[RunEvent]](1000)
         with trio.fail_after(10 * WAIT), send, receive:
             async with trio.open_nursery() as nursery:
@@ -263,6 +285,49 @@ class ResumeContract:
             assert native_id is not None
             assert over.reason is TurnReason.COMPLETED
             assert harness.hello in " ".join(run.texts())
+
+
+class RecordContract:
+    """For agents whose own record of a session can be carried (`BaseProvider.pack`, `unpack`).
+
+    Beside `harness`, a fixture `elsewhere`: a harness of the same agent that shares nothing with the first one.
+    """
+
+    async def test_a_conversation_goes_on_elsewhere(self, harness: Harness, elsewhere: Harness) -> None:
+        native_id, record = await packed(harness)
+        assert await unpacked(elsewhere, native_id, record)
+
+        async with conversing(elsewhere, native_id) as run:
+            over = await run.turn(elsewhere.recall)
+
+            assert over.reason is TurnReason.COMPLETED
+            assert harness.hello in " ".join(run.texts())
+
+    async def test_again_it_is_there_already(self, harness: Harness, elsewhere: Harness) -> None:
+        native_id, record = await packed(harness)
+
+        assert [await unpacked(elsewhere, native_id, record) for _ in range(2)] == [True, True]
+
+    async def test_another_record_is_not_overwritten(self, harness: Harness, elsewhere: Harness) -> None:
+        native_id, former = await packed(harness)
+        _, record = await packed(harness, native_id)
+
+        assert await unpacked(elsewhere, native_id, former)
+        assert not await unpacked(elsewhere, native_id, record)
+
+    async def test_what_is_not_there_is_not_packed(self, harness: Harness) -> None:
+        async with harness.open_provider() as provider:
+            assert await provider.pack(_config(harness, harness.nowhere)) is None
+
+    async def test_a_damaged_record_is_refused(self, harness: Harness, elsewhere: Harness) -> None:
+        native_id, record = await packed(harness)
+        refused = False
+        try:
+            await unpacked(elsewhere, native_id, record[: len(record) // 2])
+        except SessionError:
+            refused = True
+
+        assert refused
 
 
 class SteerContract:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import trio
 
@@ -16,6 +16,8 @@ from jelmored.providers.base import (
     BaseProvider,
     BaseSession,
     Delta,
+    PastSession,
+    PastTurn,
     Probe,
     RunEvent,
     RunFacts,
@@ -52,6 +54,8 @@ class PuppetSession(BaseSession):
         """It answers no interrupt."""
         self.clings = False
         """It does not end when it is told to."""
+        self.mark: str | None = None
+        """What its own record looks like when it has ended."""
         self._start = start
         self._told, self._prompts = trio.open_memory_channel[Prompt](ROOM)
         self._steered, self._steers = trio.open_memory_channel[Prompt](ROOM)
@@ -103,6 +107,8 @@ class PuppetSession(BaseSession):
         self.closed = True
         if self.in_turn:
             await self.tell(TurnOver(reason=TurnReason.INTERRUPTED))
+        if self.mark is not None:
+            await self.tell(RunFacts(mark=self.mark))
         if not self.clings:
             self._over.set()
 
@@ -153,12 +159,18 @@ class PuppetSession(BaseSession):
 
 
 class PuppetProvider(BaseProvider):
-    """Opens puppets. `facts`: what they say of themselves when they start; an error there is raised."""
+    """Opens puppets. `facts`: what they say of themselves when they start; an error there is raised. `past`: what they
+    have said without us, by conversation."""
 
     def __init__(self, name: str = "puppet") -> None:
         self.name = ProviderName(name)
         self.facts: RunFacts | Exception = RunFacts(native_id="native-1", used=True, model="puppet-1")
+        self.past: dict[PastSession, Sequence[PastTurn]] = {}
         self.probed = Probe(version="1.0", models=(_MODEL,))
+        self.records: dict[str, bytes] = {}
+        """What its agents keep of a session, by its `native_id`; there they find it."""
+        self.carries = True
+        """It gives such a record out, and takes one."""
         self._opened, self._sessions = trio.open_memory_channel[PuppetSession](ROOM)
 
     @property
@@ -167,6 +179,26 @@ class PuppetProvider(BaseProvider):
 
     async def probe(self) -> Probe:
         return self.probed
+
+    async def pack(self, config: SessionConfig) -> bytes | None:
+        await trio.lowlevel.checkpoint()
+        return self.records.get(config.native_id or "") if self.carries else None
+
+    async def unpack(self, config: SessionConfig, record: bytes) -> bool:
+        await trio.lowlevel.checkpoint()
+        if not self.carries or config.native_id is None:
+            return False
+        return self.records.setdefault(config.native_id, record) == record
+
+    async def past_sessions(self, cwd: str | None = None) -> Sequence[PastSession]:
+        return [one for one in self.past if cwd in (None, one.cwd)]
+
+    async def recall(self, past: PastSession, after: str | None = None) -> AsyncGenerator[PastTurn, None]:
+        told = after is None
+        for turn in next((turns for one, turns in self.past.items() if one.native_id == past.native_id), ()):
+            if told:
+                yield turn
+            told = told or turn.mark == after
 
     def open(self, config: SessionConfig) -> PuppetSession:
         session = PuppetSession(config, self._begin)

@@ -17,7 +17,7 @@ from jelmored.domain.prompts import Author
 from jelmored.domain.ranking import Obstacle
 from jelmored.domain.requirements import Requirements
 from jelmored.domain.scopes import Scope
-from jelmored.domain.sessions import BackgroundTask, SessionView
+from jelmored.domain.sessions import BackgroundTask, PastSessionView, SessionView
 from jelmored.domain.texts import Line
 from jelmored.domain.usage import UsageKey, UsageRow
 from jelmored.errors import ErrorKind
@@ -101,11 +101,17 @@ class Shutdown:
 
 @attrs.frozen(kw_only=True)
 class JournalHealth:
-    """`bytes` on disk; `lag_ms`: how long the oldest batch waits that is not durable yet."""
+    """`bytes` on disk; `lag_ms`: how long the oldest batch waits that is not durable yet. `kind`, `message`, `remedy`:
+    why it is not `ok`, as in an error. `damaged`: the file that was set aside when this daemon started, for what it
+    held could not all be read."""
 
     ok: bool
     bytes: int
     lag_ms: float
+    kind: ErrorKind | None = None
+    message: str | None = None
+    remedy: str | None = None
+    damaged: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -168,6 +174,14 @@ class FindModels:
 @attrs.frozen(kw_only=True)
 class ModelList:
     models: tuple[ModelInfo, ...]
+
+
+@attrs.frozen(kw_only=True)
+class PastSessions:
+    """`next_cursor` leads to the next page; None: this is the last."""
+
+    sessions: tuple[PastSessionView, ...]
+    next_cursor: str | None = None
 
 
 # session/, approval/
@@ -304,6 +318,42 @@ class Preview:
 
 
 @attrs.frozen(kw_only=True)
+class Suspended:
+    """`state`: an object to be kept as it is and given to `session/resume`, here or in another daemon."""
+
+    state: Mapping[str, Any]
+
+
+@attrs.frozen(kw_only=True)
+class Exported:
+    """`state` as of the event `head`."""
+
+    state: Mapping[str, Any]
+    head: int
+
+
+@attrs.frozen(kw_only=True)
+class ImportSession:
+    """First the `state`, then, under its `session_id`, pages of its events, as `session/history` gives them, which are
+    read where they are kept; `last`: it is whole. `provider`: with the state, where it goes on."""
+
+    session_id: SessionId | None = None
+    state: Mapping[str, Any] | None = None
+    provider: ProviderName | None = None
+    events: tuple[Annotated[Any, ShapedLike(Event)], ...] = ()
+    last: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class ImportProgress:
+    """Events are wanted from `next` up to `head`; with `next` behind it, only `last`."""
+
+    session_id: SessionId
+    next: int
+    head: int
+
+
+@attrs.frozen(kw_only=True)
 class FindApprovals:
     session_id: SessionId | None = None
 
@@ -392,10 +442,11 @@ class ProviderChanged:
 
 @attrs.frozen(kw_only=True)
 class DaemonEvent:
-    """`daemon/event`: `kind` "draining": no turns begin, prompts wait; "undrained": they begin again; "stopping": the
-    connection will be closed, come back when a daemon is there again."""
+    """`daemon/event`: `kind` "stopping": the connection will be closed; come back when a daemon is there again.
+    "draining": no turns begin, prompts wait; "undrained": they begin again. "journal-full", "journal-failed": the disk
+    takes nothing, and sessions pause; "journal-ok": they go on."""
 
-    kind: Literal["draining", "undrained", "stopping"]
+    kind: Literal["draining", "undrained", "stopping", "journal-full", "journal-failed", "journal-ok"]
     content: str
 
 

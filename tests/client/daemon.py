@@ -220,6 +220,9 @@ class FakeDaemon:
     """Methods that, the next time, get a broken connection for an answer."""
     providers: dict[str, Json] = attrs.field(factory=lambda: {"claude": {}, "demo": {}})
     """What is said of each beside the usual."""
+    imports: dict[str, list[Json]] = attrs.field(factory=dict)
+    past: list[Json] = attrs.field(factory=list)
+    """What their agents keep of themselves."""
     connections: int = 0
     draining: bool = False
     stopped: trio.Event = attrs.field(factory=trio.Event)
@@ -430,6 +433,17 @@ class FakeDaemon:
         self.providers[params["name"]]["draining"] = False
         return self._provider(params["name"])
 
+    def do_provider_pastSessions(self, peer: Peer, params: Json) -> Any:  # noqa: N802
+        start = int(params.get("cursor", "0"))
+        page = {"sessions": self.past[start : start + 2]}
+        return page | ({"nextCursor": str(start + 2)} if start + 2 < len(self.past) else {})
+
+    def do_session_adopt(self, peer: Peer, params: Json) -> Any:
+        past = next(one for one in self.past if one["nativeId"] == params["nativeId"])
+        if "sessionId" in past:
+            return dict(self.sessions[past["sessionId"]].view)
+        return dict(self.add(len(self.sessions) + 1, cwd=past["cwd"]).view)
+
     def do_model_list(self, peer: Peer, params: Json) -> Any:
         model = {
             "name": "claude-test-1",
@@ -510,6 +524,52 @@ class FakeDaemon:
         session.prompts.clear()
         session.turn.cancel()
         return {"interrupted": True}
+
+    def _state(self, session: FakeSession) -> Json:
+        facts = {"sessionId": session.id, "seq": len(session.events), "cwd": session.view["cwd"]}
+        return {"format": "jelmore.session-state", "version": 1, "digest": "sha256:0", "facts": facts}
+
+    def do_session_suspend(self, peer: Peer, params: Json) -> Any:
+        session = self._session(params)
+        if session.turn is not None:
+            raise No(1100, "busy", "a turn runs: its work would be cut", remedy=f"jelmore interrupt {session.id}")
+        if session.view["status"] != "suspended":
+            session.status("suspended")
+        return {"state": self._state(session)}
+
+    def do_session_export(self, peer: Peer, params: Json) -> Any:
+        session = self._session(params)
+        return {"state": self._state(session), "head": len(session.events)}
+
+    def do_session_resume(self, peer: Peer, params: Json) -> Any:
+        if "state" in params:
+            facts = self._facts(params["state"])
+            session = self.add(len(self.sessions) + 1, cwd=facts["cwd"], name="came")
+        else:
+            session = self._session(params)
+            if session.view["status"] != "idle":
+                session.status("idle")
+        session.view["provider"] = params.get("provider", session.view["provider"])
+        return session.view
+
+    def do_session_import(self, peer: Peer, params: Json) -> Any:
+        if "state" in params:
+            facts = self._facts(params["state"])
+            self.imports[facts["sessionId"]] = []
+            return {"sessionId": facts["sessionId"], "next": 1, "head": facts["seq"]}
+        events = self.imports[params["sessionId"]]
+        events.extend(params.get("events", []))
+        if not params.get("last"):
+            return {"sessionId": params["sessionId"], "next": len(events) + 1, "head": len(events)}
+        session = self.add(len(self.sessions) + 1, name="came", seq=len(events))
+        session.events.extend(events)
+        return session.view
+
+    def _facts(self, state: Json) -> Json:
+        if state.get("digest") != "sha256:0":
+            raise No(1105, "state-invalid", "the state is damaged", field="state.digest", remedy="take it again")
+        facts: Json = state["facts"]
+        return facts
 
     def do_session_close(self, peer: Peer, params: Json) -> Any:
         session = self._session(params)

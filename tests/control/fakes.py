@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import attrs
 import trio
 
 from jelmored.control.services import Instance, Services
 from jelmored.domain.commands import (
+    AdoptSession,
     CompactSession,
     ConfigureSession,
     CreateSession,
+    DecideForeign,
+    FindPastSessions,
     FindSessions,
     ForkSession,
     Interrupt,
     MoveSession,
     PromptReceipt,
     ResolveApproval,
+    ResumeSession,
     SendPrompt,
 )
 from jelmored.domain.events import Carried, Change, DeltaKind, Draft, Event, EventType, Said
@@ -42,7 +46,8 @@ from jelmored.domain.permissions import Approval, ApprovalKind, ApprovalStatus, 
 from jelmored.domain.prompts import Author, Block, Prompt, TextBlock
 from jelmored.domain.ranking import Candidate, Policy, Ranked, rank
 from jelmored.domain.requirements import Requirements
-from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
+from jelmored.domain.sessions import BackgroundTask, Facts, PastSessionView, SessionView, view
+from jelmored.domain.state import SessionState
 from jelmored.domain.status import Status
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
@@ -50,9 +55,12 @@ from jelmored.journal.base import Batch, Entry, Page
 from jelmored.journal.memory import MemoryJournal
 from jelmored.sessions.hub import DeltaFrame, EventFrame, Feed, Hub
 from jelmored.wire import codec, jsonrpc
+from jelmored.wire.messages import ImportProgress, ImportSession
+from jelmored.wire.states import Document, document_of, state_in
 
 CLAUDE, BROKEN = ProviderName("claude"), ProviderName("broken")
 CWD = "/work"
+LONG_AGO = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @attrs.define(eq=False)
@@ -82,8 +90,9 @@ class Conversation:
     ) -> list[EventFrame]:
         """Durable, and not yet published: the moment between the two."""
         entries = [self._entry(draft, self.facts.seq + number) for number, draft in enumerate(drafts, start=1)]
+        begins = self.facts.begins_after if self.facts.seq == self.facts.begins_after else 0
         self.facts = attrs.evolve(self.facts, seq=self.facts.seq + len(entries))
-        await self.journal.append([Batch(session_id=self.id, events=tuple(entries))])
+        await self.journal.append([Batch(session_id=self.id, begins_after=begins, events=tuple(entries))])
         return [
             EventFrame(entry.seq, jsonrpc.notification("session/event", entry.body), closes, approval)
             for entry in entries
@@ -143,7 +152,7 @@ class FakeDirectory:
         """`interrupt` waits for it: a request that takes its time."""
         self.did: list[str] = []
 
-    def open(self, cwd: str = CWD, title: str | None = None) -> Conversation:
+    def open(self, cwd: str = CWD, title: str | None = None, *, begins_after: int = 0) -> Conversation:
         now = utc_now()
         facts = Facts(
             session_id=new_session_id(),
@@ -154,8 +163,11 @@ class FakeDirectory:
             created_at=now,
             last_activity=now,
             log_id=new_log_id(),
+            seq=begins_after,
+            begins_after=begins_after,
         )
-        conversation = Conversation(facts, Feed(facts.session_id, facts.log_id, 0), self.journal)
+        feed = Feed(facts.session_id, facts.log_id, begins_after, begins_after)
+        conversation = Conversation(facts, feed, self.journal)
         self.sessions[facts.session_id] = conversation
         self.hub.open(conversation.feed)
         return conversation
@@ -218,12 +230,39 @@ class FakeDirectory:
         )
         return self.get(session_id)
 
+    async def suspend(self, session_id: SessionId, by: Author) -> Document:
+        return await self.export(session_id)
+
+    async def export(self, session_id: SessionId) -> Document:
+        return document_of(SessionState(facts=attrs.evolve(self._find(session_id).facts, seq=7)))
+
+    async def resume(self, command: ResumeSession, by: Author) -> SessionView:
+        return self.get(command.session_id or state_in(command.state).facts.session_id)
+
+    async def import_(self, command: ImportSession, by: Author) -> ImportProgress | SessionView:
+        session_id = command.session_id or state_in(command.state).facts.session_id
+        if command.last:
+            return self.get(session_id)
+        return ImportProgress(session_id=session_id, next=1 + len(command.events), head=7)
+
     async def move(self, command: MoveSession, by: Author) -> SessionView:
         return attrs.evolve(self.get(command.session_id), provider=command.provider or ProviderName("other"))
 
     async def preview(self, command: MoveSession) -> Handoff:
         self.get(command.session_id)
         return Handoff(text="so far", carried=Carried(turns=1, characters=6))
+
+    async def past_sessions(self, query: FindPastSessions) -> tuple[tuple[PastSessionView, ...], str | None]:
+        past = PastSessionView(native_id="native-1", cwd=CWD, title="long ago", updated_at=LONG_AGO)
+        return ((past,), "native-1") if query.cursor is None else ((), None)
+
+    async def adopt(self, command: AdoptSession, by: Author) -> SessionView:
+        self.did.append(f"adopt {command.native_id}")
+        return self.get(self.open(CWD, command.title).id)
+
+    async def decide_foreign(self, command: DecideForeign, by: Author) -> SessionView:
+        self.did.append(f"foreign words: {command.decision}")
+        return self.get(command.session_id)
 
     async def fork(self, command: ForkSession, by: Author) -> SessionView:
         source = self._find(command.session_id)

@@ -39,9 +39,16 @@ SPOKEN = {
     "session/compact": "operator",
     "session/tasks": "observer",
     "session/stopTask": "operator",
+    "session/suspend": "operator",
+    "session/resume": "operator",
+    "session/export": "operator",
+    "session/import": "operator",
     "session/close": "operator",
     "session/delete": "admin",
     "session/fork": "operator",
+    "session/adopt": "operator",
+    "session/settleForeign": "operator",
+    "provider/pastSessions": "observer",
     "session/move": "operator",
     "usage/get": "observer",
     "session/cleanup": "admin",
@@ -67,6 +74,63 @@ async def test_a_session_is_moved_or_its_move_is_shown() -> None:
         assert shown == {"handoff": {"text": "so far", "carried": {"turns": 1, "characters": 6, "truncated": False}}}
         assert (await client.request("session/move", sessionId=session, provider="there"))["provider"] == "there"
         await refused(client.request("session/move", sessionId="ses_none"), -32002, "not-found", "sessionId")
+
+
+async def test_a_session_is_suspended_and_resumed_by_its_id_or_its_state() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = (await client.request("session/create", cwd="/"))["sessionId"]
+        state = (await client.request("session/suspend", sessionId=session))["state"]
+        assert (state["format"], state["facts"]["sessionId"]) == ("jelmore.session-state", session)
+        assert (await client.request("session/resume", sessionId=session))["sessionId"] == session
+        assert (await client.request("session/resume", state=state))["sessionId"] == session
+        for asked in ({}, {"sessionId": session, "state": state}):
+            await refused(client.request("session/resume", **asked), -32602, "invalid-params", "sessionId")
+        await refused(client.request("session/resume", state={}), 1105, "state-invalid", "state.format")
+        await refused(client.request("session/resume", state="text"), -32602, "invalid-params", "state")
+
+
+async def test_a_session_is_exported_and_imported_page_by_page() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        conversation = stage.directory.open()
+        await conversation.say("one", "two")
+        exported = await client.request("session/export", sessionId=conversation.id)
+        assert exported["head"] == exported["state"]["facts"]["seq"] == 7
+        events = (await client.request("session/history", sessionId=conversation.id))["events"]
+        session = conversation.id
+        begun = await client.request("session/import", state=exported["state"])
+        assert begun == {"sessionId": session, "next": 1, "head": 7}
+        assert (await client.request("session/import", sessionId=session, events=events))["next"] == 3
+        assert (await client.request("session/import", sessionId=session, last=True))["sessionId"] == session
+        await refused(client.request("session/import", last=True), -32602, "invalid-params", "sessionId")
+        both = client.request("session/import", state=exported["state"], events=events)
+        await refused(both, -32602, "invalid-params", "events")
+
+
+async def test_what_an_agent_keeps_is_listed_and_goes_on_here() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        page = await client.request("provider/pastSessions", name="claude", limit=1)
+        kept = {"nativeId": "native-1", "cwd": "/work", "title": "long ago", "updatedAt": "2026-01-02T00:00:00.000Z"}
+        assert page == {"sessions": [kept], "nextCursor": "native-1"}
+        last = await client.request("provider/pastSessions", name="claude", cursor=page["nextCursor"])
+        assert last == {"sessions": []}
+        adopted = await client.request("session/adopt", provider="claude", nativeId="native-1", title="mine")
+        assert (adopted["title"], stage.directory.did[-1]) == ("mine", "adopt native-1")
+        await refused(
+            client.request("provider/pastSessions", name="claude", limit=0), -32602, "invalid-params", "limit"
+        )
+
+
+async def test_a_person_says_what_counts() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = (await client.request("session/create", cwd="/"))["sessionId"]
+        await client.request("session/settleForeign", sessionId=session, decision="discard")
+        assert stage.directory.did[-1] == "foreign words: discard"
+        await refused(
+            client.request("session/settleForeign", sessionId=session, decision="neither"),
+            -32602,
+            "invalid-params",
+            "decision",
+        )
 
 
 async def test_a_choice_is_rehearsed() -> None:

@@ -84,6 +84,38 @@ async def test_a_cursor_into_no_log_of_ours() -> None:
         assert not session.feed.subscribers
 
 
+async def test_a_log_that_begins_elsewhere() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open(begins_after=5)
+        await session.say("six", "seven")
+        watch = await client.subscribe(session.id, "start")
+        assert watch.reply == {"logId": session.facts.log_id, "head": 7, "oldest": 6}
+        await watch.caught_up()
+        assert [event["seq"] for event in watch.events] == [6, 7]
+        assert (await client.request("session/history", sessionId=session.id))["events"] == watch.events
+        for after in (0, 4):
+            early = client.request("session/subscribe", sessionId=session.id, after=after)
+            error = await refused(early, 1002, "cursor-expired")
+            assert (error.data["oldest"], error.data["logId"]) == (6, session.facts.log_id)
+        early_of_all = client.request("session/subscribe", sessionId="*", after={session.id: 3})
+        await refused(early_of_all, 1002, "cursor-expired")
+        for asked in ({"after": 5}, {"tail": 99}):
+            before = len(seqs(client))
+            await client.request("session/subscribe", sessionId=session.id, **asked)
+            await eventually(lambda: len(seqs(client)) >= before + 2, 5)  # noqa: B023 - it is asked at once
+            assert seqs(client)[before:] == [6, 7]
+
+
+async def test_who_follows_all_sees_such_a_log_from_its_beginning() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        session = stage.directory.open(begins_after=5)
+        await session.say("six")
+        await client.request("session/subscribe", sessionId="*", after={})
+        new = stage.directory.open(begins_after=8)
+        await new.say("nine")
+        await eventually(lambda: sorted(told(client)) == sorted([(session.id, 6), (new.id, 9)]), 5)
+
+
 async def test_subscribe_to_all() -> None:
     async with staged() as stage, connect(stage.socket) as client:
         old, known = stage.directory.open(), stage.directory.open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from jelmored.domain.events import (
     Plan,
     PlanEntry,
     Said,
+    System,
     ToolResult,
     ToolUse,
     TurnEnded,
@@ -223,3 +225,40 @@ def test_it_never_takes_more_than_its_room(talk: list[tuple[str, str]], characte
     handoff = compose(log.events, SCENE, characters)
 
     assert handoff is None or handoff.carried.characters <= characters
+
+
+def restored(log: Log, text: str) -> None:
+    log.add(EventType.SYSTEM, "taken up here", System(subtype="restored", data={"atSeq": 9, "handoff": text}))
+
+
+def test_what_a_state_carries_has_neither_greeting_nor_frame() -> None:
+    told = compose(_talk().events, attrs.evolve(SCENE, portable=True, system_prompt="be brief"), PLENTY)
+    assert told is not None
+    assert told.text.startswith("Files changed so far: /w/a\n\nUSER: the secret is plum")
+    for left_out in ("You take over", "be brief", "--- the conversation ---", "next message follows"):
+        assert left_out not in told.text
+
+
+def test_what_was_said_before_it_came_here_stands_first() -> None:
+    log = Log()
+    restored(log, "USER: the secret is plum\n\nASSISTANT: I see")
+    log.say("go on")
+    log.answer("on it")
+    told = compose(log.events, SCENE, PLENTY)
+    assert told is not None
+    inner = told.text.partition("--- the conversation ---\n\n")[2].partition("\n\n--- end of it ---")[0]
+    assert inner == "USER: the secret is plum\n\nASSISTANT: I see\n\nUSER: go on\n\nASSISTANT: on it"
+
+
+def test_of_a_long_past_elsewhere_the_middle_goes_before_what_was_said_here() -> None:
+    log = Log()
+    restored(log, "USER: the secret is plum" + "x" * 100_000 + "the last thing there")
+    for number in range(5):
+        log.say(f"step {number}: " + "y" * 5000)
+    told = compose(log.events, SCENE, 60_000)
+    assert told is not None
+    assert len(told.text) <= 60_000
+    assert all(f"step {number}" in told.text for number in range(5))
+    assert "the secret is plum" in told.text
+    assert "the last thing there" in told.text
+    assert told.carried.truncated

@@ -30,8 +30,10 @@ def test_every_status_has_a_way_to_the_end(status: Status) -> None:
     assert Status.TERMINATED in reachable(status)
 
 
-def test_the_end_is_for_good() -> None:
-    assert reachable(Status.TERMINATED) == {Status.TERMINATED}
+def test_what_is_put_down_begins_nothing_until_it_is_opened_again() -> None:
+    ways = {status: {step for from_, step in TRANSITIONS if from_ is status} for status in Status}
+    assert ways[Status.TERMINATED] == {Step.RESUMED}
+    assert ways[Status.SUSPENDED] == {Step.RESUMED, Step.CLOSED}
 
 
 @pytest.mark.parametrize(("status", "step"), TRANSITIONS)

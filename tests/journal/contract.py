@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import attrs
 import pytest
 import trio
 import trio.testing
@@ -296,6 +297,7 @@ class JournalContract:
                 with pytest.raises(JournalError, match="deleted"):
                     await journal.append([revenant])
             await journal.append([Batch(session_id=ONE, removed=True), batch(1, 1, TWO)])
+            assert [await journal.was_removed(one) for one in (ONE, TWO)] == [True, False]
             assert [session.session_id for session in await journal.sessions()] == [TWO]
 
     async def test_an_attachment_goes_with_the_last_session_that_has_it(self, make: Make) -> None:
@@ -326,6 +328,44 @@ class JournalContract:
             assert (await journal.read(ONE)).entries == ()
             assert await journal.attachment(page.sha256) is None
             assert (await journal.read(TWO)).entries == entries(1, 4)
+
+    async def test_what_never_became_a_session_may_be_begun_anew(self, make: Make) -> None:
+        async with running(make()) as journal:
+            await journal.append([Batch(session_id=ONE, events=entries(1, 3))])
+            await journal.append([Batch(session_id=ONE, removed=True)])
+            assert not await journal.was_removed(ONE)
+            await journal.append([Batch(session_id=ONE, events=entries(1, 1))])
+            await journal.append([Batch(session_id=TWO, events=entries(1, 2))])
+        async with running(make()) as journal:
+            await journal.append([batch(1, 4), batch(1, 2, TWO)])
+            assert [session.seq for session in await journal.sessions()] == [4, 2]
+            assert (await journal.read(ONE)).entries == entries(1, 4)
+
+    async def test_a_log_may_begin_behind_an_event_that_is_elsewhere(self, make: Make) -> None:
+        async with running(make()) as journal:
+            first = Batch(session_id=ONE, begins_after=7, events=entries(8, 9), facts=b"{}")
+            await journal.append([first])
+            await journal.append([Batch(session_id=TWO, begins_after=7, facts=b"{}")])
+            for again in (attrs.evolve(first, events=()), attrs.evolve(first, begins_after=9, events=entries(10, 10))):
+                with pytest.raises(JournalError, match="has begun already"):
+                    await journal.append([again])
+        async with running(make()) as journal:
+            assert [session.seq for session in await journal.sessions()] == [9, 7]
+            await journal.append([batch(10, 10), batch(8, 8, TWO)])
+            for after, before, expected in (
+                (0, None, [8, 9, 10]),
+                (7, None, [8, 9, 10]),
+                (8, None, [9, 10]),
+                (10, None, []),
+                (0, 5, []),
+                (0, 8, []),
+                (0, 10, [8, 9]),
+                (8, 99, [9, 10]),
+            ):
+                assert seqs((await journal.read(ONE, after=after, before=before)).entries) == expected
+            last = await journal.read(ONE, before=11, limit=1)
+            assert (seqs(last.entries), last.has_more) == ([10], True)
+            assert seqs((await journal.read(TWO)).entries) == [8]
 
     async def test_many_appenders_at_once_keep_each_log_in_order(self, make: Make) -> None:
         names = [SessionId(f"ses_{number}") for number in range(40)]

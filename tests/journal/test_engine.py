@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jelmored.errors import ErrorKind, JournalError
+from jelmored.errors import ErrorKind, JournalDamaged, JournalError, JournalPaused
 from jelmored.journal.engine import told, transaction
 
 PATH = Path("/state/journal.db")
@@ -39,6 +39,28 @@ def test_errors_are_told_by_what_heals_them(error: Exception, kind: ErrorKind) -
         raise error
     assert caught.value.kind is kind
     assert str(PATH) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("error", "heals"),
+    [
+        (_engine_error(sqlite3.SQLITE_FULL), JournalPaused),
+        (_engine_error(sqlite3.SQLITE_IOERR_FSYNC), JournalPaused),
+        (_engine_error(sqlite3.SQLITE_READONLY_DBMOVED), JournalPaused),
+        (OSError(errno.EROFS, "what the system said"), JournalPaused),
+        (_engine_error(sqlite3.SQLITE_CORRUPT_INDEX), JournalDamaged),
+        (_engine_error(sqlite3.SQLITE_NOTADB), JournalDamaged),
+        (_engine_error(sqlite3.SQLITE_CONSTRAINT_UNIQUE), JournalError),
+        (sqlite3.ProgrammingError("what the binding said"), JournalError),
+    ],
+)
+def test_what_may_pass_what_is_broken_and_what_is_ours_are_told_apart(
+    error: Exception, heals: type[JournalError]
+) -> None:
+    with pytest.raises(JournalError) as caught, told(PATH):
+        raise error
+    assert type(caught.value) is heals
+    assert (caught.value.remedy is not None) == (heals is JournalPaused)
 
 
 def _insert(connection: sqlite3.Connection, *numbers: int) -> None:

@@ -204,7 +204,7 @@ async def test_a_clean_stop_leaves_no_write_ahead_log(path: Path) -> None:
         await journal.append([batch(1, 100)])
         await journal.read(ONE)
         assert journal.status().size_bytes > 4096
-    assert sorted(file.name for file in path.parent.iterdir()) == ["journal.db", "lock"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["journal.db", "journal.db.reserve", "lock"]
 
 
 class Stuck:

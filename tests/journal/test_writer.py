@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from jelmored.errors import ErrorKind
+from jelmored.errors import ErrorKind, JournalDamaged
 from jelmored.journal import reader, writer
 from jelmored.journal.backlog import Write
 from jelmored.journal.base import Attachment, Batch
 from jelmored.journal.engine import size_of, wal_of
+from jelmored.journal.reserve import Reserve
 from jelmored.journal.schema import opened
-from jelmored.journal.writer import Inbox, Writer
+from jelmored.journal.writer import Inbox, Writer, reserve_of
 from tests.journal.contract import ONE, TWO, Clock, batch, entries, seqs
 
 
@@ -39,6 +41,10 @@ def _write(to: Writer, *batches: Batch) -> ErrorKind | None:
     return None if write.error is None else write.error.kind
 
 
+def _trouble(subject: Writer) -> ErrorKind | None:
+    return None if subject.trouble is None else subject.trouble.kind
+
+
 def _kept(path: Path) -> list[int]:
     with contextlib.closing(reader.Reader(path)) as lent:
         return seqs(lent.run(lambda file: reader.page(file, ONE, 0, None, 500, 10**9)).entries)
@@ -49,11 +55,93 @@ def test_a_full_disk_is_told_as_one_and_heals(path: Path, connection: sqlite3.Co
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages}")
     large = Batch(session_id=ONE, events=entries(3, 4, 100_000))
-    assert (_write(subject, batch(1, 1, TWO), large), subject.healthy) == (ErrorKind.JOURNAL_FULL, False)
+    assert _write(subject, batch(1, 1, TWO), large) is ErrorKind.JOURNAL_FULL
+    assert _trouble(subject) is ErrorKind.JOURNAL_FULL
     assert _kept(path) == [1, 2]
     connection.execute(f"PRAGMA max_page_count = {pages + 1000}")
-    assert (_write(subject, batch(1, 1, TWO), large), subject.healthy) == (None, True)
+    assert _write(subject, batch(1, 1, TWO), large) is None
     assert _kept(path) == [1, 2, 3, 4]
+    subject.look()
+    assert _trouble(subject) is None
+
+
+class Room:
+    """A limit on the file's size stands in for a small disk, and the reserve for what can be taken off it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, pages: int) -> None:
+        self._connection, self._limit = connection, connection.execute("PRAGMA page_count").fetchone()[0]
+        self.reserve = Reserve(reserve_of(path), pages * 4096)
+        self.reserve.keep()
+        self.give(0)
+        self._give_up = self.reserve.give_up
+        self.reserve.give_up = self.given_up  # type: ignore[method-assign]
+        self._pages = pages
+
+    def give(self, pages: int) -> None:
+        self._connection.execute(f"PRAGMA max_page_count = {self._limit + pages}")
+
+    def given_up(self) -> bool:
+        self.give(self._pages)
+        return self._give_up()
+
+
+def test_what_finds_no_room_is_written_by_what_the_reserve_gives(path: Path, connection: sqlite3.Connection) -> None:
+    room = Room(path, connection, pages=100)
+    told: list[bool] = []
+    subject = Writer(path, connection, contextlib.ExitStack(), Clock(), room.reserve)
+    subject._changed = lambda trouble: told.append(trouble is not None)
+    large = Batch(session_id=ONE, events=entries(1, 2, 100_000))
+    assert _write(subject, large) is None
+    assert (_kept(path), subject.trouble is not None, told) == ([1, 2], True, [True])
+    assert not reserve_of(path).exists()
+    assert _write(subject, Batch(session_id=ONE, events=entries(3, 5, 100_000))) is ErrorKind.JOURNAL_FULL
+    assert _kept(path) == [1, 2]
+    room.give(1000)
+    subject.look()
+    assert (subject.trouble, reserve_of(path).stat().st_size, told[-1]) == (None, 100 * 4096, False)
+
+
+def test_a_disk_is_well_again_only_when_it_takes_a_commit(path: Path, connection: sqlite3.Connection) -> None:
+    subject = Writer(path, connection, contextlib.ExitStack(), Clock(), Reserve(reserve_of(path), 4096))
+    connection.execute("PRAGMA query_only = ON")
+    assert _write(subject, batch(1, 1)) is ErrorKind.JOURNAL_FAILED
+    subject.look()
+    assert _trouble(subject) is ErrorKind.JOURNAL_FAILED
+    connection.execute("PRAGMA query_only = OFF")
+    before = size_of(wal_of(path))
+    subject.look()
+    assert _trouble(subject) is None
+    assert size_of(wal_of(path)) > before, "the proof was written, as any commit is"
+
+
+def test_a_start_without_room_for_the_reserve_is_a_start_in_trouble(path: Path) -> None:
+    class Greedy(Reserve):
+        def keep(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with contextlib.closing(Writer.open(path, "full", Clock(), Greedy(reserve_of(path)))) as subject:
+        assert subject.trouble is not None
+        assert subject.trouble.kind is ErrorKind.JOURNAL_FULL
+        assert str(path.parent) in str(subject.trouble.remedy)
+        assert _write(subject, batch(1, 1)) is None, "what there is room for is written all the same"
+
+
+def test_what_is_found_damaged_ends_the_writer(path: Path, connection: sqlite3.Connection) -> None:
+    subject = Writer(path, connection, contextlib.ExitStack(), Clock())
+    assert _write(subject, batch(1, 400)) is None
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.execute("PRAGMA cache_size = 0")
+    whole = bytearray(path.read_bytes())
+    whole[2 * 4096 :] = b"\xde" * len(whole[2 * 4096 :])
+    path.write_bytes(whole)
+    inbox: Inbox = Inbox()
+    write = Write([batch(401, 401)], 0, 0.0)
+    inbox.put(write)
+    settled: list[Write] = []
+    with pytest.raises(JournalDamaged):
+        subject.serve(inbox, settled.extend)
+    assert settled == [write]
+    assert isinstance(write.error, JournalDamaged)
 
 
 def test_the_room_of_a_removed_session_is_given_back_to_the_disk(path: Path, subject: Writer) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import threading
 
 from jelmored.process import procfs
+from jelmored.process.procfs import Process
 from tests.process.trees import foreign, until
 
 NOBODY = 2**22 + 1  # above the highest pid there is
@@ -64,3 +65,23 @@ def test_what_is_gone_reads_as_nothing() -> None:
     assert procfs.parent_of(NOBODY) is None
     assert procfs.started_at(NOBODY) is None
     assert procfs.environment_of(NOBODY) == [b""]
+
+
+async def test_a_process_for_ever() -> None:
+    child = foreign("sleep", "1000")
+    process = Process.of(child.pid)
+    try:
+        assert process is not None
+        assert process.is_alive
+        assert child.pid in procfs.everyone()
+        assert procfs.owner_of(child.pid) == os.getuid()
+        assert not Process(child.pid, process.started - 1).is_alive
+        await until(lambda: procfs.name_of(child.pid) == "sleep")  # without its arguments
+    finally:
+        child.kill()
+    await until(lambda: not process.is_alive)
+    assert procfs.started_at(child.pid) == process.started, "a zombie has its pid still"
+    child.wait()
+    assert Process.of(NOBODY) is None
+    assert procfs.owner_of(NOBODY) is None
+    assert procfs.name_of(NOBODY) == ""

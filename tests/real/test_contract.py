@@ -14,6 +14,7 @@ from jelmored.testing.contract import (
     FailureContract,
     Harness,
     InterruptContract,
+    RecordContract,
     ResumeContract,
     SteerContract,
     ToolContract,
@@ -58,13 +59,32 @@ async def _opencode(home: Path) -> AsyncIterator[BaseProvider]:
 AGENTS = {"claude": _claude, "opencode": _opencode}
 
 
-class TestRealAgents(TurnContract, ToolContract, InterruptContract, ResumeContract, SteerContract, FailureContract):
+NOWHERE = {"claude": "00000000-0000-4000-8000-000000000000", "opencode": "ses_de2703056ffec45NYTQYkDcGMS"}
+
+
+class TestRealAgents(
+    TurnContract, ToolContract, InterruptContract, ResumeContract, RecordContract, SteerContract, FailureContract
+):
     @pytest.fixture(params=AGENTS)
-    def harness(self, request: pytest.FixtureRequest) -> Iterator[Harness]:
+    def agent(self, request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
+    @pytest.fixture
+    def harness(self, agent: str) -> Iterator[Harness]:
         with new_home() as home:
-            yield Harness(
-                open_provider=lambda: AGENTS[request.param](home),
-                cwd=str(home / "work"),
-                tool_ran=(home / "work" / "ran").exists,
-                left=lambda: {process.command for process in processes.descendants(os.getpid())},
-            )
+            yield _harness(agent, home)
+
+    @pytest.fixture
+    def elsewhere(self, agent: str) -> Iterator[Harness]:
+        with new_home() as home:
+            yield _harness(agent, home)
+
+
+def _harness(agent: str, home: Path) -> Harness:
+    return Harness(
+        open_provider=lambda: AGENTS[agent](home),
+        cwd=str(home / "work"),
+        tool_ran=(home / "work" / "ran").exists,
+        left=lambda: {process.command for process in processes.descendants(os.getpid())},
+        nowhere=NOWHERE[agent],
+    )

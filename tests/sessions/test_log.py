@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
+from jelmored.actors.mailbox import Reply
 from jelmored.actors.running import open_plain_nursery, running
 from jelmored.domain.events import DeltaKind, Draft, EventType, Said, System
 from jelmored.domain.ids import ItemId, LogId, SessionId
@@ -23,9 +24,10 @@ from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import Delta
 from jelmored.sessions.hub import Feed
-from jelmored.sessions.log import ROOM, SessionLog
+from jelmored.sessions.log import PATIENCE, ROOM, SessionLog
 from tests.actors.virtual import run
 
+from .moody import Moody
 from .stage import Watcher
 
 SESSION = SessionId("ses_1")
@@ -257,3 +259,53 @@ def test_events_come_once_in_order_and_offsets_count_code_points(script: list[tu
             if params["eventType"] == "assistant":
                 length[params["metadata"]["itemId"]] = 0
     assert [params for params in s.told if params is not None] == [text for step, (_, text) in script if step != "wait"]
+
+
+@asynccontextmanager
+async def a_moody_log() -> AsyncIterator[tuple[SessionLog, Moody, Watcher]]:
+    journal, watcher = Moody(), Watcher()
+    log = SessionLog(Feed(SESSION, LogId("log_1"), 0, subscribers={watcher}), journal, 0)
+    async with running(journal.run), running(log.run):
+        yield log, journal, watcher
+
+
+async def test_what_the_disk_does_not_take_waits_and_comes_in_its_order(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with a_moody_log() as (log, journal, watcher):
+        journal.full()
+        reply: Reply[str] = Reply()
+        log.record(happened("one"), turn=1, provider=None)
+        log.answer(reply, lambda: "kept")
+        log.commit(None)
+        await log.settled_or_held()
+        log.stream(delta("i", "behind it"), 1)
+        log.record(happened("two"), turn=1, provider=None)
+        log.commit(None)
+        await trio.sleep(PATIENCE / 2)
+        assert (watcher.messages, log.idle) == ([], False)
+        journal.heal()
+        assert await reply.wait() == "kept"
+        await log.settled()
+        assert [event["content"] for event in watcher.events] == ["one", "two"]
+        assert [entry.seq for entry in (await journal.read(SESSION)).entries] == [1, 2]
+
+
+async def test_who_asked_is_not_kept_waiting_for_ever_and_is_told_that_it_was_taken(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with a_moody_log() as (log, journal, watcher):
+        journal.full()
+        reply: Reply[str] = Reply()
+        log.record(happened("one"), turn=1, provider=None)
+        log.answer(reply, lambda: "kept")
+        log.commit(None)
+        with pytest.raises(JournalError, match="it is taken and not durable yet") as caught:
+            await reply.wait()
+        assert trio.current_time() == PATIENCE
+        assert (caught.value.kind, caught.value.remedy) == (ErrorKind.JOURNAL_FAILED, "free some room")
+        await trio.sleep(3600)
+        assert watcher.messages == []
+        journal.heal()
+        await log.settled()
+        assert [event["content"] for event in watcher.events] == ["one"]

@@ -253,7 +253,7 @@ class Clock(datetime):
         return cls.fromtimestamp(then.timestamp(), tz)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(scripts, st.integers(1, 3), st.integers(1, 2), policies)
 def test_whatever_happens_the_log_keeps_its_promises(
     script: list[Line], number: int, max_runs: int, failover: FailoverSettings

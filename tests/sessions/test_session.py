@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import trio
 
@@ -13,6 +15,8 @@ from jelmored.domain.ids import RequestId, ToolUseId
 from jelmored.domain.permissions import PermissionMode, PermissionRequest, ToolKind, Verdict
 from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind, Refused, SessionError
+from jelmored.journal.base import Batch
+from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import Asked, RunFacts, RunTimeouts, TurnBegan, TurnOver
 from tests.eventually import eventually
 from tests.sessions.stage import ME, stage
@@ -489,3 +493,35 @@ async def test_a_request_key_admits_once(autojump_clock: trio.testing.MockClock)
             await s.prompt(session_id, "another", request_key="k")
         assert refused.value.kind is ErrorKind.KEY_REUSED
         assert s.watcher.types.count("user") == 1
+
+
+class Slow(MemoryJournal):
+    """A second for each append, once it is asked to be slow."""
+
+    slow = False
+
+    async def append(self, batches: Sequence[Batch]) -> None:
+        if self.slow:
+            await trio.sleep(1)
+        await super().append(batches)
+
+
+async def test_the_same_requestkey_is_answered_when_what_it_admitted_is_durable(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    journal = Slow()
+    async with stage(journal=journal) as s:
+        session_id = await s.create()
+        journal.slow, begun = True, trio.current_time()
+        answered: list[tuple[object, float]] = []
+
+        async def ask() -> None:
+            receipt = await s.prompt(session_id, "hello", request_key="k")
+            answered.append((receipt, trio.current_time() - begun))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(ask)
+        (first, sooner), (second, later) = answered
+        assert first == second
+        assert min(sooner, later) >= 1, "and not before"

@@ -149,3 +149,11 @@ def test_the_last_message_that_an_agent_will_find(events: list[Event], last: str
 def test_where_the_agent_is() -> None:
     assert after().directory is None
     assert after(event(Change(from_="/", to="/tmp"), kind=EventType.DIRECTORY_CHANGE)).directory == "/tmp"
+
+
+def test_it_is_known_that_it_has_come_from_elsewhere() -> None:
+    standing = Standing()
+    standing.show(began(1))
+    assert not standing.restored
+    standing.show(event(System(subtype="restored", data={"atSeq": 7}), turn=None))
+    assert standing.restored

@@ -12,7 +12,7 @@ from jelmored.domain.ids import ToolUseId
 from jelmored.domain.permissions import ToolKind
 from jelmored.errors import ErrorKind
 from jelmored.providers.base import RunTimeouts, TurnOver
-from jelmored.supervision.deadlines import CLOSE, INTERRUPT, START, Deadlines
+from jelmored.supervision.deadlines import CLOSE, INTERRUPT, REST, START, Deadlines
 
 NOW = 1000.0
 TIMEOUTS = RunTimeouts(model=100, tool=400)
@@ -119,13 +119,21 @@ def test_without_a_turn_nobody_is_stalled() -> None:
     assert Deadlines(TIMEOUTS).stalled(NOW + 1e9) is None
 
 
-@pytest.mark.parametrize(
-    ("timeouts", "shortest"),
-    [
-        (RunTimeouts(model=240, tool=0), INTERRUPT),
-        (RunTimeouts(model=2, tool=400), 2),
-        (RunTimeouts(model=240, tool=1), 1),
-    ],
-)
-def test_the_shortest_of_all_deadlines_is_looked_at_several_times(timeouts: RunTimeouts, shortest: float) -> None:
-    assert 0 < Deadlines(timeouts).interval <= shortest / 4
+def test_without_anything_to_do_it_is_looked_at_now_and_then() -> None:
+    assert Deadlines(TIMEOUTS).due(NOW) == NOW + REST
+
+
+@pytest.mark.parametrize(("order", "seconds"), [(start, START), (interrupt, INTERRUPT), (close, CLOSE)])
+def test_it_is_looked_at_when_the_next_deadline_passes(order: Callable[[Deadlines], None], seconds: float) -> None:
+    clocks = in_turn()
+    assert clocks.due(NOW) == NOW + 100
+    order(clocks)
+    assert clocks.due(NOW) == NOW + seconds
+
+
+def test_what_was_stopped_for_its_silence_has_the_time_of_an_interrupt() -> None:
+    clocks = in_turn()
+    clocks.silenced(NOW + 100)
+    assert clocks.stalled(NOW + 100) is None
+    assert clocks.due(NOW) == NOW + 100 + INTERRUPT
+    assert clocks.missed(NOW + 100 + INTERRUPT) is not None

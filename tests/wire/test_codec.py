@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 
 from jelmored.domain import commands
 from jelmored.domain.commands import (
+    AdoptSession,
     CompactSession,
     ConfigureSession,
     CreateSession,
+    DecideForeign,
+    FindPastSessions,
     FindSessions,
     ForkSession,
     Interrupt,
@@ -45,7 +48,10 @@ KEPT_OR_SENT = [
     CreateSession,
     Facts,
     FindSessions,
+    DecideForeign,
+    FindPastSessions,
     ForkSession,
+    AdoptSession,
     Interrupt,
     ModelInfo,
     MoveSession,

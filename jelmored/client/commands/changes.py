@@ -133,7 +133,7 @@ def _show(shell: Shell, handoff: Handoff) -> Exit:
 
 
 async def archive(shell: Shell, *, session: str | None) -> Exit:
-    """End a session for good; its log stays."""
+    """End a session; its log stays."""
     async with shell.client() as client:
         target = await pick_session(client, session, shell.real_cwd())
         view = await target.close()

@@ -17,7 +17,7 @@ from jelmored.client.starting import Starter, last_lines
 from jelmored.client.terminal.amounts import duration
 from jelmored.domain.models import Health, ProviderView
 from jelmored.domain.status import IN_TURN
-from jelmored.wire.messages import DaemonStatus
+from jelmored.wire.messages import DaemonStatus, JournalHealth
 
 STOP_SECONDS = 30.0  # the daemon gives itself 20
 LOOK_SECONDS = 0.05
@@ -128,7 +128,7 @@ async def _gone(places: Places) -> None:
 def _lines(now: DaemonStatus, views: Sequence[ProviderView]) -> list[str]:
     providers = ", ".join(f"{name} {health.value}" for name, health in now.providers.items()) or "none"
     sessions = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in now.sessions.items() if count)
-    journal = "ok" if now.journal.ok else "failed"
+    journal = "ok" if now.journal.ok else now.journal.kind or "failed"
     return [
         f"jelmored {now.version}, process {now.pid}, up {duration(now.uptime_seconds)}",
         f"providers  {providers}",
@@ -138,7 +138,18 @@ def _lines(now: DaemonStatus, views: Sequence[ProviderView]) -> list[str]:
         f"clients    {now.connections}",
         *(["turns      none begins: the daemon drains"] if now.draining else []),
         f"journal    {journal}, {now.journal.bytes / 1_000_000:.1f} MB, {now.journal.lag_ms:.1f} ms behind",
+        *_of_the_disk(now.journal),
     ]
+
+
+def _of_the_disk(journal: JournalHealth) -> list[str]:
+    """What a person has to know of it, and do."""
+    told = []
+    if journal.message:
+        told.append(f"           sessions pause: {journal.message} → {journal.remedy or 'see `jelmore daemon logs`'}")
+    if journal.damaged:
+        told.append(f"           it was damaged: what could be read of {journal.damaged} is here → docs/reliability.md")
+    return told
 
 
 def _wrong(view: ProviderView) -> str:

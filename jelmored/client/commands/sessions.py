@@ -20,7 +20,8 @@ from jelmored.domain.status import Status
 from jelmored.domain.times import utc_now
 
 HEAD = ("SESSION", "NAME", "STATUS", "PROVIDER", "COST", "ACTIVE", "DIRECTORY")
-OVER = frozenset({Status.TERMINATED, Status.FAILED})
+OVER = frozenset({Status.TERMINATED, Status.FAILED, Status.SUSPENDED})
+"""There nothing comes any more by itself."""
 
 
 async def ls(shell: Shell, *, all: bool, quiet: bool) -> Exit:

@@ -208,6 +208,8 @@ class Live:
         status = self._view().status
         if status in GRAVE:
             return Now(doing=status.value, look=Look.BAD, elsewhere=elsewhere)
+        if status is Status.SUSPENDED:
+            return Now(doing=status.value, elsewhere=elsewhere)
         return Now(doing="idle", elsewhere=elsewhere)
 
     def _close(self) -> None:

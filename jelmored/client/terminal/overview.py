@@ -93,13 +93,22 @@ def _groups(glances: Sequence[Glance], approvals: Sequence[Approval]) -> Iterato
     )
     failed = tuple(_failed(glance) for glance in others if glance.view.status is Status.FAILED)
     yield Group(title=f"{len(failed)} failed", look=Look.BAD, rows=failed, command="jelmore logs {}", does="says more")
-    rest = tuple(_rests(glance) for glance in others if glance.view.status not in {*IN_TURN, Status.FAILED})
+    told = {*IN_TURN, Status.FAILED, Status.SUSPENDED}
+    rest = tuple(_rests(glance) for glance in others if glance.view.status not in told)
     yield Group(
         title=f"{len(rest)} idle",
         look=Look.DIM,
         rows=rest,
         command="jelmore attach {}",
         does="shows what was said, and goes on",
+    )
+    put_down = tuple(_rests(glance) for glance in others if glance.view.status is Status.SUSPENDED)
+    yield Group(
+        title=f"{len(put_down)} suspended",
+        look=Look.DIM,
+        rows=put_down,
+        command="jelmore resume {}",
+        does="takes it up again",
     )
 
 

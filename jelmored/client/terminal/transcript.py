@@ -38,7 +38,9 @@ from .tools import Tools, folded
 PROMPT_LINES = 8
 UNTOLD = frozenset({"unknown", "unread"})
 """Subtypes of `system` that are for programs."""
-GRAVE = frozenset({Status.TERMINATED, Status.FAILED})
+GRAVE = frozenset({Status.TERMINATED, Status.FAILED, Status.SUSPENDED})
+ENDED = frozenset({Status.TERMINATED, Status.SUSPENDED})
+"""Whoever opens it again is told of."""
 
 
 class Transcript:
@@ -204,7 +206,9 @@ class Transcript:
                 return [*self._layout.begin(Block.WORK), *_error(event.content, error)]
             case System(subtype=subtype) if subtype not in UNTOLD and event.content:
                 return self.aside(event.content)
-            case Change(to=to) if to in GRAVE or event.event_type is EventType.DIRECTORY_CHANGE:
+            case Change(from_=was, to=to) if (
+                to in GRAVE or was in ENDED or event.event_type is EventType.DIRECTORY_CHANGE
+            ):
                 return self.aside(event.content)
             case _:
                 return []

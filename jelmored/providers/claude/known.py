@@ -29,7 +29,8 @@ class Known:
     model: str | None = attrs.field(default=None, init=False)
     _home: str = attrs.field(init=False)
     """Where it is again when the turn is over: a `cd` lasts no longer."""
-    _native_id: str | None = attrs.field(default=None, init=False)
+    native_id: str | None = attrs.field(default=None, init=False)
+    """The conversation; another one after `/clear`."""
     _said: RunFacts = attrs.field(default=RunFacts(), init=False)
     _servers: set[str] = attrs.field(factory=set, init=False)
     """Those that are known to have failed."""
@@ -42,7 +43,7 @@ class Known:
 
     def introduced(self, init: Init) -> list[Draft | RunFacts]:
         """The state that stands at the head of each turn."""
-        former, self._native_id = self._native_id, init.session_id
+        former, self.native_id = self.native_id, init.session_id
         self.model, self._home = init.model, init.cwd
         facts = RunFacts(
             native_id=init.session_id,

@@ -41,6 +41,8 @@ class Launch:
         cwd: absolute; where it works.
         native_id: the id that its conversation has or will have.
         transcript: must be there when the process starts; None where there is nothing to resume.
+        mark: what that looked like when the last run ended; None: not known.
+        own_transcript: where its conversation is kept; None where that is not known.
         system_prompt: appended to the agent's own.
         default_model: what it runs when nobody asks for another.
         permission_mode: our policy at the start, and the rules that go with it.
@@ -54,6 +56,8 @@ class Launch:
     cwd: str
     native_id: str
     transcript: Transcript | None = None
+    mark: str | None = None
+    own_transcript: Transcript | None = None
     system_prompt: str | None = attrs.field(default=None, repr=False)
     default_model: str = DEFAULT_MODEL
     permission_mode: PermissionMode = PermissionMode.ASK
@@ -80,6 +84,8 @@ def launch_of(name: str, settings: ClaudeSettings, config: SessionConfig, *, env
         cwd=config.cwd,
         native_id=native_id,
         transcript=Transcript.of(env, config.cwd, former) if former else None,
+        mark=config.mark,
+        own_transcript=Transcript.of(env, config.cwd, native_id),
         system_prompt=config.system_prompt,
         default_model=settings.default_model or DEFAULT_MODEL,
         permission_mode=config.permission_mode,

@@ -84,6 +84,11 @@ class Normaliser:
         return self._turns.untaken
 
     @property
+    def native_id(self) -> str | None:
+        """The conversation that it is in now, once it has told."""
+        return self._known.native_id
+
+    @property
     def place(self) -> str:
         """Where the agent is now."""
         return self._known.directory

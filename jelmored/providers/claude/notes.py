@@ -101,6 +101,11 @@ def line_dropped(lines: int) -> Draft:
     return _system("line_dropped", f"{what} longer than {MAX_LINE >> 20} MiB and could not be read", lines=lines)
 
 
+def unreadable(size: int) -> Draft:
+    """In claude's record of a past conversation."""
+    return _system("line_dropped", f"A line of {size} bytes in claude's own record could not be read", bytes=size)
+
+
 def _system(subtype: str, words: str, **data: Any) -> Draft:
     return Draft(EventType.SYSTEM, words, System(subtype=subtype, data=data))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import attrs
 import structlog
@@ -15,18 +15,27 @@ from jelmored.domain.catalogue import Catalogue
 from jelmored.domain.failures import Failure
 from jelmored.domain.ids import InstanceId, ProviderName, SessionId
 from jelmored.domain.models import ModelInfo, ProviderCapabilities
-from jelmored.errors import ErrorKind, ModelNotSupportedError, ProviderError
+from jelmored.errors import ErrorKind, ModelNotSupportedError, ProviderError, SessionError
 from jelmored.process.child import Child, Command
 from jelmored.process.environment import child_environment
-from jelmored.providers.base import BaseProvider, Probe, RunEvent, SessionConfig
+from jelmored.providers.base import (
+    BaseProvider,
+    PastSession,
+    PastTurn,
+    Probe,
+    RunEvent,
+    SessionConfig,
+    native_lost,
+)
 from jelmored.providers.reaching import reaches
 from jelmored.providers.unwrapping import provider_errors_bare
 
-from . import models
+from . import memories, models, records
 from .control import ReplyBody
 from .failures import INSTALL, LOG_IN
 from .launch import launch_of, own_environment
 from .session import ClaudeSession
+from .transcripts import Transcript, own_directory
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +115,37 @@ class ClaudeProvider(BaseProvider):
         if any(env.get(name) for name in ELSEWHERE):
             return None
         return await reaches(env.get("ANTHROPIC_BASE_URL") or API, env)
+
+    async def pack(self, config: SessionConfig) -> bytes | None:
+        transcript = self._transcript(config.cwd, config.native_id)
+        return await trio.to_thread.run_sync(records.pack, transcript) if transcript else None
+
+    async def unpack(self, config: SessionConfig, record: bytes) -> bool:
+        transcript = self._transcript(config.cwd, config.native_id)
+        return transcript is not None and await trio.to_thread.run_sync(records.unpack, transcript, record)
+
+    async def past_sessions(self, cwd: str | None = None) -> Sequence[PastSession]:
+        """Also those that jelmored has made: they lie beside the user's own."""
+        return await trio.to_thread.run_sync(self._past_sessions, cwd, abandon_on_cancel=True)
+
+    def _past_sessions(self, cwd: str | None) -> Sequence[PastSession]:
+        projects = os.path.join(own_directory(self._environment()), "projects")
+        return tuple(memories.past_sessions(projects, os.path.realpath(cwd) if cwd is not None else None))
+
+    async def recall(self, past: PastSession, after: str | None = None) -> AsyncGenerator[PastTurn, None]:
+        transcript = self._transcript(past.cwd, past.native_id)
+        path = await trio.to_thread.run_sync(transcript.find) if transcript else None
+        if transcript is None or path is None:
+            raise native_lost("claude has no such conversation", {"nativeId": past.native_id})
+        turns = memories.recall(transcript, path, after)
+        try:
+            while (turn := await trio.to_thread.run_sync(next, turns, None)) is not None:
+                yield turn
+        except OSError as error:
+            raise SessionError(ErrorKind.STATE_INVALID, f"{path} can't be read: {error.strerror}") from error
+
+    def _transcript(self, cwd: str, native_id: str | None) -> Transcript | None:
+        return Transcript.of(self._environment(), cwd, native_id) if native_id else None
 
     async def _look(self) -> Probe:
         version = await self._version()

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from uuid import uuid4
 
+import attrs
 import trio
 
 from jelmored.domain.ids import RequestId
@@ -13,7 +14,7 @@ from jelmored.domain.permissions import Answer, PermissionMode
 from jelmored.domain.prompts import Prompt
 from jelmored.errors import SessionError
 from jelmored.process.child import Child, Command, Exit
-from jelmored.providers.base import BaseSession, RunEvent, RunFacts, SessionChange, native_lost
+from jelmored.providers.base import BaseSession, RunEvent, RunFacts, SessionChange, foreign_writer, native_lost
 from jelmored.providers.locating import Locator
 from jelmored.providers.unwrapping import provider_errors_bare
 
@@ -23,6 +24,7 @@ from .control import HookCall, OtherRequest, Reply, ReplyBody, Unanswered
 from .gate import Gate
 from .launch import Launch, native_mode
 from .normaliser import Control, Normaliser
+from .transcripts import Record
 
 CLOSING = 7.0  # s to end after its input was closed: with a background task it waits 5 s
 TERMINATING = 3.0  # s after SIGTERM
@@ -131,8 +133,16 @@ class ClaudeSession(BaseSession):
 
     async def _check_transcript(self) -> None:
         transcript = self.launch.transcript
-        if transcript is not None and not await transcript.exists():
-            raise native_lost("claude's own record of the conversation is gone", {"nativeId": transcript.native_id})
+        if transcript is None:
+            return
+        evidence = {"nativeId": transcript.native_id}
+        match await transcript.look(self.launch.mark):
+            case Record.GONE:
+                raise native_lost("claude's own record of the conversation is gone", evidence)
+            case Record.DAMAGED:
+                raise native_lost("claude's own record of the conversation is damaged", evidence)
+            case Record.GROWN:
+                raise foreign_writer("Somebody has gone on with the conversation in claude itself", evidence)
 
     async def _live(self, events: EventChannel, task_status: trio.TaskStatus[RunFacts]) -> None:
         early = await self._get_ready()
@@ -145,6 +155,15 @@ class ClaudeSession(BaseSession):
         exit_ = await self._end()
         if not self._closing.is_set():
             raise self._ended_by_itself(exit_)
+        await events.send(await self._last_words())
+
+    async def _last_words(self) -> list[RunEvent]:
+        """Nothing of it writes any more, however it has ended."""
+        transcript = self.launch.own_transcript
+        if transcript is None:
+            return []
+        mark = await attrs.evolve(transcript, native_id=self._normaliser.native_id or transcript.native_id).mark()
+        return [RunFacts(mark=mark)]
 
     def _facts(self) -> RunFacts:
         commands = self.about.commands if self.about else ()

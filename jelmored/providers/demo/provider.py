@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import uuid
 from pathlib import Path
+
+import trio
 
 import jelmored
 from jelmored import __version__
@@ -14,11 +17,13 @@ from jelmored.domain.ids import InstanceId, ProviderName
 from jelmored.domain.models import ModelInfo, ProviderCapabilities
 from jelmored.errors import ErrorKind, ModelNotSupportedError
 from jelmored.process.environment import child_environment
+from jelmored.providers import parcels
 from jelmored.providers.base import BaseProvider, Probe, SessionConfig
 from jelmored.providers.claude.launch import STREAMING, Launch
 from jelmored.providers.claude.session import ClaudeSession
 
 MODEL = "demo"
+TRANSCRIPT = "transcript.jsonl"
 PACE = 0.03
 """Seconds between two words: one can read along."""
 
@@ -72,6 +77,27 @@ class DemoProvider(BaseProvider):
                 ErrorKind.MODEL_NOT_SUPPORTED, f"the demo has no model {config.model!r}", remedy=remedy
             )
         return ClaudeSession(self._launch(config, config.native_id or str(uuid.uuid4())))
+
+    async def pack(self, config: SessionConfig) -> bytes | None:
+        return await trio.to_thread.run_sync(self._pack, self._transcript(config))
+
+    def _pack(self, file: Path | None) -> bytes | None:
+        return parcels.wrapped({TRANSCRIPT: file.read_bytes()}) if file and file.is_file() else None
+
+    async def unpack(self, config: SessionConfig, record: bytes) -> bool:
+        return await trio.to_thread.run_sync(self._unpack, self._transcript(config), record)
+
+    def _unpack(self, file: Path | None, record: bytes) -> bool:
+        content = parcels.unwrapped(record).get(TRANSCRIPT)
+        if content is None:
+            raise parcels.damaged("there is no transcript in it")
+        return file is not None and parcels.put(file, content)
+
+    def _transcript(self, config: SessionConfig) -> Path | None:
+        """None: that is no id of the agent's."""
+        with contextlib.suppress(ValueError):
+            return self._transcripts / f"{uuid.UUID(config.native_id or '')}.jsonl"
+        return None
 
     def _launch(self, config: SessionConfig, native_id: str) -> Launch:
         own = (

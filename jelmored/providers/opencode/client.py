@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # else it is imported with the first server: most of a daemon
 
 USUAL = 10.0  # s for an answer; the first in a directory takes 1 to 3
 PROMPT = 30.0  # s until a prompt is taken: it may have files to read
+BULK = 60.0  # s for all that it has of a session
 COMPACT = 600.0  # s: that call waits for the model
 SILENCE = 25.0  # s without a heartbeat, which comes each 10 s: the stream is dead
 CONNECTIONS = 256
@@ -52,6 +53,14 @@ class Model:
     @property
     def words(self) -> dict[str, str]:
         return {"providerID": self.provider, "modelID": self.name}
+
+
+@attrs.frozen
+class MessagePage:
+    """Some messages of a session. `before`: the place that leads to those before them; None: there are none."""
+
+    body: bytes = attrs.field(repr=False)
+    before: str | None
 
 
 class OpencodeClient:
@@ -132,6 +141,32 @@ class OpencodeClient:
         """The last ones, oldest first."""
         return await self._ask("GET", f"/session/{native_id}/message", params={"limit": str(limit)})
 
+    async def page(self, native_id: str, limit: int, before: str | None) -> MessagePage:
+        """Messages, oldest first: the last ones, or those before a place."""
+        params = {"limit": str(limit), **({"before": before} if before else {})}
+        path = f"/session/{native_id}/message"
+        response = await self._request("GET", path, None, params, BULK)
+        return MessagePage(response.content, response.headers.get("x-next-cursor"))
+
+    async def all_messages(self, native_id: str) -> bytes:
+        """Oldest first."""
+        return await self._ask("GET", f"/session/{native_id}/message", seconds=BULK)
+
+    async def session(self, native_id: str) -> bytes:
+        """All that it says of one."""
+        return await self._ask("GET", f"/session/{native_id}")
+
+    async def sessions(self, directory: str | None, limit: int) -> Sequence[Any]:
+        """Those that are no subagent's, of one directory or of all, the latest first."""
+        place = {} if directory is None else {"directory": directory}
+        params = {"roots": "true", "limit": str(limit), **place}
+        return _list(await self._ask("GET", "/experimental/session", params=params, seconds=BULK), "/session")
+
+    async def children(self, native_id: str) -> Sequence[str]:
+        """The sessions of its subagents."""
+        found = _list(await self._ask("GET", f"/session/{native_id}/children"), "/session")
+        return [_native(one).native_id for one in found]
+
     async def delete_message(self, native_id: str, message_id: str) -> None:
         """Of a session that does nothing; one that is not there: nothing."""
         try:
@@ -203,17 +238,20 @@ class OpencodeClient:
         Raises:
             ProviderError: there is none.
         """
+        return (await self._request(method, path, body, params, seconds)).content
+
+    async def _request(
+        self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str], seconds: float
+    ) -> httpx.Response:
         content = None if body is None else orjson.dumps(body)
         self._check_open()
         with _network_told(path, seconds), trio.fail_after(seconds):
             response = await self._http.request(
                 method, path, params=params, content=content, headers=JSON, timeout=seconds
             )
-        if response.status_code == HTTPStatus.NO_CONTENT:
-            return b""
-        if not (response.is_success and _is(response, "application/json")):
+        if response.status_code != HTTPStatus.NO_CONTENT and not _is(response, "application/json"):
             raise _refused(response)
-        return response.content
+        return response
 
 
 @contextmanager
@@ -271,6 +309,13 @@ def _table(body: bytes, path: str) -> Mapping[str, Any]:
     match orjson.loads(body):
         case dict() as table:
             return table
+    raise _garbled(path)
+
+
+def _list(body: bytes, path: str) -> Sequence[Any]:
+    match orjson.loads(body):
+        case list() as items:
+            return items
     raise _garbled(path)
 
 

@@ -115,18 +115,23 @@ def launch_of(settings: OpencodeSettings, home: Home, env: Mapping[str, str]) ->
         env: its environment, without what leads it to its things.
     """
     port, password = _free_port(), secrets.token_urlsafe(32)
-    quiet = {f"OPENCODE_DISABLE_{what}": "1" for what in QUIET}
     known = {"OPENCODE_SERVER_PASSWORD": password, "OPENCODE_SERVER_USERNAME": USER}
     return Launch(
         command=Command(
             argv=(settings.opencode_bin, "serve", "--hostname", LOOPBACK, "--port", str(port)),
             cwd=str(home.root),
-            env={**quiet, **env, **home.environment(settings), **known},
+            env={**place_environment(settings, home, env), **known},
         ),
         home=home,
         url=f"http://{LOOPBACK}:{port}",
         password=password,
     )
+
+
+def place_environment(settings: OpencodeSettings, home: Home, env: Mapping[str, str]) -> dict[str, str]:
+    """What leads a program of OpenCode to the things of our server, and keeps it quiet."""
+    quiet = {f"OPENCODE_DISABLE_{what}": "1" for what in QUIET}
+    return {**quiet, **env, **home.environment(settings)}
 
 
 def configuration(settings: OpencodeSettings) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import attrs
@@ -16,13 +16,14 @@ from jelmored.domain.ids import InstanceId, ProviderName
 from jelmored.domain.models import ModelInfo, ProviderCapabilities
 from jelmored.errors import ErrorKind, ProviderError
 from jelmored.process.environment import child_environment
-from jelmored.providers.base import BaseProvider, Probe, SessionConfig
+from jelmored.providers.base import BaseProvider, PastSession, PastTurn, Probe, SessionConfig
 from jelmored.providers.unwrapping import provider_errors_bare
 
-from . import models
-from .launch import Home, launch_of
+from . import memories, models, records
+from .client import OpencodeClient
+from .launch import Home, launch_of, place_environment
 from .server import Berth, attach, serve
-from .session import OpencodeSession
+from .session import SERVER, OpencodeSession
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +88,29 @@ class OpencodeProvider(BaseProvider):
             models.check_name(config.model)
         return OpencodeSession(self.name, config, self._settings, self._berth)
 
+    async def pack(self, config: SessionConfig) -> bytes | None:
+        return await records.pack(await self._client(), config.native_id) if config.native_id else None
+
+    async def unpack(self, config: SessionConfig, record: bytes) -> bool:
+        """A server that is not ours takes none: its program and its places are not ours to use."""
+        server = await self._berth.server(SERVER)
+        if not server.ours or config.native_id is None:
+            return False
+        importer = records.Importer(
+            program=self._settings.opencode_bin, env=place_environment(self._settings, self._home, self._environment())
+        )
+        return await importer.unpack(server.client, config.native_id, config.cwd, record)
+
+    async def past_sessions(self, cwd: str | None = None) -> Sequence[PastSession]:
+        """Those of its server: where it is a server of ours, our own."""
+        return await memories.past_sessions(await self._client(), cwd)
+
+    def recall(self, past: PastSession, after: str | None = None) -> AsyncGenerator[PastTurn, None]:
+        return memories.recall(self._client, past.native_id, after)
+
+    async def _client(self) -> OpencodeClient:
+        return (await self._berth.server(SERVER)).client
+
     async def probe(self) -> Probe:
         """What its server tells of itself."""
         with trio.move_on_after(PROBE):
@@ -112,9 +136,12 @@ class OpencodeProvider(BaseProvider):
         if settings.api_endpoint:
             await attach(settings.api_endpoint, settings.api_key, self._berth)
             return
-        env = child_environment(os.environ, settings.environment, instance_id=self._instance_id)
+        env = self._environment()
         await trio.to_thread.run_sync(self._home.furnish, settings, env)
         await serve(launch_of(settings, self._home, env), self._berth, name=self.name)
+
+    def _environment(self) -> dict[str, str]:
+        return child_environment(os.environ, self._settings.environment, instance_id=self._instance_id)
 
 
 def _differences(version: str) -> tuple[str, ...]:

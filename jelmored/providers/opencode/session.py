@@ -16,7 +16,16 @@ from jelmored.domain.permissions import Answer
 from jelmored.domain.prompts import Prompt
 from jelmored.domain.sessions import NativeOrigin
 from jelmored.errors import ProviderError, SessionError
-from jelmored.providers.base import BaseSession, RunEvent, RunFacts, SessionChange, SessionConfig, TurnOver, native_lost
+from jelmored.providers.base import (
+    BaseSession,
+    RunEvent,
+    RunFacts,
+    SessionChange,
+    SessionConfig,
+    TurnOver,
+    foreign_writer,
+    native_lost,
+)
 from jelmored.providers.locating import Locator
 from jelmored.providers.unwrapping import provider_errors_bare
 
@@ -84,7 +93,9 @@ class OpencodeSession(BaseSession):
         self._model = self._choose(self._config.model)
         self._native = await self._take_up()
         self._normaliser = Normaliser(self._native.native_id, self._native.directory, windows=self._offer.windows)
-        self._normaliser.recalled(await self._messages(self._native.native_id))
+        messages = await self._messages(self._native.native_id)
+        self._check_mark(messages)
+        self._normaliser.recalled(messages)
         self._limits = Limits(
             self._native.native_id, self._settings.max_retries, self._config.max_turns or self._settings.max_turns
         )
@@ -140,10 +151,23 @@ class OpencodeSession(BaseSession):
                 await self._closing.wait()
                 with trio.move_on_after(LEAVING):
                     await self._over.wait()
+                    await self._tell_last_words(events)
                 self._nursery.cancel_scope.cancel()
         finally:
             with grace(LEAVING):
                 await self._leave()
+
+    def _check_mark(self, messages: Sequence[MessageWithParts]) -> None:
+        """Has somebody else gone on with it, or taken something back? At our own server nobody else is."""
+        mark = self._config.mark
+        if mark is not None and not self._server.ours and _last(messages) != mark:
+            evidence = {"nativeId": self._native.native_id, "messageId": mark}
+            raise foreign_writer("Somebody has gone on with the session in OpenCode itself", evidence)
+
+    async def _tell_last_words(self, events: EventChannel) -> None:
+        if not self._server.ours:
+            with contextlib.suppress(ProviderError):  # what is not known is not told
+                await events.send([RunFacts(mark=_last(await self._messages(self._native.native_id)))])
 
     async def _take_up(self) -> Native:
         """The session that is resumed, a fork of another, or a new one; with our rules."""
@@ -306,3 +330,7 @@ class OpencodeSession(BaseSession):
 
     def _rules(self) -> list[dict[str, str]]:
         return rules.rules_for(self._mode, self._config.directories)
+
+
+def _last(messages: Sequence[MessageWithParts]) -> str | None:
+    return messages[-1].info.id if messages else None

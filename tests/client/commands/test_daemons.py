@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import pytest
+
 from jelmored.client.exits import Exit
 from tests.client.daemon import FakeDaemon
 from tests.client.expected import expected
 from tests.client.machine import Machine
+
+from .test_states import talked
 
 
 async def test_the_status_in_words_and_as_a_value(daemon: FakeDaemon, machine: Machine) -> None:
@@ -84,3 +88,12 @@ async def test_a_log_whose_reader_goes_away(daemon: FakeDaemon, machine: Machine
 
 
 _BY = {"connectionId": "con_1", "client": "jelmore"}
+
+
+@pytest.mark.parametrize(("number", "seen"), [("2", [4, 5]), ("5", [1, 2, 3, 4, 5]), ("99", [1, 2, 3, 4, 5])])
+async def test_of_a_log_the_last_events_are_shown(
+    daemon: FakeDaemon, machine: Machine, number: str, seen: list[int]
+) -> None:
+    talked(daemon, 5)
+    lines = (await machine.jelmore("logs", "job", "-n", number, "--json")).lines
+    assert [line["event"]["seq"] for line in lines if "event" in line] == seen

@@ -84,6 +84,7 @@ def test_nothing_is_cut_where_there_is_no_terminal(day: Day) -> None:
         ("active", "→ jelmore attach 'one job'  watches it\n"),
         ("idle", "→ jelmore attach 'one job'  shows what was said, and goes on\n"),
         ("failed", "→ jelmore logs 'one job'  says more\n"),
+        ("suspended", "→ jelmore resume 'one job'  takes it up again\n"),
     ],
 )
 def test_what_to_type_next(day: Day, status: str, hint: str) -> None:

@@ -215,8 +215,10 @@ def test_what_is_for_programs_is_not_told(told: Told) -> None:
 def test_what_concerns_a_person_is_told(told: Told) -> None:
     told.event("system", "the conversation was compacted", subtype="compacted")
     told.event("directory_change", "/w → /w/src", **{"from": "/w", "to": "/w/src"})
-    told.event("status_change", "idle → terminated", **{"from": "idle", "to": "terminated"})
-    assert told.text == "· the conversation was compacted\n· /w → /w/src\n· idle → terminated\n"
+    for was, to in (("idle", "suspended"), ("suspended", "idle"), ("idle", "active"), ("idle", "terminated")):
+        told.event("status_change", f"{was} → {to}", **{"from": was, "to": to})
+    changes = "· idle → suspended\n· suspended → idle\n· idle → terminated\n"
+    assert told.text == f"· the conversation was compacted\n· /w → /w/src\n{changes}"
 
 
 def test_a_long_prompt_is_folded(told: Told) -> None:

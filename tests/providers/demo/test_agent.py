@@ -256,6 +256,26 @@ def test_a_session_that_cannot_be_had(cwd: Path, home: Path, args: list[str], re
         assert program.process.returncode == 1
 
 
+@pytest.mark.parametrize("kept", ["", "garbage", '{"prompt"', "[1]"])
+def test_a_session_whose_record_can_not_be_read_is_none(cwd: Path, home: Path, kept: str) -> None:
+    home.mkdir()
+    (home / "s1.jsonl").write_text(kept)
+    with Program(cwd, "--resume", "s1", "--transcripts", str(home)) as program:
+        _, complaint = program.process.communicate(timeout=10)
+
+        assert "No conversation found" in complaint
+
+
+def test_of_a_damaged_record_it_remembers_what_can_be_read(cwd: Path, home: Path) -> None:
+    home.mkdir()
+    (home / "s1.jsonl").write_text('{"prompt": "my dog is called Rex"}\ngarb\x00age\n{"prom')
+    with Program(cwd, "--resume", "s1", "--transcripts", str(home)) as program:
+        program.prompt("what did I say first?")
+        program.result()
+
+        assert "my dog is called Rex" in program.said()
+
+
 def test_a_line_that_is_not_json_ends_it(cwd: Path, home: Path) -> None:
     with Program(cwd, "--session-id", "s1", "--transcripts", str(home)) as program:
         _, complaint = program.process.communicate("{nonsense\n", timeout=10)

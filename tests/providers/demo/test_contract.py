@@ -12,24 +12,39 @@ from jelmored.config.providers import DemoSettings
 from jelmored.domain.ids import ProviderName, new_instance_id
 from jelmored.providers.base import BaseProvider
 from jelmored.providers.demo.provider import DemoProvider
-from jelmored.testing.contract import Harness, InterruptContract, ResumeContract, SteerContract, TurnContract
+from jelmored.testing.contract import (
+    Harness,
+    InterruptContract,
+    RecordContract,
+    ResumeContract,
+    SteerContract,
+    TurnContract,
+)
 
 
-class TestDemo(TurnContract, InterruptContract, ResumeContract, SteerContract):
+class TestDemo(TurnContract, InterruptContract, ResumeContract, RecordContract, SteerContract):
     @pytest.fixture
     def harness(self, tmp_path: Path) -> Harness:
-        (tmp_path / "work").mkdir()
+        return _harness(tmp_path)
 
-        @asynccontextmanager
-        async def opened() -> AsyncIterator[BaseProvider]:
-            name, instance_id = ProviderName("demo"), new_instance_id()
-            kept = tmp_path / "transcripts"
-            yield DemoProvider(name, DemoSettings(), instance_id=instance_id, transcripts=kept, pace=0)
+    @pytest.fixture
+    def elsewhere(self, tmp_path: Path) -> Harness:
+        return _harness(tmp_path / "elsewhere")
 
-        return Harness(
-            open_provider=opened,
-            cwd=str(tmp_path / "work"),
-            hello="my dog is called Rex",
-            long="steps",
-            steered="hello",
-        )
+
+def _harness(root: Path) -> Harness:
+    (root / "work").mkdir(parents=True)
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[BaseProvider]:
+        name, instance_id = ProviderName("demo"), new_instance_id()
+        kept = root / "transcripts"
+        yield DemoProvider(name, DemoSettings(), instance_id=instance_id, transcripts=kept, pace=0)
+
+    return Harness(
+        open_provider=opened,
+        cwd=str(root / "work"),
+        hello="my dog is called Rex",
+        long="steps",
+        steered="hello",
+    )

@@ -41,6 +41,7 @@ class Says:
     body: Any = None
     status: int = 200
     kind: str = "application/json"
+    headers: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.define(eq=False)
@@ -138,7 +139,9 @@ async def _request(stream: trio.SocketStream) -> tuple[h11.Request, bytes]:
 
 async def _answer(stream: trio.SocketStream, says: Says) -> None:
     body = says.body if isinstance(says.body, bytes) else json.dumps(says.body).encode()
-    head = f"HTTP/1.1 {says.status} X\r\ncontent-type: {says.kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+    fields = {"content-type": says.kind, "content-length": len(body), **says.headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    head = f"HTTP/1.1 {says.status} X\r\n{lines}\r\n"
     await stream.send_all(head.encode() + body)
 
 

@@ -236,3 +236,28 @@ async def test_a_turn_that_runs_when_its_run_is_closed_is_aborted(tmp_path: Path
         await scene.session.close()
 
         assert scene.asked("POST /session/ses_1/abort")
+
+
+def _list(*names: str) -> dict[str, Any]:
+    return {"GET_/session/ses_1/message": Says([_message(name, "user") for name in names])}
+
+
+MARKED = attrs.evolve(CONFIG, native_id="ses_1", mark="msg_2")
+
+
+async def test_a_session_that_others_have_gone_on_with_is_refused(tmp_path: Path) -> None:
+    """Also one where something was taken back."""
+    for names in (("msg_1", "msg_2", "msg_3"), ("msg_1",), ()):
+        with pytest.raises(ProviderError) as refused:
+            async with _scene(tmp_path, MARKED, **_list(*names)):
+                pass
+        assert refused.value.kind is ErrorKind.FOREIGN_WRITER
+        assert refused.value.evidence["foreign"]
+
+
+async def test_one_that_is_as_it_was_left_is_resumed_and_marked_anew(tmp_path: Path) -> None:
+    async with _scene(tmp_path, MARKED, **_list("msg_1", "msg_2")) as scene:
+        scene.server.answers["GET /session/ses_1/message"] = Says([_message("msg_4", "assistant")])
+    waiting = scene.lists.statistics().current_buffer_used
+    told = [event for _ in range(waiting) for event in scene.lists.receive_nowait()]
+    assert RunFacts(mark="msg_4") in told

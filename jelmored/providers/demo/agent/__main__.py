@@ -51,11 +51,9 @@ def opened(options: argparse.Namespace) -> Transcript | None:
     if options.session_id and transcript.exists():
         complain(f"Session ID {options.session_id} is already in use.")
         return None
-    if options.resume and not transcript.exists():
+    if options.resume and not (transcript.exists() and transcript.load()):
         complain(f"No conversation found with session ID: {options.resume}")
         return None
-    if options.resume:
-        transcript.load()
     return transcript
 
 

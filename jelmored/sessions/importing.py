@@ -1,0 +1,317 @@
+"""A session that comes from another daemon: with its state alone, or with its whole log, page by page.
+
+As with a fork, only the last batch brings facts: what is cut before that is no session, and may be begun anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import attrs
+import trio
+
+from jelmored.actors.beside import computed
+from jelmored.domain.commands import CreateSession
+from jelmored.domain.events import Change, Draft, Event, EventType, System
+from jelmored.domain.ids import ProviderName, SessionId, new_log_id
+from jelmored.domain.sessions import Facts, NativeSession
+from jelmored.domain.state import SessionState
+from jelmored.domain.status import Status
+from jelmored.domain.times import utc_now
+from jelmored.errors import ErrorKind, JournalError, Refused
+from jelmored.journal.base import Attachment, Batch, Entry, Journal
+from jelmored.supervision.providers import Providers
+from jelmored.wire import codec
+from jelmored.wire.states import Document, decompressed, invalid, state_in, weight
+
+from .attachments import examine
+from .bounds import MAX_EVENT
+from .hold import config_of
+from .queue import Queued
+from .router import Route, Router
+
+AT_ONCE = 4  # imports under way; the oldest is given up for a further one
+Locate = Callable[[CreateSession], Awaitable[CreateSession]]
+
+
+@attrs.frozen(kw_only=True)
+class Newcomer:
+    """A session that is about to be here, as checked.
+
+    Args:
+        facts: as they are to be, but for what only the last moment knows.
+        native: its agent remembers: it has found its own record.
+        queue: what waits, as the queue keeps it.
+    """
+
+    state: SessionState
+    facts: Facts
+    native: bool
+    queue: tuple[Queued, ...]
+    attachments: tuple[Attachment, ...]
+
+    @property
+    def moved(self) -> bool:
+        """It goes on at another provider than before."""
+        return self.facts.provider != self.state.facts.provider
+
+
+@attrs.define
+class _Pages:
+    """Of the log of a newcomer, as far as they have come. `next`: the event that is wanted."""
+
+    newcomer: Newcomer
+    next: int
+
+
+class Imports:
+    """Prepares newcomers, and keeps the pages of their logs until they are whole.
+
+    Args:
+        locate: resolves the directories of a session.
+    """
+
+    def __init__(self, journal: Journal, providers: Providers, router: Router, locate: Locate) -> None:
+        self._journal = journal
+        self._providers = providers
+        self._router = router
+        self._locate = locate
+        self._under_way: dict[SessionId, _Pages] = {}
+        self._page_at_a_time = trio.Lock()
+
+    async def prepared(self, state: SessionState, provider: ProviderName | None) -> Newcomer:
+        """All that can be checked before anything is made; the agent gets its record.
+
+        Raises:
+            Refused: `state-invalid`, with the place; `no-provider`, for one that the client named.
+        """
+        facts = await self._located(state.facts)
+        if provider not in (None, facts.provider) or not self._providers.knows(facts.provider):
+            await self._providers.models()  # the daemon may have just begun to look
+        try:
+            route = self._router.settled(facts, provider)
+        except Refused as no:
+            if provider is not None:
+                raise
+            raise invalid("facts.provider", no.message, no.remedy or "name another one: provider") from None
+        queue, attachments = await computed(_weight(state), lambda: _queue(state))
+        facts = _at(route, facts)
+        native = await self._unpacked(state, facts)
+        if native is not None:
+            facts = attrs.evolve(
+                facts,
+                native={facts.provider: native},
+                heard={facts.provider: state.facts.heard.get(state.facts.provider, 0)},
+                behind=state.facts.behind,
+            )
+        state = attrs.evolve(state, record=None)  # it has done its work, and may be long
+        return Newcomer(state=state, facts=facts, native=native is not None, queue=queue, attachments=attachments)
+
+    async def _located(self, facts: Facts) -> Facts:
+        try:
+            found = await self._locate(CreateSession(cwd=facts.cwd, directories=facts.directories))
+        except Refused as no:
+            raise invalid(f"facts.{no.field}", no.message, "make it, or mount it, at the same place") from None
+        directory = found.cwd if facts.directory == facts.cwd else facts.directory
+        return attrs.evolve(facts, cwd=found.cwd, directory=directory, directories=found.directories)
+
+    async def _unpacked(self, state: SessionState, facts: Facts) -> NativeSession | None:
+        """The agent's own session, if it is there now. None: its agent is told what was said."""
+        was, record = state.facts.native.get(state.facts.provider), state.record
+        if was is None or record is None or record.provider != state.facts.provider:
+            return None
+        supervisor = self._providers[facts.provider]
+        if supervisor.type != record.type:
+            return None
+        native = attrs.evolve(was, mark=None)  # it may look otherwise in another place
+        data = await computed(len(record.data), lambda: decompressed(record.data))
+        config = config_of(attrs.evolve(facts, native={facts.provider: native}))
+        return native if await supervisor.unpack(config, data) else None
+
+    # The log, page by page
+
+    async def begin(self, newcomer: Newcomer) -> tuple[int, int]:
+        """Pages of its log are to come. One that had begun already begins anew. Returns which event is wanted first,
+        and which one is the last."""
+        facts = newcomer.state.facts
+        async with self._page_at_a_time:
+            await self._clear(facts.session_id)
+            for oldest in list(self._under_way)[: 1 - AT_ONCE]:
+                await self._clear(oldest)
+            self._under_way[facts.session_id] = _Pages(newcomer, facts.begins_after + 1)
+        return facts.begins_after + 1, facts.seq
+
+    async def add(self, session_id: SessionId, events: Sequence[Any]) -> tuple[int, int]:
+        """The next ones, as JSON's own kinds; durable. Returns which event is wanted next, and which one is the last.
+
+        Raises:
+            Refused: `not-found`; `state-invalid`, for one that does not fit: those of this page are not kept.
+        """
+        async with self._page_at_a_time:
+            pages = self._pages(session_id)
+            facts = pages.newcomer.state.facts
+            entries = await computed(weight(events), lambda: _checked(events, facts, pages.next))
+            begins = facts.begins_after if pages.next == facts.begins_after + 1 else 0
+            if entries:
+                await self._journal.append([Batch(session_id=session_id, begins_after=begins, events=entries)])
+            pages.next += len(entries)
+            return pages.next, facts.seq
+
+    def whole(self, session_id: SessionId) -> Newcomer:
+        """All events have come.
+
+        Raises:
+            Refused: `not-found`; `state-invalid`, while some are missing.
+        """
+        pages = self._pages(session_id)
+        head = pages.newcomer.state.facts.seq
+        if pages.next <= head:
+            told = f"the log is not whole: it ends at {pages.next - 1}, and the state is of event {head}"
+            raise Refused(ErrorKind.STATE_INVALID, told, field="events", remedy="export it again")
+        return pages.newcomer
+
+    def settled(self, session_id: SessionId) -> None:
+        """It has become a session."""
+        self._under_way.pop(session_id, None)
+
+    async def give_up(self, session_id: SessionId) -> None:
+        """What has come of its log goes. If nothing has, nothing."""
+        async with self._page_at_a_time:
+            await self._clear(session_id)
+
+    def _pages(self, session_id: SessionId) -> _Pages:
+        if session_id not in self._under_way:
+            told = f"no import of {session_id} is under way; it begins with the state"
+            raise Refused(ErrorKind.NOT_FOUND, told, field="sessionId")
+        return self._under_way[session_id]
+
+    async def _clear(self, session_id: SessionId) -> None:
+        pages = self._under_way.pop(session_id, None)
+        if pages is not None and pages.next > pages.newcomer.state.facts.begins_after + 1:
+            with suppress(JournalError):  # after a restart it is gone anyway
+                await self._journal.append([Batch(session_id=session_id, removed=True)])
+
+
+def born(newcomer: Newcomer, name: str | None, sharing: Sequence[SessionId], *, whole: bool) -> tuple[Facts, Batch]:
+    """The facts of the session, and the batch that makes it one.
+
+    Args:
+        name: None: it had none, or somebody else goes by it here.
+        sharing: sessions that work in the same directory; the client is warned of them.
+        whole: its log is here. Else it begins with what comes now.
+    """
+    state, seq = newcomer.state, newcomer.state.facts.seq
+    events: list[Event] = []
+    for draft in _events(newcomer, name, whole=whole):
+        seq += 1
+        place = newcomer.facts.provider
+        events.append(draft.at(state.facts.session_id, seq, turn=None, provider=place, timestamp=utc_now()))
+    facts = attrs.evolve(
+        newcomer.facts,
+        name=name,
+        status=newcomer.facts.status if state.in_turn else Status.IDLE,
+        last_activity=utc_now(),
+        log_id=new_log_id(),
+        seq=seq,
+        begins_after=state.facts.begins_after if whole else state.facts.seq,
+        warnings=({"kind": "directory-shared", "sessions": list(sharing)},) if sharing else (),
+    )
+    begun = whole and state.facts.seq > state.facts.begins_after
+    batch = Batch(
+        session_id=facts.session_id,
+        events=tuple(Entry(event.seq, event.event_type, codec.encode(event)) for event in events),
+        begins_after=0 if begun else facts.begins_after,
+        facts=codec.encode(facts),
+        queue=tuple(queued.stored for queued in newcomer.queue),
+        attachments=newcomer.attachments,
+    )
+    return facts, batch
+
+
+def _events(newcomer: Newcomer, name: str | None, *, whole: bool) -> Iterator[Draft]:
+    """What happens to it as it comes here."""
+    was, now = newcomer.state.facts, newcomer.facts
+    told: dict[str, Any] = {"atSeq": was.seq, "memory": "record" if newcomer.native else "handoff"}
+    line = f"taken up here from its state at event {was.seq}"
+    if newcomer.moved:
+        told["fromProvider"] = was.provider
+        line += f"; it was at {was.provider}, and goes on at {now.provider}"
+    if name != was.name:
+        told["formerName"] = was.name
+        line += f"; another session goes by {was.name!r} here"
+    if not whole and newcomer.state.handoff is not None:
+        told["handoff"] = newcomer.state.handoff
+    yield Draft(EventType.SYSTEM, line, System(subtype="restored", data=told))
+    for prompt_id in newcomer.state.left_out:
+        dropped = System(subtype="prompt_dropped", data={"promptId": prompt_id})
+        yield Draft(EventType.SYSTEM, "a prompt that waited was too large for the state", dropped)
+    if was.status is not Status.IDLE and not newcomer.state.in_turn:
+        change = Change(from_=was.status, to=Status.IDLE)
+        yield Draft(EventType.STATUS_CHANGE, f"{change.from_} → {change.to}", change)
+
+
+def _at(route: Route, facts: Facts) -> Facts:
+    """As they are at the provider where the session goes on, whose agent knows nothing of it yet."""
+    here = attrs.evolve(facts, native={}, heard={}, behind=0)
+    if route.provider == facts.provider:
+        return here
+    return attrs.evolve(
+        here, provider=route.provider, routed_model=route.model, model=None, context=None, commands=(), home=None
+    )
+
+
+def _queue(state: SessionState) -> tuple[tuple[Queued, ...], tuple[Attachment, ...]]:
+    queue: list[Queued] = []
+    attachments: list[Attachment] = []
+    for index, prompt in enumerate(state.queue):
+        try:
+            examined = examine(prompt.blocks)
+        except Refused as no:
+            raise invalid(f"queue[{index}].{no.field}", no.message) from None
+        queue.append(Queued.of(prompt, examined.notes))
+        attachments.extend(examined.attachments)
+    return tuple(queue), tuple(attachments)
+
+
+def _weight(state: SessionState) -> int:
+    blocks = (block for prompt in state.queue for block in prompt.blocks)
+    return sum(len(getattr(block, "data", "")) + len(getattr(block, "text", None) or "") for block in blocks)
+
+
+def _checked(events: Sequence[Any], facts: Facts, first: int) -> tuple[Entry, ...]:
+    return tuple([_entry(_event(event, seq), facts, seq) for seq, event in enumerate(events, first)])
+
+
+def _event(value: Any, seq: int) -> Event:
+    try:
+        return codec.from_json(value, Event)
+    except codec.InvalidValue as fault:
+        raise _misfit(f"event {seq} can't be read: {fault}") from None
+
+
+def _entry(event: Event, facts: Facts, seq: int) -> Entry:
+    """As the journal keeps it, if it is the one that must come next."""
+    if event.session_id != facts.session_id:
+        raise _misfit(f"event {event.seq!r} is of {event.session_id!r}, not of {facts.session_id}")
+    if event.seq != seq or type(event.seq) is not int:
+        raise _misfit(f"event {event.seq!r} came, and {seq} was to come")
+    if seq > facts.seq:
+        raise _misfit(f"event {seq} is behind the last one of the state, {facts.seq}")
+    turn, provider = event.turn, event.provider
+    if not (isinstance(event.content, str) and isinstance(turn, int | None) and isinstance(provider, str | None)):
+        raise _misfit(f"event {seq}: content, turn and provider are not what they have to be")
+    body = codec.encode(event)
+    if len(body) > MAX_EVENT:
+        raise _misfit(f"event {seq} has {len(body)} bytes, and {MAX_EVENT} at most are kept")
+    return Entry(seq, event.event_type, body)
+
+
+def _misfit(message: str) -> Refused:
+    return Refused(ErrorKind.STATE_INVALID, message, field="events", remedy="export it again")
+
+
+async def opened(document: Document) -> SessionState:
+    """What a client gave as a state. Raises `Refused` (`state-invalid`)."""
+    return await computed(weight(document), lambda: state_in(document))
