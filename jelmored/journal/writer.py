@@ -28,11 +28,11 @@ from jelmored.journal.sequence import follow, removed
 WAL_BYTES = 64 * 1024 * 1024
 """SQLite empties its write-ahead log by itself but never shrinks it; a long reader elsewhere makes it grow."""
 
-LOOK_SECONDS = 1.0
-"""Between looks whether a disk that took nothing takes writes again."""
-
 SPARE_PAGES = 256
 """Free pages that the file keeps for what comes next. As many are given back at a time: a matter of milliseconds."""
+
+LOOK_SECONDS = 1.0
+"""Between looks whether a disk that took nothing takes writes again."""
 
 Inbox = queue.SimpleQueue[Write | None]
 """Writes for the thread; None is the last. Bounded by the `Backlog` that lets them in."""
@@ -112,8 +112,8 @@ class Writer:
     def serve(
         self, inbox: Inbox, settled: Callable[[Sequence[Write]], None], changed: Changed = lambda trouble: None
     ) -> None:
-        """Write what comes until None does, then close. While one group is written the next one gathers.
-        While nothing comes, room that removed sessions have left is given back.
+        """Write what comes until None does, then close. While one group is written the next one gathers. While nothing
+        comes, room that removed sessions have left is given back.
 
         Raises:
             JournalDamaged: the file is; nothing more can be written to it.
@@ -151,8 +151,7 @@ class Writer:
             if isinstance(error, JournalPaused):
                 self._note(error)
             if isinstance(error, JournalDamaged):
-                with contextlib.suppress(OSError):  # the next start looks anyway if we don't stop cleanly
-                    damage.suspect(self._path)
+                damage.suspect(self._path)
                 self.damage = error
             for write in writes:
                 write.fail(error)
@@ -174,6 +173,22 @@ class Writer:
             store(self._connection, changes, self._now)
         self._logs.drop(changes.removed.values())
         self._has_spare = self._has_spare or bool(changes.removed)
+
+    def give_back(self) -> bool:
+        """Some of the room that is free in the file, to the disk. False: there is no more to give."""
+        if not self._has_spare or self.trouble is not None:
+            return False
+        self._has_spare = False
+        with contextlib.suppress(sqlite3.Error):  # it does as it is, until something is removed again
+            (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+            if free > SPARE_PAGES:
+                # By a script: the binding takes one step of a statement without columns, and each gives back one page.
+                self._connection.executescript(f"PRAGMA incremental_vacuum({SPARE_PAGES})")
+                (left,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+                self._has_spare = left < free
+                if not self._has_spare or left <= SPARE_PAGES:
+                    self._shrink_wal()  # the file is cut when the log is emptied
+        return self._has_spare
 
     def _note(self, trouble: JournalPaused | None) -> None:
         """The one line that changes it; the time of the first look is counted from here."""
@@ -198,22 +213,6 @@ class Writer:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         with transaction(self._connection):
             self._connection.execute(f"PRAGMA user_version = {version}")
-
-    def give_back(self) -> bool:
-        """Some of the room that is free in the file, to the disk. False: there is no more to give."""
-        if not self._has_spare:
-            return False
-        self._has_spare = False
-        with contextlib.suppress(sqlite3.Error):  # it does as it is, until something is removed again
-            (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-            if free > SPARE_PAGES:
-                # By a script: the binding takes one step of a statement without columns, and each gives back one page.
-                self._connection.executescript(f"PRAGMA incremental_vacuum({SPARE_PAGES})")
-                (left,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-                self._has_spare = left < free
-                if not self._has_spare or left <= SPARE_PAGES:
-                    self._shrink_wal()  # the file is cut when the log is emptied
-        return self._has_spare
 
     def _changes(self, writes: Sequence[Write]) -> Changes:
         changes = Changes()
