@@ -37,7 +37,7 @@ test-editors: .venv/test .cache/editors/installed
 	$(BIN)/python -m pytest -m editors tests/examples
 
 soak: .venv/test .cache/agents/installed
-	$(BIN)/python -m pytest -m soak tests/real
+	$(BIN)/python -m pytest -m soak tests/real tests/faults
 
 failover-report: .venv/test .cache/agents/installed
 	$(BIN)/python -m tests.real.failover_report

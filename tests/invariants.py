@@ -13,7 +13,7 @@ import attrs
 from . import event_fields
 from .watch import Json, Watch
 
-STATUSES = {"initializing", "idle", "active", "waiting_input", "failed", "terminated"}
+STATUSES = {"initializing", "idle", "active", "waiting_input", "failed", "suspended", "terminated"}
 
 
 def check(watch: Watch) -> None:

@@ -197,7 +197,8 @@ def _refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _set_up(connection: sqlite3.Connection, synchronous: Synchronous) -> None:
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file, so before anything is written to it
+    if _number(connection, "PRAGMA page_count") == 0:  # it is set before anything is written, and each time is a write
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError(f"its file system can't do write-ahead logging (journal mode {mode})")

@@ -207,7 +207,7 @@ class Session:
         with logs.about(session=self.facts.session_id, provider=self.facts.provider):
             async with running(self._log.run), running(self._alarm.run), open_plain_nursery() as self._nursery:
                 self._work.close_cut_turn(self._cut_items, self._cut_cause)
-                self._chronicle.commit(None)
+                self._chronicle.commit(self._queue.to_store())
                 await self._log.settled_or_held()
                 self._work.parking.look_again()
                 self.up.set()

@@ -27,7 +27,12 @@ RELIEF = 5.0  # seconds from room to work
 
 def configuration() -> Mapping[str, Any]:
     providers = {"talker": {"type": talker.TYPE}, "claude": {"enabled": False}, "opencode": {"enabled": False}}
-    return {"notify": {"desktop": False}, "default_provider": "talker", "providers": providers}
+    return {
+        "notify": {"desktop": False},
+        "default_provider": "talker",
+        "sessions": {"resume_interrupted": "never"},  # who talks by numbers understands no handoff
+        "providers": providers,
+    }
 
 
 def journal_of(place: Place) -> Path:

@@ -61,6 +61,7 @@ def configuration(place: Place, **sections: Mapping[str, Any]) -> Mapping[str, A
     }
     return {
         "notify": {"desktop": False},
+        "sessions": {"resume_interrupted": "never"},
         "max_total_sessions": 100,
         "failover": {"enabled": False},
         "default_provider": "claude",

@@ -29,6 +29,7 @@ from jelmored.sessions.founding import birth, first_facts
 from jelmored.sessions.hub import Feed, Frame
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
+from jelmored.wire.states import Document
 from tests.invariants import check
 from tests.watch import Json, Note, Watch
 
@@ -96,6 +97,8 @@ class Play:
         self.sessions: list[SessionId] = []
         self.wishes: dict[str, WhenUnavailable | None] = {}
         """By the words of a prompt: may it wait for a provider?"""
+        self.states: dict[SessionId, Document] = {}
+        """What a suspended session was given out as, at last."""
         self.directory: Directory
         self._max_runs = max_runs
         self._failover = failover

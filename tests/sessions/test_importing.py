@@ -194,6 +194,7 @@ async def test_a_long_conversation_leaves_room_for_what_came_after_it(autojump_c
         assert "the parrot is Coco" in (state_in(before).handoff or "")
 
 
+@pytest.mark.usefixtures("without_threads")
 async def test_what_waits_comes_with_it(autojump_clock: Clock) -> None:
     async with two() as (here, there):
         session_id = await here.create("fails")

@@ -388,3 +388,18 @@ async def test_what_waited_while_it_drained_goes_on_after_the_restart(autojump_c
 
     await lives.live(first, killed=True)
     await lives.live(second)
+
+
+async def test_a_turn_that_stays_cut_does_not_come_again_in_a_later_life(autojump_clock: Clock) -> None:
+    lives = Lives(NEVER)
+
+    async def works(s: Stage) -> None:
+        await begun(s)
+
+    async def nothing(s: Stage) -> None:
+        kept = await lives.journal.session(await the_session(s))
+        assert kept is not None
+        assert kept.queue == ()
+
+    await lives.live(works, killed=True)
+    await lives.live(nothing, killed=True)

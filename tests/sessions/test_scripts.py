@@ -21,6 +21,7 @@ from jelmored.domain.commands import (
     Interrupt,
     MoveSession,
     ResolveApproval,
+    ResumeSession,
     SendPrompt,
     WhenBusy,
 )
@@ -101,6 +102,27 @@ async def configure(play: Play, who: int, mode: PermissionMode | None, max_turns
 async def close(play: Play, who: int) -> None:
     directory = play.directory
     play.ask(lambda: directory.close(play.session(who), ME))
+
+
+async def suspend(play: Play, who: int) -> None:
+    directory, session_id = play.directory, play.session(who)
+
+    async def suspended() -> None:
+        play.states[session_id] = await directory.suspend(session_id, ME)
+
+    play.ask(suspended)
+
+
+async def resume(play: Play, who: int, by_state: bool) -> None:
+    directory, session_id = play.directory, play.session(who)
+    state = play.states.get(session_id) if by_state else None
+    command = ResumeSession(session_id=session_id) if state is None else ResumeSession(state=state)
+    play.ask(lambda: directory.resume(command, ME))
+
+
+async def export(play: Play, who: int) -> None:
+    directory, session_id = play.directory, play.session(who)
+    play.ask(lambda: directory.export(session_id))
 
 
 async def move(play: Play, who: int, provider: str | None) -> None:
@@ -207,6 +229,11 @@ from_clients = st.one_of(
         st.booleans(),
     ),
     lines(close, who),
+    lines(suspend, who),
+    lines(suspend, who),
+    lines(resume, who, st.booleans()),
+    lines(resume, who, st.booleans()),
+    lines(export, who),
 )
 from_agents = st.one_of(
     agents("stream", st.sampled_from("ab"), st.booleans()),

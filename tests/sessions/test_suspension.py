@@ -364,6 +364,7 @@ async def test_prompts_that_wait_stay_and_travel(autojump_clock: Clock) -> None:
         assert (await (await s.provider.opened()).heard()).text == "waits"
 
 
+@pytest.mark.usefixtures("without_threads")
 async def test_a_prompt_that_is_too_large_for_the_state_is_named(
     autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ class FakeServer:
     url: str = ""
     password: str | None = PASSWORD
     _streams: dict[trio.SocketStream, str] = attrs.field(factory=dict)
+    _telling: trio.Lock = attrs.field(factory=trio.Lock)
 
     def lines(self) -> list[str]:
         """What was asked, in short."""
@@ -61,8 +62,9 @@ class FakeServer:
     async def tell(self, directory: str, *events: Mapping[str, Any]) -> None:
         """Events to those who listen in a directory."""
         data = _chunk(*events)
-        for stream in [stream for stream, place in self._streams.items() if place == directory]:
-            await stream.send_all(data)
+        async with self._telling:
+            for stream in [stream for stream, place in self._streams.items() if place == directory]:
+                await stream.send_all(data)
 
     async def cut(self) -> None:
         """All streams break."""
@@ -104,8 +106,9 @@ class FakeServer:
         await stream.send_all(
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
         )
-        await stream.send_all(_chunk(CONNECTED))
-        self._streams[stream] = directory
+        async with self._telling:  # whoever asked may tell something as soon as it knows
+            await stream.send_all(_chunk(CONNECTED))
+            self._streams[stream] = directory
         await stream.receive_some()
         raise EOFError
 
