@@ -62,9 +62,7 @@ AGENTS = {"claude": _claude, "opencode": _opencode}
 NOWHERE = {"claude": "00000000-0000-4000-8000-000000000000", "opencode": "ses_de2703056ffec45NYTQYkDcGMS"}
 
 
-class TestRealAgents(
-    TurnContract, ToolContract, InterruptContract, ResumeContract, RecordContract, SteerContract, FailureContract
-):
+class _Real:
     @pytest.fixture(params=AGENTS)
     def agent(self, request: pytest.FixtureRequest) -> str:
         return str(request.param)
@@ -78,6 +76,17 @@ class TestRealAgents(
     def elsewhere(self, agent: str) -> Iterator[Harness]:
         with new_home() as home:
             yield _harness(agent, home)
+
+
+class TestRealAgents(
+    _Real, TurnContract, ToolContract, InterruptContract, ResumeContract, SteerContract, FailureContract
+):
+    pass
+
+
+@pytest.mark.soak
+class TestRealRecords(_Real, RecordContract):
+    """Each has a server of its own to start, or two."""
 
 
 def _harness(agent: str, home: Path) -> Harness:

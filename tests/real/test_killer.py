@@ -22,7 +22,7 @@ from .script import Line, LineOf, Script, says, when
 
 pytestmark = pytest.mark.real
 
-KILLS = int(os.environ.get("KILLS", "4"))
+KILLS = int(os.environ.get("KILLS", "3"))
 SEED = int(os.environ.get("KILLS_SEED", random.randrange(10**6)))
 LEFT_SECONDS = 2.0
 AT_WORK = 5.0  # s after its start within which a daemon is killed

@@ -119,7 +119,9 @@ async def test_a_record_that_vanishes_while_its_session_sleeps() -> None:
         await _taken_over(session, stage)
 
 
-@pytest.mark.parametrize("damage", ["empty", "garbage", "half", "holes", "changed"])
+@pytest.mark.parametrize(
+    "damage", ["half", *(pytest.param(how, marks=pytest.mark.soak) for how in ("empty", "garbage", "holes", "changed"))]
+)
 async def test_a_damaged_record_is_not_resumed_in_silence(damage: str) -> None:
     async with open_stage(_script(), sessions=ASLEEP) as stage:
         session = await _told(stage)
@@ -138,6 +140,7 @@ async def test_a_damaged_record_is_not_resumed_in_silence(damage: str) -> None:
         await _taken_over(session, stage)
 
 
+@pytest.mark.soak
 async def test_where_the_directory_was_moved_the_agent_is_told() -> None:
     async with open_stage(_script(), sessions=ASLEEP) as stage:
         old, new = stage.place.root / "old", stage.place.root / "new"
@@ -150,6 +153,7 @@ async def test_where_the_directory_was_moved_the_agent_is_told() -> None:
         await _taken_over(session, stage)
 
 
+@pytest.mark.soak
 async def test_a_fork_whose_source_is_gone_is_told() -> None:
     async with open_stage(_script(), sessions=ASLEEP) as stage:
         session = await _told(stage)
@@ -191,6 +195,7 @@ async def test_what_the_user_said_in_a_terminal_is_accepted() -> None:
         assert session.said(5) == REMEMBERS
 
 
+@pytest.mark.soak
 async def test_what_the_user_said_in_a_terminal_is_discarded() -> None:
     async with open_stage(_script(), sessions=ASLEEP) as stage:
         session = await _foreign(stage)
@@ -241,6 +246,7 @@ async def test_a_conversation_of_the_users_own_is_adopted() -> None:
         assert (await _past(stage))[0]["sessionId"] == adopted["sessionId"]
 
 
+@pytest.mark.soak
 async def test_what_the_user_goes_on_with_after_an_adoption_is_seen() -> None:
     async with open_stage(_script(), sessions=ASLEEP) as stage:
         await _terminal(stage, FACT)
@@ -331,6 +337,7 @@ async def _cycles(kinds: Sequence[str]) -> int:
     return resumed
 
 
+@pytest.mark.soak
 async def test_a_record_that_only_its_own_agent_writes_is_never_refused() -> None:
     assert await _cycles(KINDS) == len(KINDS) - 1
 

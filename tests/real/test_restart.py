@@ -84,12 +84,14 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("where", PLACES)
+@pytest.mark.parametrize(
+    "where", ["tool", *(pytest.param(one, marks=pytest.mark.soak) for one in ("stream", "approval"))]
+)
 @pytest.mark.parametrize(
     ("end", "policy", "goes_on"),
     [
         (_stopped, "planned", True),
-        (_shut_down, "always", True),
+        pytest.param(_shut_down, "always", True, marks=pytest.mark.soak),
         (_stopped, "never", False),
         (_killed, "planned", False),
         (_killed, "always", True),
@@ -148,7 +150,9 @@ async def _waits(stage: Stage, again: Watch, prompt_id: str) -> None:
         assert (await again.turn_over(turn, seconds=30))["metadata"]["reason"] == "completed"
 
 
-@pytest.mark.parametrize(("end", "policy"), [(_stopped, "planned"), (_killed, "always")])
+@pytest.mark.parametrize(
+    ("end", "policy"), [(_stopped, "planned"), pytest.param(_killed, "always", marks=pytest.mark.soak)]
+)
 async def test_opencode_goes_on_too(end: Callable[[Stage], Awaitable[None]], policy: str) -> None:
     async with open_place(_script()) as (place, model):
         configuration = {
