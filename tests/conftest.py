@@ -12,6 +12,8 @@ import hypothesis
 import pytest
 import structlog
 
+pytest.register_assert_rewrite("tests.journal.contract")  # before anybody imports it
+
 hypothesis.settings.register_profile("jelmored", deadline=None)  # other tests may run beside
 hypothesis.settings.load_profile("jelmored")
 
