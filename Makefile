@@ -15,7 +15,6 @@ CLAUDE = @anthropic-ai/claude-code@2.1.197
 OPENCODE = opencode-ai@1.18.33
 WS = ws@8.18.3
 BESIDE = -n 2 --dist worksteal
-BY_FILE = -n 2 --dist loadfile  # what a file has prepared for its tests is not done twice
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -27,7 +26,7 @@ test: .venv/test
 	$(BIN)/python -m pytest $(BESIDE)
 
 test-real: .venv/test .cache/agents/installed
-	$(BIN)/python -m pytest $(BY_FILE) -m "real and not soak" tests/real
+	$(BIN)/python -m pytest $(BESIDE) -m "real and not soak" tests/real
 
 expectations: .venv/test
 	REWRITE_EXPECTATIONS=1 $(BIN)/python -m pytest -q tests/client

@@ -24,7 +24,7 @@ from .daemon import Place
 from .processes import Process
 from .rogues import Pen, alive
 
-TRIALS = int(os.environ.get("ORPHAN_TRIALS", "50"))
+TRIALS = int(os.environ.get("ORPHAN_TRIALS", "25"))
 FAMILY = 20  # processes at least, with the agent and its warden
 PER_LIFE = 7  # trials of agents, before one of the daemon
 USUAL_SECONDS = 0.1  # until none is left after the daemon's death, in 99 of 100 trials

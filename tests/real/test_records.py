@@ -209,6 +209,7 @@ async def test_what_the_user_said_in_a_terminal_is_discarded() -> None:
         assert not _systems(session, "native_lost")
 
 
+@pytest.mark.soak
 async def test_after_the_daemon_was_killed_in_a_turn_nothing_is_refused() -> None:
     async with open_place(_script()) as (place, model):
         async with alive(place, model, sessions=ASLEEP) as stage:
@@ -347,6 +348,7 @@ async def test_nor_in_many_lives() -> None:
     assert await _cycles(KINDS * 5) == 5 * len(KINDS) - 1
 
 
+@pytest.mark.soak
 async def test_opencode_whose_session_is_gone_begins_anew() -> None:
     script = Script(when("first thing", recalls), when("", says("Noted.")))
     async with opencode_run.open_provider(script) as (provider, home, model):
@@ -361,6 +363,7 @@ async def test_opencode_whose_session_is_gone_begins_anew() -> None:
         assert lost.value.evidence["native_lost"]  # type: ignore[attr-defined]
 
 
+@pytest.mark.soak
 async def test_opencode_tells_what_was_said_in_its_sessions() -> None:
     script = Script(when("first thing", recalls), when("", says("Noted.")))
     async with opencode_run.open_provider(script) as (provider, home, model):

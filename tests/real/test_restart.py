@@ -92,8 +92,8 @@ PLACES = {
     [
         (_stopped, "planned", True),
         pytest.param(_shut_down, "always", True, marks=pytest.mark.soak),
-        (_stopped, "never", False),
-        (_killed, "planned", False),
+        pytest.param(_stopped, "never", False, marks=pytest.mark.soak),
+        pytest.param(_killed, "planned", False, marks=pytest.mark.soak),
         (_killed, "always", True),
     ],
 )

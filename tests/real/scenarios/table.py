@@ -193,7 +193,7 @@ ROWS = (
     Scenario(
         name="sigterm_tool_after_5s",
         race="the end of the tool is for the model: how far does that come before the process ends?",
-        chance=('"stopped"', "Exit code 137", '"n"', "TurnOver"),
+        chance=('"stopped"', "Exit code 137", '"n"', "TurnOver", '"context": {"window"'),
     ),
     Scenario(
         name="sigterm_with_background_task",
