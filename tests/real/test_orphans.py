@@ -5,6 +5,7 @@ A trial is one end of one family. `ORPHAN_TRIALS` says how many; `make soak` mak
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -82,18 +83,23 @@ async def grown(pen: Pen) -> Family:
 End = Callable[[Pen, Family], Awaitable[float]]
 
 
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+        os.kill(pid, number)
+
+
 async def it_is_killed(_: Pen, family: Family) -> float:
-    os.kill(family.agent.pid, signal.SIGKILL)
+    _send(family.agent.pid, signal.SIGKILL)
     return MOST_SECONDS * 2
 
 
 async def it_is_terminated(_: Pen, family: Family) -> float:
-    os.kill(family.agent.pid, signal.SIGTERM)
+    _send(family.agent.pid, signal.SIGTERM)
     return MOST_SECONDS * 2
 
 
 async def its_warden_is_killed(_: Pen, family: Family) -> float:
-    os.kill(family.warden, signal.SIGKILL)
+    _send(family.warden, signal.SIGKILL)
     return PATROL_SECONDS
 
 
@@ -139,7 +145,7 @@ async def all_wardens_are_killed_with_it(pen: Pen) -> float:
     """Then nobody is there to end the rest: the next start does."""
     pen.daemon.process.send_signal(signal.SIGSTOP)
     for pid in procfs.children_of(pen.daemon.process.pid):
-        os.kill(pid, signal.SIGKILL)
+        _send(pid, signal.SIGKILL)
     await pen.daemon.kill()
     return 0.0
 
