@@ -210,6 +210,7 @@ async def trials(number: int) -> Count:
     return count
 
 
+@pytest.mark.soak
 async def test_nothing_is_left_however_it_ends() -> None:
     count = await trials(TRIALS)
     print(count)
