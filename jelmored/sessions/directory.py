@@ -271,6 +271,7 @@ class Directory:
         Raises:
             Refused: `not-found`, `busy`, `no-provider`; `state-invalid`, and nothing has changed.
         """
+        self._check_room()
         session_id = command.session_id
         if session_id is None:
             session_id = await self._registrar.restore(command.state or {}, command.provider)
@@ -287,6 +288,7 @@ class Directory:
         Raises:
             Refused: `state-invalid`, `no-provider`, `not-found`: no such import is under way.
         """
+        self._check_room()
         if command.state is not None:
             session_id, wanted, head = await self._registrar.begin_import(command.state, command.provider)
         else:
@@ -374,6 +376,7 @@ class Directory:
         Raises:
             Refused: `not-found`, `invalid-params`, `invalid-request`; or why it can't be read.
         """
+        self._check_room()
         session_id = await self._registrar.adopt(command)
         log.info("adopted", session=session_id, provider=command.provider, client=by.client)
         return self.get(session_id)
@@ -384,6 +387,7 @@ class Directory:
         Raises:
             Refused: `not-found`; `wrong-status`: there is nothing to decide.
         """
+        self._check_room()
         facts, accept = self._roster.facts_of(command.session_id), command.decision == "accept"
         if not waits_for_decision(facts):
             raise nothing_foreign()

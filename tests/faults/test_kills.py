@@ -217,9 +217,9 @@ async def kill_loop(kills: int, seed: int) -> History:
 
 
 async def test_nothing_that_was_told_is_lost_whenever_the_daemon_is_killed() -> None:
-    history = await kill_loop(25, SEED)
-    assert history.events > 500
-    assert len(history.receipts) > 25
+    history = await kill_loop(50, SEED)
+    assert history.events > 1000
+    assert len(history.receipts) > 50
 
 
 @pytest.mark.soak

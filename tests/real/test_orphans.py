@@ -25,7 +25,7 @@ from .daemon import Place
 from .processes import Process
 from .rogues import Pen, alive
 
-TRIALS = int(os.environ.get("ORPHAN_TRIALS", "25"))
+TRIALS = int(os.environ.get("ORPHAN_TRIALS", "50"))
 FAMILY = 20  # processes at least, with the agent and its warden
 PER_LIFE = 7  # trials of agents, before one of the daemon
 USUAL_SECONDS = 0.1  # until none is left after the daemon's death, in 99 of 100 trials
@@ -45,7 +45,10 @@ class Family:
 
     @property
     def agent(self) -> Process:
-        return next(one for one in self.members if "rogue.py" in one.command and "warden.py" not in one.command)
+        """The one that has started others: a look at its provider may run beside it."""
+        parents = {one.parent for one in self.members}
+        rogues = (one for one in self.members if "rogue.py" in one.command and "warden.py" not in one.command)
+        return next(one for one in rogues if one.pid in parents)
 
     @property
     def warden(self) -> int:
@@ -210,7 +213,6 @@ async def trials(number: int) -> Count:
     return count
 
 
-@pytest.mark.soak
 async def test_nothing_is_left_however_it_ends() -> None:
     count = await trials(TRIALS)
     print(count)

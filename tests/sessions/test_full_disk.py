@@ -7,13 +7,20 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from jelmored.domain.commands import ConfigureSession, Interrupt, MoveSession
+from jelmored.domain.commands import (
+    AdoptSession,
+    ConfigureSession,
+    DecideForeign,
+    Interrupt,
+    MoveSession,
+    ResumeSession,
+)
 from jelmored.domain.ids import SessionId
 from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind, JournalPaused
 from jelmored.providers.base import RunTimeouts
 from tests.sessions.moody import Moody
-from tests.sessions.stage import ME, Stage, stage
+from tests.sessions.stage import ME, PUPPET, Stage, stage
 
 
 async def test_an_agent_in_a_turn_is_held_back_and_not_taken_for_silent(
@@ -76,6 +83,11 @@ WRITES: dict[str, Ask] = {
     "prompt": lambda s, session_id: s.prompt(session_id, "more"),
     "configure": lambda s, session_id: s.directory.configure(ConfigureSession(session_id=session_id, title="x"), ME),
     "move": lambda s, session_id: s.directory.move(MoveSession(session_id=session_id), ME),
+    "resume": lambda s, session_id: s.directory.resume(ResumeSession(session_id=session_id), ME),
+    "adopt": lambda s, _: s.directory.adopt(AdoptSession(provider=PUPPET, native_id="n"), ME),
+    "decide": lambda s, session_id: s.directory.decide_foreign(
+        DecideForeign(session_id=session_id, decision="accept"), ME
+    ),
 }
 
 

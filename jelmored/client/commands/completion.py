@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jelmored.client.glimpse import Glimpse
 
 SCRIPTS = Path(__file__).parent.parent / "completions"
-PATIENCE = 0.5  # seconds for the daemon; somebody is typing
+PATIENCE = 0.15  # seconds for the daemon; somebody is typing
 
 
 async def script(shell: Shell, *, of: str) -> Exit:

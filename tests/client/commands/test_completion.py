@@ -46,7 +46,14 @@ class Shells:
     machine: Machine
 
     async def ask(self, shell: str, *words: str) -> list[str]:
-        """What the shell offers in place of the last word: each with what it means where the shell shows that."""
+        """What the shell offers in place of the last word: each with what it means where the shell shows that. Nothing,
+        where the daemon has not answered in time for somebody who types: then it is asked again."""
+        for _ in range(3):
+            if offered := await self._ask(shell, words):
+                return offered
+        return []
+
+    async def _ask(self, shell: str, words: Sequence[str]) -> list[str]:
         script = {"bash": self._bash, "zsh": self._zsh, "fish": self._fish}[shell](words)
         flags = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}[shell]
         with trio.fail_after(PATIENCE):
