@@ -68,8 +68,8 @@ def _copy_session(
 ) -> bool:
     session_id, head, facts = session
     SESSIONS.run(target, [(row, session_id, 0, None)])
-    last = 0
-    for events in _pieces(_log(source, row)):
+    last = _begins_after(facts)
+    for events in _pieces(_log(source, row, last)):
         EVENTS.run(target, [(row, *event) for event in events])
         last = events[-1][0]
     retold = retell(StoredSession(session_id=session_id, seq=last, facts=facts), last == head)
@@ -88,10 +88,19 @@ def _copy_session(
     return True
 
 
-def _log(source: sqlite3.Connection, row: int) -> Iterator[Row]:
+def _begins_after(facts: Any) -> int:
+    """A session that came here by its state has its earlier events elsewhere; its facts say which."""
+    try:
+        begins: Any = orjson.loads(facts)["beginsAfter"]
+    except (orjson.JSONDecodeError, TypeError, KeyError):
+        return 0
+    return begins if type(begins) is int else 0
+
+
+def _log(source: sqlite3.Connection, row: int, after: int) -> Iterator[Row]:
     """Events, as long as each is the next one."""
     rows = _rows(source, "SELECT seq, type, body FROM events WHERE session = ? ORDER BY seq", (row,))
-    for expected, (seq, event_type, body) in enumerate(rows, 1):
+    for expected, (seq, event_type, body) in enumerate(rows, after + 1):
         if seq != expected or not _says(body, seq, event_type):
             return
         yield seq, event_type, body

@@ -104,6 +104,16 @@ def test_nothing_behind_a_gap_is_taken_over(
     assert heads(target) == {ONE: 101, TWO: 3}, "the last one is the note"
 
 
+def test_a_log_that_begins_behind_events_kept_elsewhere_is_whole(tmp_path: Path, target: sqlite3.Connection) -> None:
+    path = tmp_path / "later.db"
+    with closing(Writer.open(path, "full", Clock())) as writer:
+        later = Batch(session_id=ONE, begins_after=10, events=(event(11), event(12)), facts=b'{"beginsAfter":10}')
+        writer.write([Write([later], 0, 0.0)])
+    with closing(sqlite3.connect(path, isolation_level=None)) as source:
+        assert found(source, target) == Salvaged(whole=1)
+    assert heads(target) == {ONE: 13}
+
+
 def test_an_attachment_that_is_not_what_its_name_says_is_none(
     source: sqlite3.Connection, target: sqlite3.Connection
 ) -> None:

@@ -6,6 +6,7 @@ it is seen at once). The import puts it into the directory in which it runs, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,8 @@ from .client import OpencodeClient
 IMPORT = 60.0  # s; measured: 1 to 11
 MOST = 64  # sessions of subagents that go along
 ROOT = "session.json"
+NATIVE_ID = re.compile(r"ses_[0-9A-Za-z]+")
+"""It stands in paths of the server's."""
 
 
 async def pack(client: OpencodeClient, native_id: str) -> bytes | None:
@@ -102,7 +105,7 @@ async def _descendants(client: OpencodeClient, native_id: str) -> Sequence[str]:
 def _checked(root: bytes, native_id: str) -> Sequence[str]:
     """The ids of its messages. Raises `SessionError`."""
     match _json(root):
-        case {"info": {"id": str(found)}, "messages": [*_]} if found == native_id:
+        case {"info": {"id": str(found)}, "messages": [*_]} if found == native_id and NATIVE_ID.fullmatch(found):
             return _message_ids(orjson.dumps(orjson.loads(root)["messages"]))
     raise parcels.damaged("it is no session of OpenCode with this id")
 
