@@ -301,7 +301,7 @@ class Directory:
         return self.get(session_id)
 
     async def close(self, session_id: SessionId, by: Author) -> SessionView:
-        """End it for good; the log stays."""
+        """End it; the log stays, and `resume` opens it again."""
         closed: SessionView = await self._roster.ask(session_id, Close)
         log.info("closed", session=session_id, client=by.client)
         return closed

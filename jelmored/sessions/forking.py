@@ -199,6 +199,7 @@ class Fork:
             begins_after=0,
             turn=self._standing.turn,
             open_turn=None,
+            held=False,
             usage=Usage(),
             context=None,
             native={source.provider: NativeSession(native_id="", origin=origin)} if origin else {},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from jelmored.domain.events import Event, EventType, System
+from jelmored.domain.events import Draft, EventType, System
 from jelmored.domain.ids import new_log_id
 from jelmored.domain.sessions import Facts
 from jelmored.domain.times import utc_now
@@ -23,16 +23,8 @@ def retold(stored: StoredSession, complete: bool) -> tuple[bytes, Entry] | None:
     except codec.InvalidValue:
         return None
     now, seq = utc_now(), stored.seq + 1
-    event = Event(
-        session_id=stored.session_id,
-        seq=seq,
-        event_type=EventType.SYSTEM,
-        content=WHOLE if complete else CUT,
-        metadata=System(subtype="salvaged", data={"complete": complete}),
-        timestamp=now,
-        turn=None,
-        provider=facts.provider,
-    )
+    note = Draft(EventType.SYSTEM, WHOLE if complete else CUT, System(subtype="salvaged", data={"complete": complete}))
+    event = note.at(stored.session_id, seq, turn=None, provider=facts.provider, timestamp=now)
     if not complete:
         facts = attrs.evolve(
             facts,
