@@ -30,15 +30,16 @@ class Resumption:
 
         Args:
             after: the last event before the work on the prompt began.
-            said: the agent was given the prompt.
-            side_effects: it may have changed something.
+            said: the agent that is there was given the prompt.
+            side_effects: it, or one before it in this turn, may have changed something.
         """
-        if self._queue.in_hand is None:
+        prompt = self._queue.in_hand
+        if prompt is None:
             return  # the agent began it by itself: nobody waits for its end
         if self._policy is ResumeInterrupted.NEVER:
             self._hold()
-        elif not said:
-            self._queue.put_back()
+        elif not said and (prompt.cut is not None or not side_effects):
+            self._queue.put_back()  # as it was
         elif side_effects and self._mid_turn is not MidTurn.CONTINUE:
             self._leave("it may have changed something, and failover.mid_turn wants a person's word")
         else:

@@ -15,7 +15,7 @@ from jelmored.domain.failures import Failure
 from jelmored.domain.ids import SessionId, ToolUseId
 from jelmored.domain.permissions import ToolKind
 from jelmored.domain.status import Status
-from jelmored.errors import ErrorKind
+from jelmored.errors import ErrorKind, SessionError
 from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import Asked, Taken, TurnBegan, TurnOver
@@ -172,6 +172,26 @@ async def test_the_agent_is_told_what_was_done(autojump_clock: Clock) -> None:
     await lives.live(first, killed=True)
     await lives.live(again, killed=True)
     await lives.live(again)  # also of what was done two turns ago
+
+
+async def test_what_was_done_is_told_also_if_the_stop_comes_before_the_next_agent(autojump_clock: Clock) -> None:
+    lives = Lives(PLANNED)
+    use = ToolUse(tool_use_id=ToolUseId("t1"), name="Bash", kind=ToolKind.EXECUTE, input={})
+
+    async def first(s: Stage) -> None:
+        await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(Draft(EventType.TOOL_USE, "Bash: touch made", use))
+        run.crash(SessionError(ErrorKind.AGENT_CRASHED, "killed by signal 9"))
+
+    async def again(s: Stage) -> None:
+        told = (await (await s.provider.opened()).heard()).text
+        assert CUT in told
+        assert "Bash: touch made" in told
+
+    await lives.live(first)  # within the pause before another agent is tried
+    await lives.live(again)
 
 
 @pytest.mark.parametrize("killed", [False, True])
