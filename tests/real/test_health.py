@@ -21,6 +21,7 @@ from .stage import Stage, open_stage
 pytestmark = pytest.mark.real
 
 PATIENCE = 30.0
+FIRST_LOOKS = 3.0  # seconds in which a look at the server has found it away: back before that, it never was
 
 
 async def provider(stage: Stage) -> Json:
@@ -56,6 +57,7 @@ async def test_without_a_network_it_is_offline_until_its_server_answers() -> Non
             session = await stage.session(prompt="hello")
             view = await until(stage, health="offline", breaker="closed")
             assert "it goes on by itself" in view["remedy"]
+            await trio.sleep(FIRST_LOOKS)
             away.close()
             async with back_at(url):
                 await until(stage, health="healthy")
