@@ -7,7 +7,8 @@ incarnation. Nobody who asks is left hanging: the answer is a value, a refusal, 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar, cast
 
 import attrs
@@ -105,31 +106,31 @@ class Mailbox(Generic[M]):
             raise _stopped() from None
         return True
 
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """For as long as what is taken may be answered: an actor's whole run. At its end, however that comes, all that
+        was taken and not answered gets `Crashed`."""
+        try:
+            yield
+        finally:
+            for reply in tuple(self._taken):
+                reply.fail(Crashed("the actor ended before it had answered; it may have done what was asked, or not"))
+
     async def serve(self, handle: Callable[[M], Awaitable[None]]) -> None:
         """Hand over one message after the other until the mailbox is closed. One task at a time may do this.
 
-        The handler settles an `Ask` by its `reply`; it may keep that and let another task answer, as long as this one
-        serves. When the handler raises an error that is the asker's (`Refused`, `JournalError`, `ProviderError`), that
-        is the answer. A `Tell` that is refused is logged and dropped. Anything else ends the serving, and with it, as
-        with any end, all that was taken and not answered gets `Crashed`.
+        The handler settles an `Ask` by its `reply`; it may keep that and let another task answer, while `answering`.
+        When the handler raises an error that is the asker's (`Refused`, `JournalError`, `ProviderError`), that is the
+        answer. A `Tell` that is refused is logged and dropped. Anything else ends the serving.
         """
-        try:
-            async for message in self._receive:
-                await self._attend(message, handle)
-        finally:
-            for reply in tuple(self._taken):
-                reply.fail(Crashed("the actor ended before it had answered; it may have done what was asked, or not"))
+        async for message in self._receive:
+            await self._attend(message, handle)
 
     async def serve_rest(self, handle: Callable[[M], Awaitable[None]]) -> None:
         """Hand over what waits already, and wait for nothing: the last of whoever serves. As `serve`, else."""
-        try:
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
             while True:
                 await self._attend(self._receive.receive_nowait(), handle)
-        except (trio.WouldBlock, trio.EndOfChannel):
-            pass
-        finally:
-            for reply in tuple(self._taken):
-                reply.fail(Crashed("the actor ended before it had answered; it may have done what was asked, or not"))
 
     async def _attend(self, message: M, handle: Callable[[M], Awaitable[None]]) -> None:
         if not isinstance(message, Ask):

@@ -204,7 +204,7 @@ class Session:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until the mailbox is closed. A turn that a former life left open is closed first."""
         self.fallen, self._leaving = True, False
-        with logs.about(session=self.facts.session_id, provider=self.facts.provider):
+        with logs.about(session=self.facts.session_id, provider=self.facts.provider), self.mailbox.answering():
             async with running(self._log.run), running(self._alarm.run), open_plain_nursery() as self._nursery:
                 self._work.close_cut_turn(self._cut_items, self._cut_cause)
                 self._chronicle.commit(self._queue.to_store())

@@ -63,9 +63,10 @@ class Actor:
         self.taken: list[int] = []
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        async with trio.open_nursery() as self._nursery:
-            task_status.started()
-            await self.mailbox.serve(self._handle)
+        with self.mailbox.answering():
+            async with trio.open_nursery() as self._nursery:
+                task_status.started()
+                await self.mailbox.serve(self._handle)
 
     async def _handle(self, message: Message) -> None:
         self.taken.append(message.number)
@@ -166,6 +167,32 @@ async def test_an_error_that_is_the_askers_is_the_answer_and_the_actor_goes_on(
     assert caught.value is error
     assert await mailbox.ask(Double(7)) == 7
     mailbox.close()
+
+
+async def test_whoever_is_stopped_may_still_answer_what_it_has_taken(nursery: trio.Nursery) -> None:
+    taken: list[Double] = []
+
+    async def handle(message: Double) -> None:
+        taken.append(message)
+
+    async def actor() -> None:
+        with mailbox.answering():
+            with trio.CancelScope() as stopping:
+                nursery.start_soon(stop_when_taken, stopping)
+                await mailbox.serve(handle)
+            await mailbox.serve_rest(handle)
+            taken[0].reply.set(14)
+
+    async def stop_when_taken(stopping: trio.CancelScope) -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        stopping.cancel()
+
+    mailbox = Mailbox[Double](2)
+    askers = Askers(mailbox)
+    await askers.all(nursery, How.WELL, How.WELL)
+    await actor()
+    await trio.testing.wait_all_tasks_blocked()
+    assert askers.got == {0: 14, 1: Crashed}
 
 
 async def test_a_tell_that_is_refused_is_logged_and_dropped(autojump_clock: trio.testing.MockClock) -> None:

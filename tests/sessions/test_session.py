@@ -525,3 +525,21 @@ async def test_the_same_requestkey_is_answered_when_what_it_admitted_is_durable(
         (first, sooner), (second, later) = answered
         assert first == second
         assert min(sooner, later) >= 1, "and not before"
+
+
+async def test_what_is_in_hand_when_the_daemon_stops_is_answered_as_soon_as_it_is_durable(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    journal, receipts = Slow(), []
+
+    async def ask() -> None:
+        receipts.append(await s.prompt(session_id, "hello"))
+
+    async with stage(journal=journal) as s:
+        session_id = await s.create()
+        journal.slow = True
+        nursery.start_soon(ask)
+        await trio.sleep(0.5)
+        assert not receipts
+    await trio.testing.wait_all_tasks_blocked()
+    assert [receipt.disposition for receipt in receipts] == ["started"]
