@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 import orjson
+import trio
 
 from jelmored.domain.commands import (
     AdoptSession,
@@ -143,7 +144,7 @@ def rpc_discover(_: Caller, __: m.Nothing) -> Schema:
 
 def daemon_status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
     """How the daemon is. `sessions`: how many there are of each status; `runs`: agents at work; `draining`: no turns
-    begin now."""
+    begin now; `tasks`: the daemon's own, which do not become more with time."""
     services = caller.services
     instance, journal = services.instance, services.journal.status()
     return m.DaemonStatus(
@@ -157,6 +158,7 @@ def daemon_status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
         connections=caller.clients,
         journal=_health_of(journal),
         draining=services.directory.draining,
+        tasks=trio.lowlevel.current_statistics().tasks_living,
     )
 
 

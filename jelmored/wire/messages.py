@@ -116,7 +116,8 @@ class JournalHealth:
 
 @attrs.frozen(kw_only=True)
 class DaemonStatus:
-    """`sessions`: how many there are of each status; `runs`: agents at work; `draining`: no turns begin."""
+    """`sessions`: how many there are of each status; `runs`: agents at work; `draining`: no turns begin; `tasks`: the
+    daemon's own, all together."""
 
     version: str
     instance_id: InstanceId
@@ -128,6 +129,7 @@ class DaemonStatus:
     connections: int
     journal: JournalHealth
     draining: bool = False
+    tasks: int = 0
 
 
 # provider/, model/

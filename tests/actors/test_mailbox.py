@@ -172,7 +172,8 @@ async def test_an_error_that_is_the_askers_is_the_answer_and_the_actor_goes_on(
 async def test_whoever_is_stopped_may_still_answer_what_it_has_taken(nursery: trio.Nursery) -> None:
     taken: list[Double] = []
 
-    async def handle(message: Double) -> None:
+    async def handle(message: Message) -> None:
+        assert isinstance(message, Double)
         taken.append(message)
 
     async def actor() -> None:
@@ -187,7 +188,7 @@ async def test_whoever_is_stopped_may_still_answer_what_it_has_taken(nursery: tr
         await trio.testing.wait_all_tasks_blocked()
         stopping.cancel()
 
-    mailbox = Mailbox[Double](2)
+    mailbox = Mailbox[Message](2)
     askers = Askers(mailbox)
     await askers.all(nursery, How.WELL, How.WELL)
     await actor()

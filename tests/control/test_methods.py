@@ -154,6 +154,7 @@ async def test_daemon_status() -> None:
         stage.directory.open()
         status = await client.request("daemon/status")
     assert status.pop("uptimeSeconds") >= 0
+    assert status.pop("tasks") > 1
     assert status == {
         "version": "0.0.test",
         "instanceId": "ins_test",

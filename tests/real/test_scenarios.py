@@ -18,6 +18,8 @@ from .scenarios.comparison import differences
 from .scenarios.scenario import Scenario, play
 from .scenarios.table import SCENARIOS, SOAK
 
+pytestmark = pytest.mark.xdist_group("scenarios")  # one worker lives them all, and not each of them
+
 AT_ONCE = 3  # of them: each waits most of its time
 
 Lives = Mapping[str, Outcome[Capture]]

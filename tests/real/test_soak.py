@@ -32,6 +32,7 @@ AT_ONCE = 5  # turns
 TURN_SECONDS = 120.0
 MEMORY_PER_HOUR = 1.0  # MiB, by the line that fits best; of an hour, for less of it is no line
 SPREAD = 16.0  # MiB that two lives may differ by
+REST_SECONDS = 25.0  # in which agents are gone and sessions' tasks at rest
 IDLE_SECONDS = 14.0  # Trio's worker threads end after 10; what is tied to a thread ends with them
 
 CONFIGURATION: dict[str, Any] = {
@@ -48,28 +49,30 @@ CONFIGURATION: dict[str, Any] = {
 
 @attrs.frozen
 class Reading:
-    """Of a life, at its end, when nothing is at work. `held`: descriptors, without the two or three of each agent."""
+    """Of a life, at its end, when no agent is there and every session has gone to rest. `memory`: in MiB."""
 
     minutes: float
     memory: float
     descriptors: int
     threads: int
-    agents: int
-
-    @property
-    def held(self) -> int:
-        return self.descriptors - 4 * self.agents
+    tasks: int
 
 
-def read(running: Daemon, begun: float) -> Reading:
+async def read(running: Daemon, client: RawClient, begun: float) -> Reading:
+    """What the daemon holds when nothing is at work; then it may go on."""
+    await client.request("provider/drain", name="demo")
+    await eventually(lambda: not [one for one in running.family() if "demo.agent" in one.command], REST_SECONDS)
+    await trio.sleep(REST_SECONDS)
     home = Path(f"/proc/{running.process.pid}")
-    return Reading(
+    reading = Reading(
         minutes=(trio.current_time() - begun) / 60,
         memory=memory(running.process.pid),
         descriptors=len(list((home / "fd").iterdir())),
         threads=len(list((home / "task").iterdir())),
-        agents=len([one for one in running.family() if "demo.agent" in one.command and "warden.py" not in one.command]),
+        tasks=(await client.request("daemon/status"))["tasks"],
     )
+    await client.request("provider/undrain", name="demo")
+    return reading
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
@@ -115,7 +118,7 @@ async def test_an_hour_with_a_new_life_each_minute() -> None:
                 sessions = sessions or await create(client, place)
                 while trio.current_time() < life_ends - LIFE_SECONDS / 4:
                     await turns(client, rng.sample(sessions, 10))
-                readings.append(read(running, begun))
+                readings.append(await read(running, client, begun))
                 print(readings[-1])
                 if len(readings) % 2:  # in the middle of turns
                     with trio.move_on_after(1):
@@ -134,7 +137,8 @@ def _check(readings: Sequence[Reading]) -> None:
     growth = 60 * slope([(one.minutes, one.memory) for one in readings])
     print(f"{len(readings)} lives; memory by the line {growth:+.2f} MiB an hour")
     assert max(one.memory for one in readings) - min(one.memory for one in readings) < SPREAD
-    assert max(one.held for one in readings) - min(one.held for one in readings) <= 5
+    assert max(one.descriptors for one in readings) - min(one.descriptors for one in readings) <= 2
+    assert max(one.tasks for one in readings) - min(one.tasks for one in readings) <= 2
     assert max(one.threads for one in readings) < 20
     if MINUTES >= 60:
         assert growth <= MEMORY_PER_HOUR
