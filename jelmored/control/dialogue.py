@@ -19,7 +19,8 @@ from jelmored.wire import messages as m
 
 from .connection import Connection
 from .lanes import Lanes
-from .methods import METHODS, Method
+from .method import Method
+from .methods import METHODS
 from .outbound import MAX_NOTICE_BYTES, Outbound
 from .server import Route
 from .services import Services

@@ -7,17 +7,15 @@ scopes; they stand in members that begin with `x-`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jelmored import __version__
 from jelmored.errors import RETRYABLE, ErrorKind
 from jelmored.wire.messages import NOTIFICATIONS, PROTOCOL_VERSION, ErrorData, Nothing
 from jelmored.wire.schemas import Schema, Schemas, words_of
 
+from .method import Method
 from .stream import CloseCode
-
-if TYPE_CHECKING:
-    from .methods import Method
 
 OPENRPC = "1.3.2"
 

@@ -15,7 +15,8 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
 from jelmored.cli import Exit, main
-from jelmored.control.methods import METHODS, Method, document
+from jelmored.control.method import Method
+from jelmored.control.methods import METHODS, document
 from jelmored.control.stream import CloseCode
 from jelmored.domain.events import METADATA
 from jelmored.errors import ErrorKind

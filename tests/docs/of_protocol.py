@@ -7,8 +7,10 @@ from typing import Any
 
 import attrs
 
-from jelmored.control import connection, dialogue, methods, outbound, server
-from jelmored.control.methods import METHODS, Method
+from jelmored.control import connection, dialogue, outbound, server
+from jelmored.control.handlers.checks import MAX_PAGE
+from jelmored.control.method import Method
+from jelmored.control.methods import METHODS
 from jelmored.control.stream import MAX_MESSAGE_BYTES, WRITE_SECONDS, CloseCode
 from jelmored.domain import texts
 from jelmored.domain.events import METADATA, Event, System
@@ -168,7 +170,7 @@ def _limits() -> Iterator[tuple[str, str]]:
     yield "an image or a document, in base64", _size(attachments.MAX_BASE64)
     yield "prompts that wait in a session", str(queue.ROOM)
     yield "one event", _size(bounds.MAX_EVENT)
-    yield "a page of `session/history`", f"{methods.MAX_PAGE} events, {_size(PAGE_BYTES)}"
+    yield "a page of `session/history`", f"{MAX_PAGE} events, {_size(PAGE_BYTES)}"
     yield "`session/changed` of one session", f"{hub.CHANGES_PER_SECOND} a second"
 
 
