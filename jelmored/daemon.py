@@ -44,7 +44,7 @@ from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.router import Router
 from jelmored.sessions.salvaging import retold
-from jelmored.sessions.session import World
+from jelmored.sessions.world import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec

@@ -73,8 +73,8 @@ from .messages import (
 from .registrar import Defaults, Registrar
 from .remembering import latest
 from .roster import Roster
-from .session import World
 from .settling import settlement_key
+from .world import World
 
 log = structlog.get_logger(__name__)
 

@@ -33,7 +33,7 @@ from .purse import over_budget
 from .queue import Queued
 from .roster import Roster
 from .router import choose
-from .session import World
+from .world import World
 
 BIRTH = 10.0  # seconds for a new session to be durable
 RESERVED = ("ses_", "apr_")  # a name that looks like an id would stand for another session

@@ -28,9 +28,11 @@ from jelmored.wire import codec, jsonrpc
 
 from .attachments import inflate
 from .hub import EventFrame, Feed
+from .leftovers import Leftovers
 from .messages import GoOn, Rest
 from .queue import Queued
-from .session import Session, World
+from .session import Session
+from .world import World
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -310,7 +312,7 @@ class Roster:
         facts, queue, _ = await self._revive(stored)
         items = feed.open_items.snapshot()  # what clients have seen of them is more than the last checkpoint
         feed.approvals = {one.approval_id: one for one in facts.approvals}
-        session.reset(facts, queue, items, TurnCause.CRASH)
+        session.reset(facts, queue, Leftovers(items, TurnCause.CRASH))
 
     async def _let_rest(self) -> None:
         """Sessions with nothing in hand need no task. Their own tasks decide: a message may be in hand just now."""

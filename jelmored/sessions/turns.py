@@ -1,10 +1,11 @@
-"""The turn in hand, and its end: what is recorded when it is over, in the order of protocol 1, section 4."""
+"""The turn in hand, its beginning and its end, and what is recorded then, in the order of protocol 1, section 4."""
 
 from __future__ import annotations
 
 import attrs
 import trio
 
+from jelmored import logs
 from jelmored.domain.budget import day_of
 from jelmored.domain.events import (
     DeltaKind,
@@ -16,16 +17,22 @@ from jelmored.domain.events import (
     TurnCause,
     TurnEnded,
     TurnReason,
+    TurnStarted,
     UsageNote,
 )
 from jelmored.domain.failures import Failure, RunClass
 from jelmored.domain.handoff import Cut, Handoff
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.prompts import Prompt, TextBlock
+from jelmored.domain.sessions import OpenTurn
+from jelmored.domain.status import Step
+from jelmored.domain.times import utc_now
 from jelmored.domain.usage import UsageEntry, usage_of
 from jelmored.providers.base import TurnOver
 
 from .chronicle import Chronicle
+from .learning import note_heard
+from .queue import PromptQueue
 
 
 @attrs.define
@@ -76,6 +83,65 @@ class Turn:
     def seconds(self) -> float:
         """Since it began."""
         return trio.current_time() - self.started
+
+
+class Turns:
+    """Of one session: the one in hand, and what the facts have of it.
+
+    Args:
+        queue: keeps its prompt until it is over.
+    """
+
+    def __init__(self, chronicle: Chronicle, queue: PromptQueue) -> None:
+        self.now: Turn | None = None
+        self._chronicle = chronicle
+        self._queue = queue
+
+    def begin(self, prompt: Prompt | None, *, by_agent: bool = False) -> Turn:
+        """The next one."""
+        facts = self._chronicle.facts
+        number = facts.turn + 1
+        first = prompt.cut_after if prompt else None
+        after = facts.seq if first is None else first
+        turn = Turn(number, prompt, trio.current_time(), by_agent=by_agent, said=by_agent, after=after)
+        self.now = turn
+        self._chronicle.turn = number
+        logs.in_turn(number)
+        prompt_id = prompt.prompt_id if prompt else None
+        opened = OpenTurn(number=number, prompt_id=prompt_id, started_at=utc_now(), after=after)
+        self._chronicle.know(turn=number, open_turn=opened, held=False)
+        started = TurnStarted(prompt_id=prompt_id, origin="prompt" if prompt else "agent")
+        self._chronicle.record(Draft(EventType.TURN_STARTED, "", started))
+        if by_agent:
+            self._chronicle.step(Step.TURN_STARTED)
+        return turn
+
+    def note_interrupted(self, turn: Turn) -> None:
+        """A client wants its end. Should the daemon die now, nobody wants to have it gone on with."""
+        turn.interrupted = True
+        if (opened := self._chronicle.facts.open_turn) is not None:
+            self._chronicle.know(open_turn=attrs.evolve(opened, interrupted=True))
+
+    def end(self, turn: Turn, over: TurnOver, cause: TurnCause | None, step: Step) -> None:
+        """It is over."""
+        record_end(self._chronicle, over, cause, turn.seconds)
+        if turn.said and over.reason is not TurnReason.FAILED and (turn.told or self._chronicle.facts.behind is None):
+            note_heard(self._chronicle)
+        self._forget(step)
+
+    def close_cut(self, over: TurnOver, cause: TurnCause) -> None:
+        """The one that a former life has left open in the facts is over."""
+        if (opened := self._chronicle.facts.open_turn) is not None:
+            lasted = max((utc_now() - opened.started_at).total_seconds(), 0)
+            record_end(self._chronicle, over, cause, lasted)
+            self._forget(Step.TURN_ENDED)
+
+    def _forget(self, step: Step) -> None:
+        self.now = self._chronicle.turn = None
+        self._queue.turn_over()
+        logs.in_turn(None)
+        self._chronicle.know(open_turn=None)
+        self._chronicle.step(step)
 
 
 def record_end(chronicle: Chronicle, over: TurnOver, cause: TurnCause | None, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The turn in hand and the run that it is on: from a prompt to its agent, and from what the agent tells to the log.
+"""The turn in hand and the run that it is on: from a prompt to its agent, and what becomes of it when either ends.
 
 It decides and never waits: what it wants of an agent it posts, what becomes of it is told later.
 """
@@ -6,39 +6,21 @@ It decides and never waits: what it wants of an agent it posts, what becomes of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, assert_never
+from typing import Protocol
 
-import attrs
-import structlog
-import trio
-
-from jelmored import logs
-from jelmored.domain.events import Draft, EventType, OpenItem, ToolUse, TurnCause, TurnReason, TurnStarted
+from jelmored.domain.events import TurnCause, TurnReason
 from jelmored.domain.failures import Failure, RunClass, RunEnd
 from jelmored.domain.handoff import Cut, Handoff
 from jelmored.domain.ids import Epoch, PromptId
-from jelmored.domain.permissions import HARMLESS, Answer
+from jelmored.domain.permissions import Answer
 from jelmored.domain.prompts import Prompt
-from jelmored.domain.sessions import Facts, OpenTurn
+from jelmored.domain.sessions import Facts
 from jelmored.domain.status import Status, Step
-from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
-from jelmored.providers.base import (
-    Asked,
-    Delta,
-    ItemVoided,
-    RunEvent,
-    RunFacts,
-    SessionChange,
-    Taken,
-    TakenBack,
-    TurnBegan,
-    TurnOver,
-    Withdrawn,
-)
+from jelmored.providers.base import SessionChange, TurnOver
 from jelmored.supervision.provider import ProviderSupervisor
 from jelmored.supervision.providers import Providers
-from jelmored.supervision.reports import Ready, Reconfigure, Report, Say, SleepWanted, Steer, Stop, Waiting
+from jelmored.supervision.reports import Reconfigure, Say, Steer, Stop
 
 from .allowance import Allowance
 from .approvals import Approvals
@@ -49,15 +31,13 @@ from .foreign import waits_for_decision
 from .handover import Handover
 from .hold import RunHold
 from .intake import Intake
-from .learning import forget_mark, joined, learn, note_end, note_heard, note_mark
+from .learning import note_end
 from .parking import Parking
 from .queue import PromptQueue
 from .recovery import Recovery
 from .resumption import Resumption
 from .router import Next, Route, Router, after_turn
-from .turns import Turn, close_item, failed, holds_queue, record_end
-
-log = structlog.get_logger(__name__)
+from .turns import Turn, Turns, failed, holds_queue
 
 LEFT = Failure(kind=ErrorKind.AGENT_CRASHED, message="the agent ended by itself, in a turn")
 
@@ -86,6 +66,7 @@ class Work:
         allowance: what the session may take.
         intake: whether turns may begin.
         resumption: knows what becomes of a turn that the end of the daemon cuts.
+        turns: has the one in hand.
         providers: where runs come from.
         router: knows where work can go on.
         owner: the session.
@@ -100,11 +81,11 @@ class Work:
         allowance: Allowance,
         intake: Intake,
         resumption: Resumption,
+        turns: Turns,
         providers: Providers,
         router: Router,
         owner: Owner,
     ) -> None:
-        self.turn: Turn | None = None
         self.ending = False
         """The session is being closed or suspended: no other turn begins."""
         self._chronicle = chronicle
@@ -114,6 +95,7 @@ class Work:
         self._allowance = allowance
         self._intake = intake
         self._resumption = resumption
+        self._turns = turns
         self._providers = providers
         self._router = router
         self._owner = owner
@@ -129,6 +111,11 @@ class Work:
         return self._chronicle.facts
 
     @property
+    def turn(self) -> Turn | None:
+        """The one in hand."""
+        return self._turns.now
+
+    @property
     def supervisor(self) -> ProviderSupervisor:
         return self._providers[self._facts.provider]
 
@@ -136,7 +123,7 @@ class Work:
 
     def begin(self, prompt: Prompt) -> None:
         """Start a turn with this."""
-        turn = self._start_turn(prompt)
+        turn = self._turns.begin(prompt)
         if prompt.cut is not None:
             turn.cut, turn.side_effects = Cut(why=prompt.cut), True
             self._failover.tell_of_cut(turn)
@@ -153,7 +140,7 @@ class Work:
         """Nothing is in hand that a turn would have to wait for."""
         if self.ending or self._facts.status is Status.SUSPENDED:
             return False
-        return self.turn is None and not (self._queue.given or self._failover.under_way)
+        return self._idle and not self._failover.under_way
 
     @property
     def may_begin(self) -> bool:
@@ -198,8 +185,7 @@ class Work:
             self._hold.post(Stop())
         if turn is None or turn.interrupted:
             return
-        turn.interrupted = True
-        self._note_interrupted()
+        self._turns.note_interrupted(turn)
         self._hold.pausing = False
         if self._hold.empty:
             self._failover.forget()
@@ -219,14 +205,8 @@ class Work:
         """A client's answer is to end the turn too. The agent may end with it only a part of what it does: it is told
         to stop, behind the answer."""
         if self.turn is not None and not self.turn.interrupted:
-            self.turn.interrupted = True
-            self._note_interrupted()
+            self._turns.note_interrupted(self.turn)
             self._chronicle.log.then(lambda: self._hold.post(Stop()))
-
-    def _note_interrupted(self) -> None:
-        """Should the daemon die now, nobody wants to have the turn gone on with."""
-        if self._facts.open_turn is not None:
-            self._chronicle.know(open_turn=attrs.evolve(self._facts.open_turn, interrupted=True))
 
     def pause_over(self, epoch: Epoch) -> None:
         """Another try with an agent that crashed; another look for a provider; the last moment of an old run."""
@@ -247,37 +227,35 @@ class Work:
         self._close_outdated()
 
     def _close_outdated(self) -> None:
-        if self._outdated and self.turn is None and not self._queue.given:
+        if self._outdated and self._idle:
             self._outdated = False
             self._hold.close()
 
-    def _start_turn(self, prompt: Prompt | None, *, by_agent: bool = False) -> Turn:
-        number = self._facts.turn + 1
-        first = prompt.cut_after if prompt else None
-        after = self._facts.seq if first is None else first
-        turn = Turn(number, prompt, trio.current_time(), by_agent=by_agent, said=by_agent, after=after)
-        self.turn = turn
-        self._chronicle.turn = number
-        logs.in_turn(number)
-        prompt_id = prompt.prompt_id if prompt else None
-        opened = OpenTurn(number=number, prompt_id=prompt_id, started_at=utc_now(), after=after)
-        self._chronicle.know(turn=number, open_turn=opened, held=False)
-        started = TurnStarted(prompt_id=prompt_id, origin="prompt" if prompt else "agent")
-        self._chronicle.record(Draft(EventType.TURN_STARTED, "", started))
-        if by_agent:
-            self._chronicle.step(Step.TURN_STARTED)
-        return turn
+    @property
+    def _idle(self) -> bool:
+        """The agent has nothing to do, and was given nothing."""
+        return self.turn is None and not self._queue.given
 
-    def _agent_began(self, prompt_ids: Sequence[PromptId]) -> None:
+    def agent_began(self, prompt_ids: Sequence[PromptId]) -> None:
         """A turn that the agent began: by itself, or with what came too late to steer the last one."""
         if self.turn is not None:
             for prompt_id in prompt_ids:
-                self._taken(prompt_id)
+                self.taken(prompt_id)
             return
         prompts = self._queue.start_with(prompt_ids)
-        self._start_turn(prompts[0] if prompts else None, by_agent=True)
+        self._turns.begin(prompts[0] if prompts else None, by_agent=True)
         for prompt in prompts[1:]:
             self._chronicle.note("steered", "this prompt went into the turn too", promptId=prompt.prompt_id)
+
+    def taken(self, prompt_id: PromptId) -> None:
+        """The agent has read it, in the turn in hand."""
+        for _ in self._queue.settle([prompt_id]):
+            self._chronicle.note("steered", "the agent has read the prompt", promptId=prompt_id)
+
+    def taken_back(self, prompt_id: PromptId) -> None:
+        """The agent will not take it up."""
+        self._queue.take_back(prompt_id)
+        self.begin_next()
 
     def pursue(self) -> None:
         """Bring the prompt in hand to an agent: say it, or see that there will be one to say it to."""
@@ -308,10 +286,6 @@ class Work:
         if self.turn is not None:
             self.turn.told, self.turn.handoff = True, handoff
         self._failover.arrived(handoff)
-        self.go_on()
-
-    def go_on(self) -> None:
-        """There is something to do for the agent."""
         self.pursue()
         self.begin_next()
 
@@ -329,11 +303,8 @@ class Work:
         self._approvals.cancel()
         if cause is TurnCause.DAEMON_RESTART:
             self._resumption.cut_by_stop(after=turn.after, said=turn.said, side_effects=turn.side_effects)
-        record_end(self._chronicle, over, cause, turn.seconds)
-        if turn.said and over.reason is not TurnReason.FAILED and (turn.told or self._facts.behind is None):
-            note_heard(self._chronicle)
         self._failover.forget()
-        self._forget_turn(Step.TURN_ENDED if started else Step.START_FAILED)
+        self._turns.end(turn, over, cause, Step.TURN_ENDED if started else Step.START_FAILED)
         if self._hold.empty:
             self._queue.take_all_back()
         if over.reason is TurnReason.COMPLETED:
@@ -352,33 +323,6 @@ class Work:
             return TurnCause.USER
         return TurnCause.DAEMON_RESTART if self._intake.stopping else over.cause or TurnCause.AGENT
 
-    def _forget_turn(self, step: Step) -> None:
-        self.turn = self._chronicle.turn = None
-        self._queue.turn_over()
-        logs.in_turn(None)
-        self._chronicle.know(open_turn=None)
-        self._chronicle.step(step)
-
-    def close_cut_turn(self, items: Sequence[OpenItem], cause: TurnCause) -> None:
-        """What a former life left open is closed as far as it came."""
-        cut = self._facts.open_turn
-        self._chronicle.turn = cut.number if cut else None
-        for item in items:
-            close_item(self._chronicle, item, "cut")
-        self._approvals.cancel()  # also those of an agent that asked outside of any turn
-        if cut is not None:
-            forget_mark(self._chronicle)
-            lasted = max((utc_now() - cut.started_at).total_seconds(), 0)
-            over = self._allowance.closed(TurnOver(reason=TurnReason.INTERRUPTED))
-            if cut.interrupted:
-                cause = TurnCause.USER
-            elif cause is TurnCause.DAEMON_RESTART:
-                self._resumption.cut_by_death(after=cut.after)
-            else:
-                self._chronicle.know(held=True)
-            record_end(self._chronicle, over, cause, lasted)
-            self._forget_turn(Step.TURN_ENDED)
-
     def stop(self) -> None:
         """The daemon ends: what is in hand ends with it."""
         self.end_turn(TurnOver(reason=TurnReason.INTERRUPTED))
@@ -393,69 +337,7 @@ class Work:
             failure = Failure(kind=ErrorKind.NO_PROVIDER, message=no.message, remedy=no.remedy)
             self.end_turn(failed(failure, TurnCause.NO_PROVIDER), started=False)
 
-    def hear(self, report: Report) -> None:
-        """What the run tells."""
-        if not self._hold.knows(report):
-            return
-        match report.news:
-            case Ready(facts=facts):
-                self._hold.ready = True
-                self._owner.view_changed()
-                learn(self._chronicle, facts)
-                self.pursue()
-            case Waiting(reason=reason):
-                self._chronicle.note("waiting_for_place", reason)
-            case SleepWanted():
-                if self.turn is None and not self._queue.given:
-                    self._hold.close()
-            case RunEnd() as end:
-                self._lose_run(end)
-            case events if self._failover.leaves:
-                self._mind_last_words(events)
-            case events:
-                for event in joined(events):
-                    self._take(event)
-
-    def _mind_last_words(self, news: Sequence[RunEvent]) -> None:
-        """Of a run that is left."""
-        for event in news:
-            if isinstance(event, RunFacts):
-                note_mark(self._chronicle, event)
-
-    def _take(self, event: RunEvent) -> None:
-        match event:
-            case Delta():
-                self._chronicle.log.stream(event, self._chronicle.turn)
-            case Draft():
-                self._watch_for_effects(event)
-                self._chronicle.record(event)
-            case ItemVoided():
-                self._chronicle.log.void(event.item_id, event.reason)
-            case TurnBegan(prompt_ids=prompt_ids):
-                self._agent_began(prompt_ids)
-            case Taken(prompt_id=prompt_id):
-                self._taken(prompt_id)
-            case TakenBack(prompt_id=prompt_id):
-                self._queue.take_back(prompt_id)
-                self.begin_next()
-            case TurnOver():
-                if self._is_ours(event):
-                    self._turn_over(event)
-            case Asked(request=request):
-                self._approvals.take(request)
-            case Withdrawn(request_id=request_id):
-                self._approvals.withdraw(request_id)
-            case RunFacts():
-                if event.background_tasks not in (None, self._hold.background_tasks):
-                    self._owner.view_changed()  # a task may end without an event
-                self._hold.note(event)
-                self._allowance.note(event.spent)
-                self.supervisor.note_quota(event.quota)
-                learn(self._chronicle, event)
-            case _:
-                assert_never(event)
-
-    def _turn_over(self, over: TurnOver) -> None:
+    def turn_over(self, over: TurnOver) -> None:
         """The agent says that its turn is over. It may be there still, though its provider failed."""
         self.supervisor.note_turn(over)
         turn, failure = self.turn, over.failure
@@ -464,19 +346,17 @@ class Work:
         else:
             self._recovery.refused(turn, failure, over.usage)
 
-    def _taken(self, prompt_id: PromptId) -> None:
-        for _ in self._queue.settle([prompt_id]):
-            self._chronicle.note("steered", "the agent has read the prompt", promptId=prompt_id)
+    @property
+    def leaves_run(self) -> bool:
+        """For another provider: what the run still tells does not count any more, but its end does."""
+        return self._failover.leaves
 
-    def _is_ours(self, over: TurnOver) -> bool:
-        """Not the end of a turn of the agent's own that was on its way while we began one."""
-        return self.turn is None or self.turn.by_agent or over.origin == "prompt"
+    def let_sleep(self) -> None:
+        """The run is idle, and is to end if nothing is in hand."""
+        if self._idle:
+            self._hold.close()
 
-    def _watch_for_effects(self, draft: Draft) -> None:
-        if self.turn and isinstance(draft.metadata, ToolUse) and draft.metadata.kind not in HARMLESS:
-            self.turn.side_effects = True
-
-    def _lose_run(self, end: RunEnd) -> None:
+    def lose_run(self, end: RunEnd) -> None:
         """The run is over: what becomes of the turn that it had?"""
         self._hold.lose()
         self._allowance.settle_run()

@@ -28,7 +28,7 @@ from jelmored.sessions.hub import Feed, Frame, Hub, Subscriber
 from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.router import Router
-from jelmored.sessions.session import World
+from jelmored.sessions.world import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
 from jelmored.testing.puppet import PuppetProvider

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
 import trio
 
 from jelmored.config.settings import FailoverSettings, MidTurn
-from jelmored.domain.commands import Interrupt, ResolveApproval
+from jelmored.domain.commands import Interrupt
 from jelmored.domain.events import Draft, EventType, ToolUse, TurnReason
 from jelmored.domain.failures import Failure
 from jelmored.domain.ids import RequestId, ToolUseId
-from jelmored.domain.permissions import PermissionMode, PermissionRequest, ToolKind, Verdict
+from jelmored.domain.permissions import PermissionRequest, ToolKind
 from jelmored.domain.status import Status
-from jelmored.errors import ErrorKind, Refused, SessionError
+from jelmored.errors import ErrorKind, SessionError
 from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import Asked, RunFacts, RunTimeouts, TurnBegan, TurnOver
@@ -65,62 +64,6 @@ async def test_a_turn_in_its_order(autojump_clock: trio.testing.MockClock) -> No
         assert seen.attached
 
 
-async def test_prompts_wait_in_their_order(autojump_clock: trio.testing.MockClock) -> None:
-    async with stage() as s:
-        session_id = await s.create("one")
-        run = await s.provider.opened()
-        await run.heard()
-        second = await s.prompt(session_id, "two")
-        third = await s.prompt(session_id, "three")
-        assert (second.disposition, second.turn) == ("queued", None)
-        await s.directory.unqueue(session_id, second.prompt_id, ME)
-        await run.finish()
-        assert (await run.heard()).text == "three"
-        await run.finish()
-        ended = await s.watcher.wait_for("turn_ended", 2)
-        assert ended["turn"] == 2
-        assert third.prompt_id == (await s.watcher.wait_for("turn_started", 2))["metadata"]["promptId"]
-
-
-async def test_busy_may_be_refused_or_interrupt(autojump_clock: trio.testing.MockClock) -> None:
-    async with stage() as s:
-        session_id = await s.create("one")
-        run = await s.provider.opened()
-        await run.heard()
-        with pytest.raises(Refused) as refused:
-            await s.prompt_when_busy(session_id, "no", "refuse")
-        assert refused.value.kind is ErrorKind.BUSY
-        await s.prompt_when_busy(session_id, "at once", "interrupt")
-        assert (await run.heard()).text == "at once"
-        ended = await s.watcher.wait_for("turn_ended")
-        assert (ended["metadata"]["reason"], ended["metadata"]["cause"]) == ("interrupted", "user")
-
-
-async def test_the_32_that_wait_are_the_most(autojump_clock: trio.testing.MockClock) -> None:
-    async with stage() as s:
-        session_id = await s.create("first")
-        await (await s.provider.opened()).heard()
-        for number in range(32):
-            await s.prompt(session_id, str(number))
-        with pytest.raises(Refused) as refused:
-            await s.prompt(session_id, "one too many")
-        assert refused.value.kind is ErrorKind.QUEUE_FULL
-
-
-async def test_interrupt_drops_the_queue_and_minds_the_turn(autojump_clock: trio.testing.MockClock) -> None:
-    async with stage() as s:
-        session_id = await s.create("one")
-        run = await s.provider.opened()
-        await run.heard()
-        await s.prompt(session_id, "two")
-        assert not await s.directory.interrupt(Interrupt(session_id=session_id, expected_turn=7), ME)
-        assert run.interrupts == 0
-        assert await s.directory.interrupt(Interrupt(session_id=session_id, expected_turn=1), ME)
-        await s.watcher.wait_status("idle")
-        assert s.directory.queue(session_id) == ()
-        assert not await s.directory.interrupt(Interrupt(session_id=session_id), ME)
-
-
 async def test_an_interrupt_without_answer_is_a_crash(autojump_clock: trio.testing.MockClock) -> None:
     async with stage() as s:
         session_id = await s.create("one")
@@ -135,22 +78,6 @@ async def test_an_interrupt_without_answer_is_a_crash(autojump_clock: trio.testi
         assert not s.directory.get(session_id).attached
 
 
-async def test_a_rejection_that_ends_the_turn_is_an_interrupt(autojump_clock: trio.testing.MockClock) -> None:
-    async with stage() as s:
-        await s.create("one")
-        run = await s.provider.opened()
-        await run.heard()
-        await run.tell(Asked(bash()))
-        await s.watcher.wait_for("approval_requested")
-        (approval,) = s.directory.approvals()
-        began = trio.current_time()
-        reject = ResolveApproval(approval_id=approval.approval_id, option_id="reject", interrupt=True)
-        await s.directory.resolve(reject, ME)
-        ended = await s.watcher.wait_for("turn_ended")
-        assert (ended["metadata"]["reason"], ended["metadata"]["cause"]) == ("interrupted", "user")
-        assert trio.current_time() - began < 6.5, "an agent that goes on all the same is stopped"
-
-
 async def test_an_agent_that_does_not_end_is_stopped(autojump_clock: trio.testing.MockClock) -> None:
     async with stage() as s:
         session_id = await s.create("one")
@@ -163,67 +90,6 @@ async def test_an_agent_that_does_not_end_is_stopped(autojump_clock: trio.testin
         assert (await s.directory.close(session_id, ME)).status is Status.TERMINATED
         assert not run.alive
         assert 20 <= trio.current_time() - began < 22
-
-
-async def test_an_approval_is_given_once(autojump_clock: trio.testing.MockClock) -> None:
-    async with stage() as s:
-        session_id = await s.create("one")
-        run = await s.provider.opened()
-        await run.heard()
-        await run.tell(used_bash(), Asked(bash()))
-        await s.watcher.wait_status("waiting_input")
-        (approval,) = s.directory.approvals(session_id)
-        decision = ResolveApproval(approval_id=approval.approval_id, option_id="allow")
-        await s.directory.resolve(decision, ME)
-        assert (await run.heard_answer()).verdict is Verdict.ALLOW
-        with pytest.raises(Refused) as late:
-            await s.directory.resolve(decision, ME)
-        assert late.value.kind is ErrorKind.ALREADY_RESOLVED
-        assert late.value.data["approval"]["resolvedBy"]["client"] == "test"
-        await run.finish()
-        await s.watcher.wait_for("turn_ended")
-        types = s.watcher.types
-        assert types.index("tool_use") < types.index("approval_requested") < types.index("approval_resolved")
-
-
-async def test_a_rejection_carries_a_message(autojump_clock: trio.testing.MockClock) -> None:
-    async with stage() as s:
-        await s.create("one")
-        run = await s.provider.opened()
-        await run.heard()
-        await run.tell(Asked(bash()))
-        requested = await s.watcher.wait_for("approval_requested")
-        approval_id = requested["metadata"]["approvalId"]
-        await s.directory.resolve(ResolveApproval(approval_id=approval_id, option_id="reject", message="not now"), ME)
-        answer = await run.heard_answer()
-        assert (answer.verdict, answer.message) == (Verdict.DENY, "not now")
-
-
-async def test_always_makes_a_rule_of_this_session(autojump_clock: trio.testing.MockClock) -> None:
-    async with stage() as s:
-        await s.create("one")
-        run = await s.provider.opened()
-        await run.heard()
-        await run.tell(Asked(bash()))
-        requested = await s.watcher.wait_for("approval_requested")
-        approval_id = requested["metadata"]["approvalId"]
-        await s.directory.resolve(ResolveApproval(approval_id=approval_id, option_id="allow-always"), ME)
-        await run.heard_answer()
-        await run.tell(Asked(bash(request="r2")))
-        assert (await run.heard_answer()).verdict is Verdict.ALLOW
-        await run.tell(Asked(bash("rm -rf x", request="r3")))
-        await s.watcher.wait_for("approval_requested", 2)
-
-
-@pytest.mark.parametrize(("mode", "verdict"), [("deny", Verdict.DENY), ("allow-all", Verdict.ALLOW)])
-async def test_the_mode_answers(autojump_clock: trio.testing.MockClock, mode: str, verdict: Verdict) -> None:
-    async with stage(mode=PermissionMode(mode)) as s:
-        await s.create("one")
-        run = await s.provider.opened()
-        await run.heard()
-        await run.tell(Asked(bash()))
-        assert (await run.heard_answer()).verdict is verdict
-        assert "approval_requested" not in s.watcher.types
 
 
 async def test_a_crash_before_any_side_effect_is_done_over(autojump_clock: trio.testing.MockClock) -> None:
@@ -388,35 +254,6 @@ async def test_the_clock_stops_while_a_person_is_asked(autojump_clock: trio.test
         assert run.interrupts == 0
 
 
-async def test_turns_that_nobody_prompted(autojump_clock: trio.testing.MockClock) -> None:
-    async with stage() as s:
-        session_id = await s.create("one")
-        run = await s.provider.opened()
-        await run.heard()
-        await run.finish()
-        await s.watcher.wait_for("turn_ended")
-        await run.tell(TurnBegan())
-        await run.say("the build is done")
-        await run.finish()
-        await s.watcher.wait_for("turn_ended", 2)
-        started = await s.watcher.wait_for("turn_started", 2)
-        assert (started["turn"], started["metadata"]) == (2, {"origin": "agent"})
-        assert s.directory.get(session_id).turn == 2
-
-
-async def test_the_end_of_an_agents_own_turn_does_not_end_ours(autojump_clock: trio.testing.MockClock) -> None:
-    async with stage() as s:
-        await s.create("one")
-        run = await s.provider.opened()
-        await run.heard()
-        await run.tell(TurnBegan(), TurnOver(reason=TurnReason.COMPLETED, origin="agent"))
-        await run.say("the answer")
-        await run.finish()
-        ended = await s.watcher.wait_for("turn_ended")
-        assert s.watcher.types.index("assistant") < s.watcher.types.index("turn_ended")
-        assert ended["turn"] == 1
-
-
 async def test_idle_agents_go_to_sleep_and_are_taken_up_by_the_next_prompt(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -470,31 +307,6 @@ async def test_when_full_the_longest_idle_gives_its_place(autojump_clock: trio.t
         assert s.directory.get(second).attached
 
 
-async def test_close_ends_the_turn_and_the_run(autojump_clock: trio.testing.MockClock) -> None:
-    async with stage() as s:
-        session_id = await s.create("one")
-        run = await s.provider.opened()
-        await run.heard()
-        closed = await s.directory.close(session_id, ME)
-        assert closed.status is Status.TERMINATED
-        assert run.closed
-        with pytest.raises(Refused) as refused:
-            await s.prompt(session_id, "two")
-        assert refused.value.kind is ErrorKind.WRONG_STATUS
-        assert (await s.directory.close(session_id, ME)).status is Status.TERMINATED
-
-
-async def test_a_request_key_admits_once(autojump_clock: trio.testing.MockClock) -> None:
-    async with stage() as s:
-        session_id = await s.create()
-        first = await s.prompt(session_id, "one", request_key="k")
-        assert await s.prompt(session_id, "one", request_key="k") == first
-        with pytest.raises(Refused) as refused:
-            await s.prompt(session_id, "another", request_key="k")
-        assert refused.value.kind is ErrorKind.KEY_REUSED
-        assert s.watcher.types.count("user") == 1
-
-
 class Slow(MemoryJournal):
     """A second for each append, once it is asked to be slow."""
 
@@ -504,27 +316,6 @@ class Slow(MemoryJournal):
         if self.slow:
             await trio.sleep(1)
         await super().append(batches)
-
-
-async def test_the_same_requestkey_is_answered_when_what_it_admitted_is_durable(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
-    journal = Slow()
-    async with stage(journal=journal) as s:
-        session_id = await s.create()
-        journal.slow, begun = True, trio.current_time()
-        answered: list[tuple[object, float]] = []
-
-        async def ask() -> None:
-            receipt = await s.prompt(session_id, "hello", request_key="k")
-            answered.append((receipt, trio.current_time() - begun))
-
-        async with trio.open_nursery() as nursery:
-            for _ in range(2):
-                nursery.start_soon(ask)
-        (first, sooner), (second, later) = answered
-        assert first == second
-        assert min(sooner, later) >= 1, "and not before"
 
 
 async def test_what_is_in_hand_when_the_daemon_stops_is_answered_as_soon_as_it_is_durable(
