@@ -38,12 +38,14 @@ from jelmored.process.reaper import Reaper
 from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, RunTimeouts
 from jelmored.sessions.directory import Directory
+from jelmored.sessions.draining import Draining
 from jelmored.sessions.hub import Hub
 from jelmored.sessions.janitor import Janitor
 from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.router import Router
 from jelmored.sessions.salvaging import retold
+from jelmored.sessions.sweeping import Sweeper
 from jelmored.sessions.world import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
@@ -129,7 +131,7 @@ async def serve(
             sessions.run,
             providers.run,
             sessions.begin_turns,
-            _janitor(settings, sessions).run,
+            _janitor(settings, sessions.sweeper).run,
             Supervisor("listeners", [Child("listeners", listeners.run)], ESSENTIAL).run,
         ],
         deadline=STOP_DEADLINE,
@@ -137,7 +139,7 @@ async def serve(
         announce(_notice(instance, places))
         log.info("ready", socket=str(places.socket), instance=instance.instance_id)
         within = await end.wait()
-        await end.let_turns_end(sessions, settings.sessions.drain_seconds if within is None else within)
+        await end.let_turns_end(sessions.draining, settings.sessions.drain_seconds if within is None else within)
         stop.within = STOP_DEADLINE if within is None else min(STOP_DEADLINE, within)
         hub.broadcast("daemon/event", codec.encode(DaemonEvent(kind="stopping", content="the daemon stops")))
         log.info("stopping")
@@ -169,15 +171,15 @@ class _End:
         await self._asked.wait()
         return self._within
 
-    async def let_turns_end(self, sessions: Directory, seconds: float) -> None:
+    async def let_turns_end(self, draining: Draining, seconds: float) -> None:
         """No turn begins any more. Those in hand get so long, as long as nobody asks again."""
-        if seconds and not sessions.quiet:
-            sessions.drain()
+        if seconds and not draining.quiet:
+            draining.begin()
             log.info("draining", seconds=seconds)
             with trio.move_on_after(seconds):
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._cancel_when_asked_again, nursery.cancel_scope)
-                    await sessions.wait_quiet()
+                    await draining.wait_quiet()
                     nursery.cancel_scope.cancel()
         self._begun = True
 
@@ -218,9 +220,9 @@ def _spec(settings: Settings, provider: BaseProvider, entry: ProviderEntry) -> P
     )
 
 
-def _janitor(settings: Settings, sessions: Directory) -> Janitor:
+def _janitor(settings: Settings, sweeper: Sweeper) -> Janitor:
     return Janitor(
-        sessions,
+        sweeper,
         every=settings.session_cleanup_interval,
         expire_after=settings.sessions.expire_after,
         retention_days=settings.journal.retention_days,

@@ -7,6 +7,8 @@ from typing import Literal
 
 from jelmored.domain.commands import PromptReceipt, WhenBusy
 from jelmored.domain.events import Draft, EventType, UserNote
+from jelmored.domain.ids import new_prompt_id
+from jelmored.domain.prompts import Author, Prompt, WhenUnavailable
 from jelmored.domain.sessions import Facts
 from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind, Refused
@@ -14,10 +16,11 @@ from jelmored.journal.base import StoredKey
 from jelmored.wire import codec
 
 from .allowance import Allowance
+from .attachments import Examined
 from .chronicle import Chronicle
 from .closing import Closing
 from .intake import Intake
-from .messages import Admit
+from .messages import Admit, KeyClaim
 from .purse import over_budget
 from .queue import PromptQueue
 from .suspension import Suspension
@@ -147,3 +150,29 @@ class Admission:
 def _title(text: str) -> str:
     line = text.strip().partition("\n")[0]
     return line if len(line) <= 60 else line[:59] + "…"
+
+
+def admission_of(
+    examined: Examined,
+    by: Author,
+    *,
+    when_busy: WhenBusy = WhenBusy.QUEUE,
+    claim: KeyClaim | None = None,
+    compacts: bool = False,
+    when_unavailable: WhenUnavailable | None = None,
+) -> Admit:
+    """A prompt as its session is asked to take it in."""
+    prompt = Prompt(
+        prompt_id=new_prompt_id(),
+        blocks=examined.blocks,
+        by=by,
+        compacts=compacts,
+        when_unavailable=when_unavailable,
+    )
+    return Admit(
+        prompt=prompt,
+        notes=examined.notes,
+        attachments=examined.attachments,
+        when_busy=when_busy,
+        claim=claim,
+    )

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 
 import attrs
+import trio
 
 from jelmored.domain.events import BlockNote
 from jelmored.domain.prompts import Block, DocumentBlock, FileBlock, ImageBlock, Prompt, TextBlock
@@ -100,3 +101,11 @@ async def _inflate(block: Block, journal: Journal) -> Block:
         data = await journal.attachment(block.data.removeprefix(REFERENCE))
         return attrs.evolve(block, data=base64.b64encode(data or b"").decode())
     return block
+
+
+async def examine_beside(prompt: str | tuple[Block, ...]) -> Examined:
+    """As `examine`; bytes are decoded beside the loop."""
+    blocks = (TextBlock(text=prompt),) if isinstance(prompt, str) else prompt
+    if all(isinstance(block, TextBlock) for block in blocks):
+        return examine(blocks)
+    return await trio.to_thread.run_sync(examine, blocks)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Literal
 
 import attrs
 import structlog
@@ -27,41 +25,37 @@ from jelmored.domain.commands import (
     ResolveApproval,
     ResumeSession,
     SendPrompt,
-    WhenBusy,
 )
 from jelmored.domain.handoff import NOTHING_TO_TELL, Handoff
 from jelmored.domain.ids import (
-    ApprovalId,
     PromptId,
     SessionId,
-    new_prompt_id,
 )
 from jelmored.domain.permissions import Approval
-from jelmored.domain.prompts import Author, Block, Prompt, TextBlock, WhenUnavailable
+from jelmored.domain.prompts import Author, Prompt, TextBlock
 from jelmored.domain.sessions import BackgroundTask, Facts, PastSessionView, SessionView
-from jelmored.domain.status import IN_TURN, Status
+from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Page
 from jelmored.providers.base import PastSession, PastTurn
 from jelmored.supervision.providers import Providers
-from jelmored.wire import codec
-from jelmored.wire.messages import DaemonEvent, ImportProgress, ImportSession
+from jelmored.wire.messages import ImportProgress, ImportSession
 from jelmored.wire.states import Document
 
+from .admission import admission_of
 from .adopting import page_of as past_page
-from .attachments import Examined, examine
+from .attachments import examine, examine_beside
 from .briefing import handover_of, known_at
-from .finding import may_expire, page_of, terminated
+from .draining import Draining
+from .finding import page_of
 from .foreign import nothing_foreign, waits_for_decision
 from .founding import FIRST_PROMPT, claim_of, located
 from .handover import read_handoff
 from .messages import (
-    Admit,
     Close,
     Configure,
     Cut,
     EndTask,
-    Expire,
     Export,
     KeyClaim,
     Move,
@@ -73,15 +67,13 @@ from .messages import (
 from .registrar import Defaults, Registrar
 from .remembering import latest
 from .roster import Roster
-from .settling import settlement_key
+from .settlements import Settlements
+from .sweeping import Sweeper
 from .world import World
 
 log = structlog.get_logger(__name__)
 
 BIRTH = 10.0  # seconds for a new session to be durable
-QUIET_LOOK = 0.1  # seconds between two looks whether turns are in hand
-CLEANED = 1000  # sessions removed at once: their views are one message
-SETTLED_KEPT = 10_000  # approvals that were answered, so that a late answer learns who won
 
 
 class Directory:
@@ -106,10 +98,12 @@ class Directory:
         self._intake = world.intake
         self._providers: Providers = world.providers
         self._router = world.router
-        self._settled: OrderedDict[ApprovalId, Approval] = OrderedDict()
-        self._roster = Roster(world, self._note_settled)
+        self._settlements = Settlements(world.journal)
+        self._roster = Roster(world, self._settlements.note)
         self._registrar = Registrar(world, self._roster, defaults, locate)
         self._locate = locate
+        self.sweeper = Sweeper(self._roster, world.hub)
+        self.draining = Draining(world.intake, self._roster, world.hub)
 
     # What is asked without a message
 
@@ -168,29 +162,32 @@ class Directory:
             JournalPaused: as everything that writes and does not only end something.
         """
         self._check_room()
-        examined = await _examined(command.prompt) if command.prompt is not None else None
+        examined = await examine_beside(command.prompt) if command.prompt is not None else None
         command = await self._locate(command)
         session_id = await self._registrar.create(command)
         if examined is not None and self.get(session_id).seq == 0:
-            await self._roster.ask(session_id, lambda: _admission(examined, by, claim=FIRST_PROMPT))
+            await self._roster.ask(session_id, lambda: admission_of(examined, by, claim=FIRST_PROMPT))
         return self.get(session_id)
 
     async def prompt(self, command: SendPrompt, by: Author) -> PromptReceipt:
         """Returns when the prompt is durable: started, or queued."""
         self.get(command.session_id)
         claim = claim_of(command.request_key, command)
-        if claim is not None:
-            kept = await self._journal.key(command.session_id, claim.key)
-            if kept is not None:
-                return claim.answer_of(kept)
+        if (admitted := await self._admitted(command.session_id, claim)) is not None:
+            return admitted
         self._check_room()
-        examined = await _examined(command.prompt)
+        examined = await examine_beside(command.prompt)
         return await self._roster.ask(
             command.session_id,
-            lambda: _admission(
+            lambda: admission_of(
                 examined, by, when_busy=command.when_busy, claim=claim, when_unavailable=command.when_unavailable
             ),
         )
+
+    async def _admitted(self, session_id: SessionId, claim: KeyClaim | None) -> PromptReceipt | None:
+        """What was answered to a prompt with the same requestKey, if there was one."""
+        kept = await self._journal.key(session_id, claim.key) if claim else None
+        return claim.answer_of(kept) if claim and kept else None
 
     async def compact(self, command: CompactSession, by: Author) -> PromptId:
         """Have the agent make its memory of the conversation shorter: a turn of its own, behind what waits.
@@ -202,13 +199,12 @@ class Directory:
         if not self._providers[provider].capabilities.compact:
             raise Refused(ErrorKind.INVALID_REQUEST, f"{provider} can't compact a conversation")
         claim = claim_of(command.request_key, command)
-        kept = await self._journal.key(command.session_id, claim.key) if claim else None
-        if claim is not None and kept is not None:
-            return claim.answer_of(kept).prompt_id
+        if (admitted := await self._admitted(command.session_id, claim)) is not None:
+            return admitted.prompt_id
         self._check_room()
         examined = examine((TextBlock(text="/compact"),))
         receipt = await self._roster.ask(
-            command.session_id, lambda: _admission(examined, by, claim=claim, compacts=True)
+            command.session_id, lambda: admission_of(examined, by, claim=claim, compacts=True)
         )
         return receipt.prompt_id
 
@@ -315,39 +311,9 @@ class Directory:
         await self._roster.remove(session_id)
         log.info("deleted", session=session_id, client=by.client)
 
-    async def expire(self, before: datetime) -> int:
-        """End those that nobody has used since, and that nobody watches; how many.
-
-        Raises:
-            JournalError: one can't be ended.
-        """
-        unused = [facts.session_id for facts in self._roster.facts if may_expire(facts, before)]
-        ended = 0
-        for session_id in unused:
-            feed = self.hub.feed(session_id)
-            if feed is not None and not feed.subscribers:
-                with contextlib.suppress(Refused):  # somebody has removed it meanwhile
-                    ended += await self._roster.ask(session_id, lambda: Expire(before=before))
-        return ended
-
     async def clean_up(self, before: datetime, *, dry_run: bool = False) -> tuple[SessionView, ...]:
-        """Take those off the disk that were terminated before, longest ago first; which. At most `CLEANED` at once.
-
-        Raises:
-            JournalError: one can't be removed.
-        """
-        found = [self.get(facts.session_id) for facts in terminated(self._roster.facts, before)[:CLEANED]]
-        if dry_run:
-            return tuple(found)
-        return tuple([view for view in found if await self._removed(view.session_id)])
-
-    async def _removed(self, session_id: SessionId) -> bool:
-        """False if somebody else has removed it just now."""
-        try:
-            await self._roster.remove(session_id)
-        except Refused:
-            return False
-        return True
+        """See `Sweeper.clean_up`."""
+        return await self.sweeper.clean_up(before, dry_run=dry_run)
 
     async def fork(self, command: ForkSession, by: Author) -> SessionView:
         """A new session that knows what was said in another one, up to an event.
@@ -432,30 +398,13 @@ class Directory:
         """
         approval = next((one for one in self.approvals() if one.approval_id == command.approval_id), None)
         if approval is None:
-            raise await self._late(command.approval_id)
+            raise await self._settlements.why_late(command.approval_id)
         self._check_room()
         try:
             return await self._roster.ask(approval.session_id, lambda: Resolve(command=command, by=by))
         except Refused as no:
-            raise await self._late(command.approval_id) if no.kind is ErrorKind.NOT_FOUND else no from None
-
-    def _note_settled(self, approval: Approval) -> None:
-        """So that a late answer learns who won."""
-        self._settled[approval.approval_id] = approval
-        if len(self._settled) > SETTLED_KEPT:
-            self._settled.popitem(last=False)
-
-    async def _late(self, approval_id: ApprovalId) -> Refused:
-        winner = self._settled.get(approval_id)
-        if winner is None and (kept := await self._journal.key(None, settlement_key(approval_id))) is not None:
-            winner = codec.decode(kept.answer, Approval)
-        if winner is None:
-            return Refused(ErrorKind.NOT_FOUND, f"there is no approval {approval_id}", field="approvalId")
-        return Refused(
-            ErrorKind.ALREADY_RESOLVED,
-            f"the approval is {winner.status} already",
-            data={"approval": codec.to_json(winner)},
-        )
+            late = no.kind is ErrorKind.NOT_FOUND
+            raise (await self._settlements.why_late(command.approval_id) if late else no) from None
 
     # Life
 
@@ -470,71 +419,7 @@ class Directory:
         finally:
             self._intake.stop()
 
-    def drain(self) -> None:
-        """Begin no turns from now on; prompts wait. Turns in hand go on."""
-        if not self._intake.draining:
-            self._intake.draining = True
-            self._announce("draining", "no turns begin now; prompts wait")
-
-    def undrain(self) -> None:
-        """Begin turns again, first with what has waited."""
-        if self._intake.draining:
-            self._intake.draining = False
-            self._announce("undrained", "turns begin again")
-            self._roster.go_on()
-
-    def _announce(self, kind: Literal["draining", "undrained"], content: str) -> None:
-        self.hub.broadcast("daemon/event", codec.encode(DaemonEvent(kind=kind, content=content)))
-
-    @property
-    def draining(self) -> bool:
-        """No turns begin, because somebody wants it so."""
-        return self._intake.draining
-
-    @property
-    def quiet(self) -> bool:
-        """No turn is in hand."""
-        return not any(facts.status in IN_TURN for facts in self._roster.facts)
-
-    async def wait_quiet(self) -> None:
-        """Until no turn is in hand."""
-        while not self.quiet:  # noqa: ASYNC110 – of many sessions, and nobody waits but an operator
-            await trio.sleep(QUIET_LOOK)
-
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take the sessions up from the journal, close what was cut, then serve."""
         await self._purse.recall(self._journal)
         await self._roster.run(task_status=task_status)
-
-
-async def _examined(prompt: str | tuple[Block, ...]) -> Examined:
-    """Bytes are decoded beside the loop."""
-    blocks = (TextBlock(text=prompt),) if isinstance(prompt, str) else prompt
-    if all(isinstance(block, TextBlock) for block in blocks):
-        return examine(blocks)
-    return await trio.to_thread.run_sync(examine, blocks)
-
-
-def _admission(
-    examined: Examined,
-    by: Author,
-    *,
-    when_busy: WhenBusy = WhenBusy.QUEUE,
-    claim: KeyClaim | None = None,
-    compacts: bool = False,
-    when_unavailable: WhenUnavailable | None = None,
-) -> Admit:
-    prompt = Prompt(
-        prompt_id=new_prompt_id(),
-        blocks=examined.blocks,
-        by=by,
-        compacts=compacts,
-        when_unavailable=when_unavailable,
-    )
-    return Admit(
-        prompt=prompt,
-        notes=examined.notes,
-        attachments=examined.attachments,
-        when_busy=when_busy,
-        claim=claim,
-    )

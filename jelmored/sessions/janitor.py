@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class Sessions(Protocol):
-    """The directory, as the janitor knows it."""
+    """`sweeping.py` has it."""
 
     async def expire(self, before: datetime) -> int:
         """End those that have been idle since before; how many."""

@@ -140,11 +140,22 @@ class Conversation:
         return approval
 
 
+class FakeDraining:
+    under_way = False
+
+    def begin(self) -> None:
+        self.under_way = True
+
+    def end(self) -> None:
+        self.under_way = False
+
+
 class FakeDirectory:
     """Sessions that do what they are told, at once."""
 
     def __init__(self, journal: MemoryJournal) -> None:
         self.hub = Hub()
+        self.draining = FakeDraining()
         self.journal = journal
         self.sessions: dict[SessionId, Conversation] = {}
         self.authors: list[Author] = []
@@ -323,14 +334,6 @@ class FakeDirectory:
 
     async def end_task(self, session_id: SessionId, task_id: str, by: Author) -> bool:
         return any(task.task_id == task_id for task in self.tasks(session_id))
-
-    draining = False
-
-    def drain(self) -> None:
-        self.draining = True
-
-    def undrain(self) -> None:
-        self.draining = False
 
     def counts(self) -> Mapping[Status, int]:
         return Counter(one.facts.status for one in self.sessions.values())

@@ -10,14 +10,13 @@ import pytest
 import trio
 
 from jelmored.actors.running import running
-from jelmored.domain.commands import CreateSession
 from jelmored.domain.events import TurnReason
 from jelmored.domain.failures import Failure
 from jelmored.domain.ids import SessionId
 from jelmored.domain.sessions import BackgroundTask, SessionView
 from jelmored.domain.status import Status
 from jelmored.domain.times import utc_now
-from jelmored.errors import ErrorKind, JournalError, Refused
+from jelmored.errors import ErrorKind, JournalError
 from jelmored.providers.base import RunFacts, TurnOver
 from jelmored.sessions.janitor import Janitor
 
@@ -33,7 +32,7 @@ async def unwatched(**more: float) -> AsyncIterator[Stage]:
     """A stage whose watcher has left, and a janitor two hours later."""
     async with stage() as s:
         settings = {"every": 60.0, "expire_after": 0.0, "retention_days": 0.0, **more}
-        janitor = Janitor(s.directory, now=lambda: utc_now() + LATER, **settings)
+        janitor = Janitor(s.directory.sweeper, now=lambda: utc_now() + LATER, **settings)
         s.directory.hub.leave(s.watcher)
         async with running(janitor.run):
             yield s
@@ -116,22 +115,6 @@ async def test_they_stay_as_long_as_that_is_wanted(autojump_clock: Clock, retent
         await s.directory.close(await s.create(), ME)
         await trio.sleep(1000)
         assert statuses(s) == {Status.TERMINATED: 1}
-
-
-async def test_what_a_client_cleans_up_is_told_longest_ago_first(autojump_clock: Clock) -> None:
-    async with stage() as s:
-        made = [(await s.directory.create(CreateSession(cwd="/"), ME)).session_id for _ in range(3)]
-        for session_id in reversed(made[1:]):
-            await s.directory.close(session_id, ME)
-            await trio.sleep(1)
-        later = utc_now() + LATER
-        told = await s.directory.clean_up(later, dry_run=True)
-        assert {view.session_id for view in told} == set(made[1:])
-        assert s.directory.get(made[1]).status is Status.TERMINATED
-        assert await s.directory.clean_up(later) == told
-        assert await s.directory.clean_up(later) == ()
-        with pytest.raises(Refused):
-            s.directory.get(made[1])
 
 
 class Failing:

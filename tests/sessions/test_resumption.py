@@ -372,35 +372,11 @@ async def test_who_has_changed_the_mind_starts_with_never(autojump_clock: Clock)
     await lives.live(second, resume=NEVER)
 
 
-async def test_while_it_drains_turns_in_hand_end_and_no_others_begin(autojump_clock: Clock) -> None:
-    async with stage() as s:
-        session_id = await s.create("one")
-        run = await s.provider.opened()
-        await run.heard()
-        s.directory.drain()
-        other = await s.create()
-        receipts = [await s.prompt(session_id, "two"), await s.prompt(other, "else")]
-        assert [one.disposition for one in receipts] == ["queued", "queued"]
-        steer = await s.prompt_when_busy(session_id, "so", "steer")
-        assert steer.disposition == "steered"
-        await run.tell(Taken(steer.prompt_id))
-        with trio.move_on_after(60) as waited:
-            await s.directory.wait_quiet()
-        assert waited.cancelled_caught, "a turn is in hand"
-        await run.finish()
-        await s.directory.wait_quiet()
-        (note,) = [event for event in s.watcher.events if event["metadata"].get("subtype") == "draining"]
-        assert note["sessionId"] == other
-        s.directory.undrain()
-        assert (await run.heard()).text == "two"
-        assert (await (await s.provider.opened()).heard()).text == "else"
-
-
 async def test_what_waited_while_it_drained_goes_on_after_the_restart(autojump_clock: Clock) -> None:
     lives = Lives(NEVER)
 
     async def first(s: Stage) -> None:
-        s.directory.drain()
+        s.directory.draining.begin()
         await s.create("one")
 
     async def second(s: Stage) -> None:

@@ -39,7 +39,7 @@ def status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
         runs=services.providers.runs,
         connections=caller.clients,
         journal=_health_of(journal),
-        draining=services.directory.draining,
+        draining=services.directory.draining.under_way,
         tasks=trio.lowlevel.current_statistics().tasks_living,
     )
 
@@ -60,13 +60,13 @@ def _health_of(journal: JournalStatus) -> m.JournalHealth:
 def drain(caller: Caller, params: m.Nothing) -> m.DaemonStatus:
     """Begin no turns: those that run end, prompts wait in their queues, on the disk. Approvals can be answered. Until
     `daemon/undrain`, or the next start, which goes on with what waits."""
-    caller.services.directory.drain()
+    caller.services.directory.draining.begin()
     return status(caller, params)
 
 
 def undrain(caller: Caller, params: m.Nothing) -> m.DaemonStatus:
     """Begin turns again, first with what has waited."""
-    caller.services.directory.undrain()
+    caller.services.directory.draining.end()
     return status(caller, params)
 
 
