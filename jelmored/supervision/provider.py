@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import attrs
 import structlog
@@ -13,10 +12,9 @@ import trio
 from jelmored.actors.running import grace, open_plain_nursery, running
 from jelmored.domain.catalogue import Catalogue
 from jelmored.domain.events import TurnReason
-from jelmored.domain.failures import Failure, RunClass
+from jelmored.domain.failures import Failure
 from jelmored.domain.ids import Epoch, ProviderName
 from jelmored.domain.models import (
-    BreakerState,
     Health,
     ModelInfo,
     ProviderCapabilities,
@@ -27,16 +25,15 @@ from jelmored.domain.models import (
 from jelmored.domain.offers import Offer
 from jelmored.domain.ranking import Candidate
 from jelmored.domain.times import utc_now
-from jelmored.errors import ErrorKind, JournalError, ProviderError, Refused
+from jelmored.errors import ErrorKind, ProviderError, Refused
 from jelmored.journal.base import Journal
 from jelmored.providers.base import BaseProvider, PastSession, PastTurn, RunTimeouts, SessionConfig, TurnOver
-from jelmored.wire import codec
 
+from .condition import Blame, Condition
 from .cooling import Cooling
 from .deadlines import START
 from .facts import HealthFacts
 from .figures import Figures
-from .health import health
 from .places import Places
 from .probing import Prober
 from .reports import Hear
@@ -48,7 +45,7 @@ log = structlog.get_logger(__name__)
 STOP_GRACE = 12.0  # seconds for all runs together, of the daemon's 20
 RECORD = 30.0  # seconds to read or write what an agent keeps of a session
 STARTING = 5.0  # seconds between two looks at a server that may be starting
-LOOKS = 30.0  # seconds at most between two looks at the wall clock, which may be set while we wait for it
+IDLE_LOOKS = 30.0  # seconds at most between two looks for runs that are idle
 
 
 @attrs.frozen(kw_only=True)
@@ -74,19 +71,6 @@ class ProviderSpec:
     check_interval: float = 30.0
     by_itself: bool = True
     default_model: str | None = None
-
-
-class Blame(Protocol):
-    """Who is to blame when the network fails; `connectivity.py` knows."""
-
-    @property
-    def offline(self) -> bool: ...
-
-    def failed(self, name: ProviderName) -> bool:
-        """A turn failed by the network's fault; true: not by the provider's."""
-
-    def reached(self) -> None:
-        """A turn went well."""
 
 
 class ProviderSupervisor:
@@ -117,23 +101,28 @@ class ProviderSupervisor:
         self._spec = spec
         self._places = places
         self._changed = changed
-        self._network = network
         self._journal = journal
-        self._now = now
         self._catalogue = catalogue
         self.offer = Offer(default=spec.default_model)
         """Its models, as the last look that saw any saw them, completed."""
-        self._facts = HealthFacts(enabled=spec.enabled, named=spec.named)
+        self._condition = Condition(
+            self.name,
+            HealthFacts(enabled=spec.enabled, named=spec.named),
+            remote=spec.provider.remote,
+            network=network,
+            now=now,
+            tell=self._tell,
+        )
         self._figures = Figures()
         self._prober = Prober(spec.provider)
-        self._shared = Shared(self.name, spec.provider.run, self._note_shared)
+        self._shared = Shared(self.name, spec.provider.run, self._condition.fallen)
         self._runs: set[Run] = set()
         self._trial: Run | None = None
+        """The last one that was opened on trial."""
         self._nursery: trio.Nursery | None = None
         self.stopping = False
         """It ends its runs and takes no others."""
         self._no_runs = trio.Event()
-        self._stirred = trio.Event()
         self._restarted: trio.Event | None = None
         """What a restart that is under way will set; runs that are opened meanwhile wait for it."""
 
@@ -153,7 +142,7 @@ class ProviderSupervisor:
 
     def admits(self) -> bool:
         """A run would be let through now."""
-        return self._nursery is not None and not self.stopping and self._facts.admits(self._now())
+        return self._nursery is not None and not self.stopping and self._condition.admits()
 
     def open_run(self, config: SessionConfig, epoch: Epoch, hear: Hear) -> Run:
         """Start a run. All that comes of it, a failed start too, is told to `hear`.
@@ -172,15 +161,15 @@ class ProviderSupervisor:
             timeouts=self._spec.timeouts,
             answers=self._note_answer,
         )
-        self._facts = self._facts.began(self._now())
-        if self._facts.breaker.trial:
+        self._condition.began()
+        if self._condition.on_trial:
             self._trial = run
         self._runs.add(run)
         self._nursery.start_soon(self._hold, run, self._restarted)
         return run
 
     def _refusal(self) -> Refused:
-        verdict = health(self._facts, self._now())
+        verdict = self._condition.verdict
         why = f": {verdict.reason}" if verdict.reason else ""
         return Refused(ErrorKind.NO_PROVIDER, f"provider {self.name} takes no sessions now{why}", remedy=verdict.remedy)
 
@@ -191,8 +180,8 @@ class ProviderSupervisor:
             await run.run()
         finally:
             self._runs.discard(run)
-            if self._trial is run:
-                self._change(self._facts.abandoned())
+            if self._condition.on_trial and self._trial is run:
+                self._condition.abandon_trial()
             self._note_empty()
             self._tell()
 
@@ -203,18 +192,18 @@ class ProviderSupervisor:
         failed = over.reason is TurnReason.FAILED
         self._figures.note_turn(failed=failed, cost_usd=over.usage.cost_usd if over.usage else 0)
         if failed and over.failure is not None:
-            self._note(over.failure)
+            self._condition.failed(over.failure)
         elif not failed and over.reason is not TurnReason.INTERRUPTED:
-            self._note_success()
-        if self._trial is not None and self._trial.turns:
-            self._change(self._facts.abandoned())
+            self._condition.succeeded()
+        if self._condition.on_trial and self._trial is not None and self._trial.turns:
+            self._condition.abandon_trial()
         self._tell()
-        if self._facts.draining:
+        if self._condition.facts.draining:
             self._ask_to_sleep(idle_for=0)
 
     def note_start_failed(self, failure: Failure) -> None:
         """A run could not be started."""
-        self._note(failure, starting=True)
+        self._condition.failed(failure, starting=True)
         self._tell()
 
     def note_quota(self, window: QuotaWindow | None) -> None:
@@ -231,34 +220,9 @@ class ProviderSupervisor:
         self._figures.note_failover()
         self._tell()
 
-    def _note(self, failure: Failure, *, starting: bool = False) -> None:
-        if self._is_excused(failure):
-            self._change(attrs.evolve(self._facts, cut_off=failure))
-        else:
-            self._change(self._facts.failed(failure, self._now(), starting=starting))
-
-    def _is_excused(self, failure: Failure) -> bool:
-        """The network is to blame, not this provider."""
-        if failure.kind is ErrorKind.NETWORK and self._spec.provider.remote:
-            return self._network.failed(self.name)
-        return failure.cls is RunClass.UNAVAILABLE and self._facts.cut_off is not None
-
-    def _note_success(self) -> None:
-        self._change(self._facts.succeeded(self._now()))
-        if self._spec.provider.remote:
-            self._network.reached()
-
     def _note_answer(self, seconds: float) -> None:
-        """What was in doubt is settled as soon as the model answers: it may be a long turn."""
         self._figures.note_answer(seconds)
-        if self._facts.cut_off or self._facts.breaker.state(self._now()) is BreakerState.HALF_OPEN:
-            self._note_success()
-            self._tell()
-
-    def _note_shared(self, failure: Failure | None) -> None:
-        if failure != self._facts.fallen:
-            self._change(attrs.evolve(self._facts, fallen=failure))
-            self._tell()
+        self._condition.answered()
 
     # The network, as `connectivity.py` sees it
 
@@ -273,23 +237,16 @@ class ProviderSupervisor:
 
     def cut_off(self) -> None:
         """Its model's server can't be reached."""
-        if self._facts.cut_off is None:
-            lost = Failure(kind=ErrorKind.NETWORK, message="the model's server can't be reached")
-            self._change(attrs.evolve(self._facts, cut_off=lost))
-            self._tell()
+        self._condition.cut_off()
 
     def reconnected(self, *, blamed: bool) -> None:
         """The network is back; `blamed`: it never was away, and what failed then counts."""
-        failure = self._facts.cut_off
-        if failure is not None:
-            facts = attrs.evolve(self._facts, cut_off=None)
-            self._change(facts.failed(failure, self._now()) if blamed else facts)
-            self._tell()
+        self._condition.reconnected(blamed=blamed)
 
     # What clients ask
 
     def view(self) -> ProviderView:
-        verdict = health(self._facts, self._now())
+        verdict, facts = self._condition.verdict, self._condition.facts
         return ProviderView(
             name=self.name,
             type=self._spec.type,
@@ -299,8 +256,8 @@ class ProviderSupervisor:
             breaker=verdict.breaker,
             open_until=verdict.open_until,
             cooling_until=verdict.cooling_until,
-            draining=self._facts.draining,
-            version=self._facts.probe.version if self._facts.probe else None,
+            draining=facts.draining,
+            version=facts.probe.version if facts.probe else None,
             capabilities=self._spec.provider.capabilities,
             runs=RunCount(active=self.runs, max=self._spec.max_runs),
             latency_ms=None if self._figures.latency_ms is None else round(self._figures.latency_ms, 1),
@@ -317,13 +274,14 @@ class ProviderSupervisor:
             named=self._spec.named,
             by_itself=self._spec.by_itself,
             full=self._places.why_full(self.name),
-            trial_free=not self._facts.breaker.trial,
+            trial_free=not self._condition.on_trial,
         )
 
     async def check_model(self, model: str) -> None:
         """Raises `ModelNotSupportedError` for one that sessions here can't ask for."""
         await self.models()
-        told = self._facts.probe.models if self._facts.probe else ()
+        probe = self._condition.facts.probe
+        told = probe.models if probe else ()
         self._spec.provider.check_model(model, told)
 
     @property
@@ -357,9 +315,9 @@ class ProviderSupervisor:
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The models that it offers; waits for the first look."""
-        if self._facts.probe is None:
+        if self._condition.facts.probe is None:
             await self._prober.settled()  # the first look is on its way
-        if self._facts.probe is None:
+        if self._condition.facts.probe is None:
             await self.check()
         return self.offer.models
 
@@ -380,14 +338,14 @@ class ProviderSupervisor:
 
     def drain(self) -> ProviderView:
         """Take no new runs from now on. Turns in hand end; agents that are idle are asked to go."""
-        self._change(attrs.evolve(self._facts, draining=True))
+        self._condition.drain(wanted=True)
         self._ask_to_sleep(idle_for=0)
         self._tell()
         return self.view()
 
     def undrain(self) -> ProviderView:
         """Take runs again."""
-        self._change(attrs.evolve(self._facts, draining=False))
+        self._condition.drain(wanted=False)
         self._tell()
         return self.view()
 
@@ -403,7 +361,7 @@ class ProviderSupervisor:
         restarted = self._restarted
         if restarted is None:
             restarted = self._restarted = trio.Event()
-            self._change(self._facts.begun_anew())
+            self._condition.begin_anew()
             for run in self._runs:
                 run.close()
             self._nursery.start_soon(self._start_anew, restarted, tuple(self._runs))
@@ -436,7 +394,7 @@ class ProviderSupervisor:
 
     def remember(self, cooling: Cooling) -> None:
         """What it knew in a former life of the daemon."""
-        self._change(attrs.evolve(self._facts, cooling=cooling))
+        self._condition.remember(cooling)
 
     async def _shelter(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """The nursery of the runs and of what they share: it outlives the wish to stop, until they have ended."""
@@ -446,8 +404,9 @@ class ProviderSupervisor:
                     self._nursery.start_soon(self._shared.run)
                     self._nursery.start_soon(self._look_again)
                     self._nursery.start_soon(self._send_to_sleep)
-                    self._nursery.start_soon(self._heed_time)
-                    self._nursery.start_soon(self._keep)
+                    self._nursery.start_soon(self._condition.heed_time)
+                    if self._journal is not None:
+                        self._nursery.start_soon(self._condition.keep, self._journal)
                 task_status.started()
                 await trio.sleep_forever()
         finally:
@@ -473,13 +432,13 @@ class ProviderSupervisor:
         await self._probe()
         while True:
             await trio.sleep(self._pause_between_looks)
-            if self._facts.waits_for_a_person:
+            if self._condition.facts.waits_for_a_person:
                 await self._probe()
 
     @property
     def _pause_between_looks(self) -> float:
         """A server that did not answer may only be starting."""
-        failure = self._facts.probe.failure if self._facts.probe else None
+        failure = self._condition.facts.probe.failure if self._condition.facts.probe else None
         starting = failure is not None and failure.kind is ErrorKind.UNAVAILABLE
         return min(self._spec.check_interval, STARTING) if starting else self._spec.check_interval
 
@@ -487,7 +446,7 @@ class ProviderSupervisor:
         probe = await self._prober.probe()
         if probe.models:
             self.offer = attrs.evolve(self.offer, models=self._catalogue.informed(probe.models))
-        self._change(self._facts.probed(probe, asked=asked))
+        self._condition.probed(probe, asked=asked)
         log.info("provider probed", provider=self.name, failure=probe.failure and probe.failure.kind)
         self._tell()
 
@@ -495,48 +454,15 @@ class ProviderSupervisor:
         """Ask runs that are idle for long to end; their sessions decide."""
         limit = self._spec.hibernate_after
         while True:
-            await trio.sleep(min(limit / 4, LOOKS) or LOOKS)
-            if limit or self._facts.draining:
-                self._ask_to_sleep(idle_for=0 if self._facts.draining else limit)
+            await trio.sleep(min(limit / 4, IDLE_LOOKS) or IDLE_LOOKS)
+            if limit or self._condition.facts.draining:
+                self._ask_to_sleep(idle_for=0 if self._condition.facts.draining else limit)
 
     def _ask_to_sleep(self, *, idle_for: float) -> None:
         oldest = trio.current_time() - idle_for
         for run in self._runs:
             if run.idle_since is not None and run.idle_since <= oldest:
                 run.want_sleep()
-
-    async def _heed_time(self) -> None:
-        """Tell of what time alone has changed: a cooling, a breaker's rest is over."""
-        while True:
-            before = health(self._facts, self._now())
-            change = self._facts.next_change(self._now())
-            left = LOOKS if change is None else (change - self._now()).total_seconds()
-            with trio.move_on_after(min(left, LOOKS)):
-                await self._stirred.wait()
-                continue
-            if health(self._facts, self._now()) != before:
-                self._tell()
-
-    async def _keep(self) -> None:
-        """Keep until when it cools, as often as that changes."""
-        kept = self._facts.cooling
-        while self._journal is not None:
-            await self._stirred.wait()
-            if self._facts.cooling == kept:
-                continue
-            kept = self._facts.cooling
-            try:
-                await self._journal.keep_provider(self.name, codec.encode(kept))
-            except JournalError as error:
-                log.warning("a cooling is not kept", provider=self.name, error=error.message)
-
-    def _change(self, facts: HealthFacts) -> None:
-        """The one place where what is known changes."""
-        self._facts = facts
-        if not facts.breaker.trial:
-            self._trial = None
-        self._stirred.set()
-        self._stirred = trio.Event()
 
     def _tell(self) -> None:
         self._changed(self.view())
