@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import trio
 
@@ -53,6 +53,9 @@ from .link import Link, new_key
 from .session import Session
 
 RECONNECT_SECONDS = 30.0
+
+T = TypeVar("T")
+P = TypeVar("P", SessionPage, PastSessions)
 
 
 @asynccontextmanager
@@ -105,7 +108,7 @@ class Client:
 
     async def status(self) -> DaemonStatus:
         """How the daemon is."""
-        return codec.from_json(await self.call("daemon/status", {}), DaemonStatus)
+        return await self._ask("daemon/status", {}, DaemonStatus)
 
     async def shutdown(self, grace_seconds: float | None = None) -> None:
         """End the daemon. Turns that run have `grace_seconds` to end by themselves, or what its configuration gives
@@ -115,49 +118,49 @@ class Client:
 
     async def drain(self) -> DaemonStatus:
         """It begins no turns; those that run end."""
-        return codec.from_json(await self.call("daemon/drain", {}), DaemonStatus)
+        return await self._ask("daemon/drain", {}, DaemonStatus)
 
     async def undrain(self) -> DaemonStatus:
         """It begins turns again."""
-        return codec.from_json(await self.call("daemon/undrain", {}), DaemonStatus)
+        return await self._ask("daemon/undrain", {}, DaemonStatus)
 
     # Providers and models
 
     async def providers(self) -> tuple[ProviderView, ...]:
         """All configured ones, with their health."""
-        return codec.from_json(await self.call("provider/list", {}), ProviderList).providers
+        return (await self._ask("provider/list", {}, ProviderList)).providers
 
     async def provider(self, name: str) -> ProviderView:
-        return codec.from_json(await self.call("provider/get", {"name": name}), ProviderView)
+        return await self._provider("get", name)
 
     async def check_provider(self, name: str) -> ProviderView:
         """Look at it now; free of charge."""
-        return codec.from_json(await self.call("provider/check", {"name": name}), ProviderView)
+        return await self._provider("check", name)
 
     async def restart_provider(self, name: str) -> ProviderView:
         """End its agents and its server, start again. Returns when that is done."""
-        return await self._govern("restart", name)
+        return await self._provider("restart", name)
 
     async def drain_provider(self, name: str) -> ProviderView:
         """It starts no more agents."""
-        return await self._govern("drain", name)
+        return await self._provider("drain", name)
 
     async def undrain_provider(self, name: str) -> ProviderView:
         """It starts agents again."""
-        return await self._govern("undrain", name)
+        return await self._provider("undrain", name)
 
-    async def _govern(self, verb: str, name: str) -> ProviderView:
-        return codec.from_json(await self.call(f"provider/{verb}", {"name": name}), ProviderView)
+    async def _provider(self, verb: str, name: str) -> ProviderView:
+        return await self._ask(f"provider/{verb}", {"name": name}, ProviderView)
 
     async def rank_providers(self, requirements: Requirements) -> tuple[RankedProvider, ...]:
         """Who would begin a session with these requirements, best first, with the reasons; nothing starts."""
         params = codec.to_json(RankProviders(requirements=requirements))
-        return codec.from_json(await self.call("provider/rank", params), Ranking).ranking
+        return (await self._ask("provider/rank", params, Ranking)).ranking
 
     async def models(self, provider: str | None = None) -> tuple[ModelInfo, ...]:
         """Those of one provider, or all."""
         params = {} if provider is None else {"provider": provider}
-        return codec.from_json(await self.call("model/list", params), ModelList).models
+        return (await self._ask("model/list", params, ModelList)).models
 
     # Sessions
 
@@ -209,13 +212,11 @@ class Client:
             exclusive=exclusive,
             request_key=request_key or new_key(),
         )
-        reply = await self.call("session/create", codec.to_json(command))
-        return Session(self._link, codec.from_json(reply, SessionView), cursor=0)
+        return Session(self._link, await self._ask("session/create", codec.to_json(command), SessionView), cursor=0)
 
     async def session(self, session_id: str) -> Session:
         """A session that is there already; its handle's streams begin with what happens from now on."""
-        reply = await self.call("session/get", {"sessionId": session_id})
-        return self.handle(codec.from_json(reply, SessionView))
+        return self.handle(await self._ask("session/get", {"sessionId": session_id}, SessionView))
 
     def handle(self, view: SessionView) -> Session:
         """A session that was listed, as it was then; its handle's streams begin with what happened since."""
@@ -231,8 +232,7 @@ class Client:
             RpcError: `state-invalid`, and nothing has changed.
         """
         command = ResumeSession(state=state, provider=None if provider is None else ProviderName(provider))
-        reply = await self.call("session/resume", codec.to_json(command), again=False)
-        return self.handle(codec.from_json(reply, SessionView))
+        return self.handle(await self._ask("session/resume", codec.to_json(command), SessionView, again=False))
 
     async def import_session(
         self, state: Document, pages: Iterable[Sequence[Mapping[str, Any]]], *, provider: str | None = None
@@ -244,12 +244,12 @@ class Client:
             pages: its events as `Session.raw_events` gave them, in order, up to those that the state knows.
         """
         begin = ImportSession(state=state, provider=None if provider is None else ProviderName(provider))
-        reply = await self.call("session/import", codec.to_json(begin), again=False)
-        session_id = codec.from_json(reply, ImportProgress).session_id
+        begun = await self._ask("session/import", codec.to_json(begin), ImportProgress, again=False)
+        session_id = begun.session_id
         for page in pages:
             await self.call("session/import", {"sessionId": session_id, "events": list(page)}, again=False)
-        reply = await self.call("session/import", {"sessionId": session_id, "last": True}, again=False)
-        return self.handle(codec.from_json(reply, SessionView))
+        last = {"sessionId": session_id, "last": True}
+        return self.handle(await self._ask("session/import", last, SessionView, again=False))
 
     async def sessions(
         self,
@@ -260,7 +260,7 @@ class Client:
         include_terminated: bool = False,
     ) -> tuple[SessionView, ...]:
         """All that fit, latest activity first. `cwd`: those that work there."""
-        find: dict[str, Any] = codec.to_json(
+        find = codec.to_json(
             FindSessions(
                 status=status,
                 provider=None if provider is None else ProviderName(provider),
@@ -268,45 +268,42 @@ class Client:
                 include_terminated=include_terminated,
             )
         )
-        views: list[SessionView] = []
-        while True:
-            page = codec.from_json(await self.call("session/list", find), SessionPage)
-            views.extend(page.sessions)
-            if page.next_cursor is None:
-                return tuple(views)
-            find["cursor"] = page.next_cursor
+        pages = await self._pages("session/list", find, SessionPage)
+        return tuple([view for page in pages for view in page.sessions])
 
     async def past_sessions(self, provider: str, *, cwd: str | Path | None = None) -> tuple[PastSessionView, ...]:
         """The conversations that its agent keeps itself, latest first: of one directory, or all."""
-        find: dict[str, Any] = codec.to_json(
+        find = codec.to_json(
             FindPastSessions(name=ProviderName(provider), cwd=None if cwd is None else _resolved(cwd), limit=500)
         )
-        found: list[PastSessionView] = []
-        while True:
-            page = codec.from_json(await self.call("provider/pastSessions", find), PastSessions)
-            found.extend(page.sessions)
-            if page.next_cursor is None:
-                return tuple(found)
-            find["cursor"] = page.next_cursor
+        pages = await self._pages("provider/pastSessions", find, PastSessions)
+        return tuple([past for page in pages for past in page.sessions])
+
+    async def _pages(self, method: str, find: Mapping[str, Any], cls: type[P]) -> list[P]:
+        """All of a list."""
+        pages = [await self._ask(method, find, cls)]
+        while (cursor := pages[-1].next_cursor) is not None:
+            pages.append(await self._ask(method, {**find, "cursor": cursor}, cls))
+        return pages
 
     async def adopt(self, provider: str, native_id: str, *, name: str | None = None) -> Session:
         """A session that goes on with one of them; the same one, if there is one already."""
         command = AdoptSession(provider=ProviderName(provider), native_id=native_id, name=name)
-        return self.handle(codec.from_json(await self.call("session/adopt", codec.to_json(command)), SessionView))
+        return self.handle(await self._ask("session/adopt", codec.to_json(command), SessionView))
 
     async def usage(
         self, by: UsageKey = UsageKey.SESSION, *, since: str | None = None, until: str | None = None
     ) -> tuple[UsageRow, ...]:
         """What was used, summed up. `since`, `until`: UTC dates (`2026-11-27`), both inclusive."""
         find = codec.to_json(FindUsage(by=by, since=since, until=until))
-        return codec.from_json(await self.call("usage/get", find), UsageReport).rows
+        return (await self._ask("usage/get", find, UsageReport)).rows
 
     # Approvals
 
     async def approvals(self, session_id: str | None = None) -> tuple[Approval, ...]:
         """The open ones, oldest first: of one session, or of all."""
         params = {} if session_id is None else {"sessionId": session_id}
-        return codec.from_json(await self.call("approval/list", params), ApprovalList).approvals
+        return (await self._ask("approval/list", params, ApprovalList)).approvals
 
     async def resolve(
         self,
@@ -338,7 +335,10 @@ class Client:
             updated_input=updated_input,
             interrupt=interrupt,
         )
-        return codec.from_json(await self.call("approval/resolve", codec.to_json(command), again=False), Approval)
+        return await self._ask("approval/resolve", codec.to_json(command), Approval, again=False)
+
+    async def _ask(self, method: str, params: Mapping[str, Any], cls: type[T], *, again: bool = True) -> T:
+        return codec.from_json(await self.call(method, params, again=again), cls)
 
     # For those who need what has no method here
 

@@ -13,6 +13,7 @@ from tests.invariants import check
 from tests.watch import Watch
 
 from . import processes
+from .middles import in_a_stream, in_a_tool, in_an_approval
 from .processes import Process
 from .script import Script, recalls, says, uses, when
 from .scripts import LONG
@@ -38,21 +39,10 @@ def _script() -> Script:
 
 
 async def _in_a_tool(stage: Stage, session: Watch) -> None:
-    await stage.prompt(session, "wait")
-    await processes.until_running(stage.place.marker, SLEEP)
+    await in_a_tool(stage, session, SLEEP)
 
 
-async def _in_a_stream(stage: Stage, session: Watch) -> None:
-    await stage.prompt(session, "talk")
-    await session.delta(turn=2, count=20)
-
-
-async def _in_a_question(stage: Stage, session: Watch) -> None:
-    await stage.prompt(session, "ask")
-    await session.event("approval_requested", turn=2)
-
-
-@pytest.mark.parametrize(("begin", "mode"), [(_in_a_tool, "allow-all"), (_in_a_stream, "ask"), (_in_a_question, "ask")])
+@pytest.mark.parametrize(("begin", "mode"), [(_in_a_tool, "allow-all"), (in_a_stream, "ask"), (in_an_approval, "ask")])
 async def test_of_the_daemon(begin: Begin, mode: str) -> None:
     async with open_place(_script()) as (place, model):
         async with alive(place, model) as stage:
@@ -106,7 +96,7 @@ async def test_of_the_daemon_with_a_prompt_in_the_queue() -> None:
         async with alive(place, model) as stage:
             session = await stage.session(prompt="my parrot is called Coco")
             await session.turn_over(1)
-            await _in_a_stream(stage, session)
+            await in_a_stream(stage, session)
             queued = await stage.prompt(session, "what was the first thing I told you?")
             await stage.daemon.kill()
         async with alive(place, model) as stage:
@@ -168,7 +158,7 @@ async def test_of_the_warden_in_a_tool_leaves_nothing_either() -> None:
 async def test_of_the_agent_in_a_stream_does_the_answer_over() -> None:
     async with open_stage(_script()) as stage:
         session, agent = await _after_a_turn(stage, "ask")
-        await _in_a_stream(stage, session)
+        await in_a_stream(stage, session)
         await _kill(agent)
         ended = await session.turn_over(2)
         assert ended["metadata"]["reason"] == "completed"

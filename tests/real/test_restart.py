@@ -12,7 +12,8 @@ import pytest
 from tests.invariants import check
 from tests.watch import Watch
 
-from . import daemon, processes
+from . import daemon
+from .middles import in_a_stream, in_a_tool, in_an_approval
 from .script import Answer, LineOf, Script, recalls, says, uses, when
 from .scripts import LONG
 from .stage import Stage, alive, open_place
@@ -42,18 +43,7 @@ def _begins(line: Answer) -> LineOf:
 
 
 async def _in_a_tool(stage: Stage, session: Watch) -> None:
-    await stage.prompt(session, "wait")
-    await processes.until_running(stage.place.marker, SLEEP)
-
-
-async def _in_a_stream(stage: Stage, session: Watch) -> None:
-    await stage.prompt(session, "talk")
-    await session.delta(turn=2, count=20)
-
-
-async def _in_an_approval(stage: Stage, session: Watch) -> None:
-    await stage.prompt(session, "ask")
-    await session.event("approval_requested", turn=2)
+    await in_a_tool(stage, session, SLEEP)
 
 
 async def _stopped(stage: Stage) -> None:
@@ -79,8 +69,8 @@ class Place:
 
 PLACES = {
     "tool": Place(_in_a_tool, "allow-all", 1),
-    "stream": Place(_in_a_stream, "ask", 0),
-    "approval": Place(_in_an_approval, "ask", 0),
+    "stream": Place(in_a_stream, "ask", 0),
+    "approval": Place(in_an_approval, "ask", 0),
 }
 
 
@@ -162,7 +152,7 @@ async def test_opencode_goes_on_too(end: Callable[[Stage], Awaitable[None]], pol
         async with alive(place, model, configuration) as stage:
             session = await stage.session(prompt=COCO)
             await session.turn_over(1, FIRST)
-            await _in_a_stream(stage, session)
+            await in_a_stream(stage, session)
             await stage.prompt(session, RECALL)
             await end(stage)
         async with alive(place, model, configuration) as stage:
