@@ -122,10 +122,10 @@ class Turns:
         if (opened := self._chronicle.facts.open_turn) is not None:
             self._chronicle.know(open_turn=attrs.evolve(opened, interrupted=True))
 
-    def end(self, turn: Turn, over: TurnOver, cause: TurnCause | None, step: Step) -> None:
-        """It is over."""
+    def end(self, turn: Turn, over: TurnOver, cause: TurnCause | None, step: Step, *, heard: bool) -> None:
+        """It is over. `heard`: the agent has all of the conversation up to here."""
         record_end(self._chronicle, over, cause, turn.seconds)
-        if turn.said and over.reason is not TurnReason.FAILED and (turn.told or self._chronicle.facts.behind is None):
+        if heard:
             note_heard(self._chronicle)
         self._forget(step)
 

@@ -303,8 +303,9 @@ class Work:
         self._approvals.cancel()
         if cause is TurnCause.DAEMON_RESTART:
             self._resumption.cut_by_stop(after=turn.after, said=turn.said, side_effects=turn.side_effects)
+        heard = turn.said and over.reason is not TurnReason.FAILED and (turn.told or self._facts.behind is None)
         self._failover.forget()
-        self._turns.end(turn, over, cause, Step.TURN_ENDED if started else Step.START_FAILED)
+        self._turns.end(turn, over, cause, Step.TURN_ENDED if started else Step.START_FAILED, heard=heard)
         if self._hold.empty:
             self._queue.take_all_back()
         if over.reason is TurnReason.COMPLETED:
