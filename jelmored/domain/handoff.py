@@ -5,6 +5,7 @@ Pure. `compose` makes the text that stands before the prompt in the first messag
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
@@ -36,7 +37,15 @@ FILES = 100  # that are named
 BEFORE = 20_000  # characters of a conversation that was had in another daemon, where not all has room
 DONE = 30  # tools of a cut turn that are named once more; the latest
 FRAME = 200  # characters around what is told
+DONE_BY_YOU = "Take it as your own; the effects of the tools are on the disk, so do not do them again."
 WRITES = frozenset({ToolKind.EDIT, ToolKind.DELETE, ToolKind.MOVE})
+
+
+class Gap(enum.Enum):
+    """Why an agent is told what it has said and done itself: it was killed before it had written all of it down."""
+
+    LACKED = "its own record lacks it"
+    DOUBTED = "nobody can tell how much of it its own record has"
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +54,13 @@ class Handoff:
 
     text: str
     carried: Carried
+
+
+@attrs.frozen(kw_only=True)
+class Reminder(Handoff):
+    """What the agent is told that it has said and done itself."""
+
+    gap: Gap
 
 
 NOTHING_TO_TELL = Handoff(text="", carried=Carried(turns=0, characters=0))
@@ -71,6 +87,8 @@ class Scene:
         prompt_turn: the number of the turn in hand: its prompt is given behind the handoff, not in it.
         portable: no agent is told it as it is: it is put into the state of the session, and told later, in another one.
         begun_after: the last event before the work on that prompt began, where an earlier turn had it already.
+        gap: the agent is told what it has said and done itself.
+        known_until: it knows all up to this event, but for those in `lost`.
     """
 
     directory: str
@@ -81,6 +99,9 @@ class Scene:
     prompt_turn: int | None = None
     portable: bool = False
     begun_after: int | None = None
+    gap: Gap | None = None
+    known_until: int = 0
+    lost: frozenset[int] = frozenset()
 
 
 def room(window: int | None) -> int:
@@ -97,16 +118,17 @@ def compose(events: Sequence[Event], scene: Scene, characters: int) -> Handoff |
     """
     events = _since_cleared(events)
     entries = list(_entries(events, scene))
-    if not entries and scene.cut is None:
+    if all(entry.ends for entry in entries) and scene.cut is None:
         return None
     head, tail = _head(scene, events), _tail(scene, events)
     kept, truncated = _fitted(entries, characters - len(head) - len(tail) - FRAME)
     told = _told(kept, truncated or scene.skipped, framed=not scene.portable)
     text = "\n\n".join(part for part in (head, told, tail) if part)
     turns = {entry.turn for entry in kept if entry.turn is not None}
-    return Handoff(
-        text=text, carried=Carried(turns=len(turns), characters=len(text), truncated=truncated or scene.skipped)
-    )
+    carried = Carried(turns=len(turns), characters=len(text), truncated=truncated or scene.skipped)
+    if scene.gap is not None and entries:
+        return Reminder(text=text, carried=carried, gap=scene.gap)
+    return Handoff(text=text, carried=carried)
 
 
 def _since_cleared(events: Sequence[Event]) -> Sequence[Event]:
@@ -118,11 +140,13 @@ def _since_cleared(events: Sequence[Event]) -> Sequence[Event]:
 
 @attrs.frozen
 class _Entry:
-    """One thing that was said or done. `brief` is what is left of it when its output is cut."""
+    """One thing that was said or done. `brief` is what is left of it when its output is cut. `ends`: it only tells how
+    its turn did."""
 
     turn: int | None
     full: str
     brief: str
+    ends: bool = False
 
 
 def _entries(events: Sequence[Event], scene: Scene) -> Iterator[_Entry]:
@@ -133,10 +157,12 @@ def _entries(events: Sequence[Event], scene: Scene) -> Iterator[_Entry]:
         if in_hand and scene.cut is None:
             continue  # it is done over: half an answer would only confuse
         match event.event_type, event.metadata:
-            case EventType.USER, UserNote(disposition="steered") if not in_hand:
+            case EventType.USER, UserNote(disposition="steered") if not in_hand and event.seq > scene.known_until:
                 yield _same(event.turn, f"USER, meanwhile: {event.content}")
             case EventType.USER, UserNote(prompt_id=prompt_id):
                 prompts[prompt_id] = event.content  # told where its turn begins: it may have waited
+            case _ if event.seq <= scene.known_until and event.seq not in scene.lost:
+                continue
             case EventType.TURN_STARTED, TurnStarted(prompt_id=prompt_id) if prompt_id in prompts and not in_hand:
                 yield _same(event.turn, f"USER: {prompts[prompt_id]}")
             case EventType.ASSISTANT, Said(parent_tool_use_id=None):
@@ -146,7 +172,8 @@ def _entries(events: Sequence[Event], scene: Scene) -> Iterator[_Entry]:
             case EventType.SYSTEM, System(subtype="restored", data={"handoff": str(before)}):
                 yield _Entry(None, before, _cut(before, BEFORE))
             case EventType.TURN_ENDED, TurnEnded(reason=reason) if reason is not TurnReason.COMPLETED:
-                yield _same(event.turn, f"[that turn did not complete: {reason}]")
+                told = f"[that turn did not complete: {reason}]"
+                yield _Entry(event.turn, told, told, ends=True)
 
 
 def _same(turn: int | None, text: str) -> _Entry:
@@ -208,18 +235,31 @@ def _head(scene: Scene, events: Sequence[Event]) -> str:
 
 
 def _greeting(scene: Scene) -> list[str]:
-    lines = [
-        "You have had the first part of this conversation. Meanwhile another agent went on with it; this is what you "
-        "missed."
-        if scene.returning
-        else "You take over a conversation that another coding agent has had with the user so far. What it said is "
-        "told as ASSISTANT; take it as your own. Tools that it used are listed with their outcome: their effects are "
-        "on the disk, so do not do them again.",
-        f"Working directory: {scene.directory}",
-    ]
+    lines = [_standing(scene), f"Working directory: {scene.directory}"]
     if scene.system_prompt and not scene.returning:
         lines.append(f"Instructions of the user for the whole conversation: {scene.system_prompt}")
     return lines
+
+
+def _standing(scene: Scene) -> str:
+    """What the agent is to make of what it is told."""
+    if not scene.returning:
+        return (
+            "You take over a conversation that another coding agent has had with the user so far. What it said is told "
+            "as ASSISTANT; take it as your own. Tools that it used are listed with their outcome: their effects are on "
+            "the disk, so do not do them again."
+        )
+    match scene.gap:
+        case Gap.LACKED:
+            return f"You were stopped before all of it was in your own record, which lacks this. {DONE_BY_YOU}"
+        case Gap.DOUBTED:
+            return (
+                f"You were stopped in the middle of a turn, and may not remember all of it: it follows. {DONE_BY_YOU}"
+            )
+    return (
+        "You have had the first part of this conversation. Meanwhile another agent went on with it; this is what you "
+        "missed."
+    )
 
 
 def _tail(scene: Scene, events: Sequence[Event]) -> str:

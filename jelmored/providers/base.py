@@ -7,7 +7,7 @@ of `RunEvent` on a memory channel. Who calls what: supervision/ alone; nothing e
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -301,7 +301,7 @@ class BaseProvider(abc.ABC):
 
     async def pack(self, config: SessionConfig) -> bytes | None:
         """The agent's own record of the session `config.native_id`, to be carried to another state directory or
-        machine. Called while no run of it is there. None, and by default: it can't be carried, or is not there; then
+        machine. Called while no turn of it runs. None, and by default: it can't be carried, or is not there; then
         the agent at the other place is told what was said.
 
         Raises:
@@ -317,6 +317,20 @@ class BaseProvider(abc.ABC):
             SessionError: the record is damaged, or the disk refuses it.
         """
         return False
+
+    async def remembers(self, config: SessionConfig, ids: Sequence[str]) -> Collection[str] | None:
+        """Which of these the agent will know when it resumes `config.native_id`, by its own record. Asked before a run
+        is opened, where the mark of the last one is not known, for that may have been killed before all was written
+        down; the agent is told what is missing. ≤ 5 s, so look at the end of the record only.
+
+        Args:
+            ids: the `native_id`s of what it has said and done, and the ids of the prompts that it was given.
+
+        Returns:
+            None, and by default: it can't be told. Then a turn that was cut is told again, as one that the agent may
+            know; a turn that has ended is taken for kept.
+        """
+        return None
 
     async def past_sessions(self, cwd: str | None = None) -> Sequence[PastSession]:
         """Conversations that the agent has had without us, the latest first; of one directory, or of all. Default:

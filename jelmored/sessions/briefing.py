@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jelmored.domain.handoff import Scene
+from jelmored.domain.handoff import Gap, Scene
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.sessions import Facts
 
 from .chronicle import Chronicle
-from .handover import Handover
+from .handover import Doubt, Handover
+from .hold import config_of
 from .router import Router
 from .turns import Turn
 
@@ -26,12 +27,23 @@ class Briefing:
         self._router = router
         self._hand_over = hand_over
         self._asked: Handover | None = None
+        self._doubted = False
+        """The agent was started and may lack some of the conversation; it has not been told since."""
+
+    def agent_starts(self) -> None:
+        """What it knows by itself is to be looked at, if its last run may have been killed."""
+        self._doubted = is_doubtful(self._chronicle.facts)
+
+    @property
+    def owing(self) -> bool:
+        """There is, or may be, some of the conversation that the agent has not been told."""
+        return self._chronicle.facts.behind is not None or self._doubted
 
     def lacks(self, turn: Turn) -> bool:
         """The agent must be told something before the prompt, and that is not there yet."""
         if turn.told or turn.prompt is None or turn.prompt.is_command:
             return False
-        return self._chronicle.facts.behind is not None or turn.cut is not None
+        return self.owing or turn.cut is not None
 
     def ask(self, turn: Turn | None, facts: Facts) -> None:
         """Have it made, unless that is on its way. `facts`: as they are where the agent is that is told."""
@@ -45,6 +57,7 @@ class Briefing:
         if handover is not self._asked:
             return False
         self._asked = None
+        self._doubted = False
         return True
 
     def forget(self) -> None:
@@ -54,7 +67,11 @@ class Briefing:
 
 def handover_of(facts: Facts, window: int | None, turn: Turn | None) -> Handover:
     """What the agent at the session's provider has to be told, up to now."""
-    after = facts.behind if facts.behind is not None else turn.after if turn else facts.seq
+    config, doubtful = config_of(facts), is_doubtful(facts)
+    anew = facts.behind is None and doubtful and config.native_id is None
+    after = turn.after if turn else facts.seq
+    if facts.behind is not None or anew:
+        after = facts.behind or 0
     scene = Scene(
         directory=facts.directory,
         system_prompt=facts.system_prompt,
@@ -62,8 +79,19 @@ def handover_of(facts: Facts, window: int | None, turn: Turn | None) -> Handover
         cut=turn.cut if turn else None,
         prompt_turn=turn.number if turn else None,
         begun_after=turn.after if turn and turn.cut else None,
+        gap=Gap.LACKED if anew else None,
     )
-    return Handover(session_id=facts.session_id, after=after, until=facts.seq, window=window, scene=scene)
+    doubt = Doubt(provider=facts.provider, config=config) if doubtful and config.native_id is not None else None
+    return Handover(session_id=facts.session_id, after=after, until=facts.seq, window=window, scene=scene, doubt=doubt)
+
+
+def is_doubtful(facts: Facts) -> bool:
+    """An agent that is started now may lack some of the conversation, without a word of anybody: nobody knows how its
+    last run has ended; or an earlier prompt has never come as far as into its own session."""
+    native = facts.native.get(facts.provider)
+    if native is not None and (native.used or native.origin is not None):
+        return native.used and native.mark is None
+    return facts.turn > 1
 
 
 def known_at(facts: Facts, provider: ProviderName) -> int:

@@ -8,14 +8,23 @@ import attrs
 
 from jelmored.domain.events import Event, EventType, TurnStarted, UserNote
 from jelmored.domain.handoff import Handoff, Scene, compose, room
-from jelmored.domain.ids import PromptId, SessionId
+from jelmored.domain.ids import PromptId, ProviderName, SessionId
 from jelmored.journal.base import Entry, Journal
+from jelmored.providers.base import SessionConfig
 from jelmored.wire import codec
 
 PAGE_EVENTS = 64  # decoded in one go: a few milliseconds
 PAGE_BYTES = 256 * 1024
 LOOK_BACK = 16  # pages, for prompts that have waited long until their turn
 READ = 4  # times the handoff's room: of more, only the very beginning is read
+
+
+@attrs.frozen(kw_only=True)
+class Doubt:
+    """The agent resumes a session of its own whose last run may have been killed before all was written down."""
+
+    provider: ProviderName
+    config: SessionConfig
 
 
 @attrs.frozen(kw_only=True)
@@ -26,6 +35,7 @@ class Handover:
         after: the last event that the agent knows; 0: none.
         until: the last one that it is told of.
         window: of its model, in tokens; None: not known.
+        doubt: what it knows by itself is to be looked at first.
     """
 
     session_id: SessionId
@@ -33,6 +43,7 @@ class Handover:
     until: int
     window: int | None
     scene: Scene
+    doubt: Doubt | None = None
 
 
 async def read_handoff(journal: Journal, handover: Handover) -> Handoff | None:
@@ -95,6 +106,14 @@ async def _asked(journal: Journal, handover: Handover, wanted: set[PromptId], be
         found[:0] = [one for one in asked if isinstance(one.metadata, UserNote) and one.metadata.prompt_id in wanted]
         before = page.entries[0].seq
     return found
+
+
+async def page_before(journal: Journal, session_id: SessionId, before: int) -> list[Event]:
+    """The events before this one, as many as are decoded in one go."""
+    if before <= 1:
+        return []
+    page = await journal.read(session_id, before=before, limit=PAGE_EVENTS, max_bytes=PAGE_BYTES)
+    return _decoded(page.entries, 0)
 
 
 def _decoded(entries: Sequence[Entry], after: int) -> list[Event]:

@@ -36,7 +36,7 @@ class RunHold:
         self.pausing = False
         """The next run is tried when the pause after a crash is over."""
         self.readers = 0
-        """So many read what the agent keeps of the session: no run is opened meanwhile."""
+        """So many read what the agent keeps of the session: no run is opened meanwhile, and no turn begins."""
         self.background_tasks: tuple[BackgroundTask, ...] = ()
         self.epoch = Epoch(0)
         self._hear = hear

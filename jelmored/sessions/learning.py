@@ -8,6 +8,7 @@ import attrs
 
 from jelmored.domain.events import Change, Draft, EventType
 from jelmored.domain.failures import Failure
+from jelmored.domain.handoff import Gap, Handoff, Reminder
 from jelmored.domain.sessions import Facts, NativeSession
 from jelmored.providers.base import Delta, RunEvent, RunFacts
 
@@ -82,6 +83,15 @@ def note_heard(chronicle: Chronicle) -> None:
     native = facts.native.get(facts.provider)
     if native is not None and native.used:
         chronicle.know(behind=None, heard={**facts.heard, facts.provider: facts.seq})
+
+
+def note_reminder(chronicle: Chronicle, handoff: Handoff | None) -> None:
+    """The agent is told, with a prompt, what it has said and done itself."""
+    if not isinstance(handoff, Reminder):
+        return
+    told = handoff.carried
+    line = f"The agent is reminded of {told.turns} turns, for it was stopped: {handoff.gap.value}"
+    chronicle.note("reminded", line, turns=told.turns, characters=told.characters, certain=handoff.gap is Gap.LACKED)
 
 
 def joined(events: Sequence[RunEvent]) -> list[RunEvent]:

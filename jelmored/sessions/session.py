@@ -22,7 +22,7 @@ from jelmored.errors import JournalError, Stopped
 from jelmored.supervision.reports import Report
 
 from .allowance import Alarm
-from .handover import Handover, read_handoff
+from .handover import Handover
 from .hold import RunHold
 from .hub import Feed
 from .leftovers import Leftovers
@@ -40,6 +40,7 @@ from .messages import (
     TurnDue,
 )
 from .queue import Queued
+from .reminding import read_reminder
 from .suspension import Snapshot, make_state
 from .world import World
 
@@ -205,7 +206,7 @@ class Session:
 
     async def _read(self, handover: Handover) -> None:
         await self._log.settled()
-        handoff = await read_handoff(self._world.journal, handover)
+        handoff = await read_reminder(self._world.journal, self._world.providers, handover)
         await self._tell(Handed(handover, handoff))
 
     def begin_state(self, ask: Suspend | Export, snapshot: Snapshot) -> None:
@@ -216,5 +217,5 @@ class Session:
             ask.reply.set(await make_state(snapshot, self._world.journal, self._world.providers))
         except JournalError as error:
             ask.reply.fail(error)
-        if snapshot.asleep:
+        if snapshot.still:
             await self._tell(StateMade())

@@ -23,11 +23,13 @@ from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
 from jelmored.wire.states import Document, compressed, document_of
 
+from .briefing import handover_of
 from .chronicle import Chronicle
 from .handover import Handover, read_handoff
 from .hold import RunHold, config_of
 from .messages import Export, Suspend
 from .queue import PromptQueue
+from .reminding import read_reminder
 from .work import Work
 
 MAX_QUEUE = 3 * 1024 * 1024  # bytes of all prompts in a state, as JSON
@@ -41,12 +43,12 @@ class Snapshot:
 
     Args:
         queue: all that waits, whole.
-        asleep: it has no agent, and gets none before the state is made: what that keeps can be read.
+        still: its agent has no turn, and gets none before the state is made: what that keeps can be read.
     """
 
     facts: Facts
     queue: tuple[Prompt, ...]
-    asleep: bool
+    still: bool
 
 
 Make = Callable[[Suspend | Export, Snapshot], None]
@@ -56,7 +58,7 @@ class Suspension:
     """Of one session. Only its task touches this.
 
     Args:
-        make: begins to make the state and answers with it; for a snapshot that is asleep the session hears `StateMade`.
+        make: begins to make the state and answers with it; for a snapshot that is still the session hears `StateMade`.
     """
 
     def __init__(self, chronicle: Chronicle, queue: PromptQueue, work: Work, hold: RunHold, make: Make) -> None:
@@ -113,11 +115,11 @@ class Suspension:
 
     def give_out(self, ask: Suspend | Export) -> None:
         """Have the state made, as the session is now, once that is durable."""
-        asleep = self._hold.empty and self._work.turn is None
-        if asleep:
+        still = self._work.turn is None and not (self._queue.given or self._hold.background_tasks)
+        if still:
             self._hold.readers += 1
         prompts = tuple(queued.prompt for queued in self._queue.whole)
-        snapshot = Snapshot(facts=self._chronicle.facts, queue=prompts, asleep=asleep)
+        snapshot = Snapshot(facts=self._chronicle.facts, queue=prompts, still=still)
         self._chronicle.log.then(lambda: self._make(ask, snapshot), ask.reply.fail)
 
     def made(self) -> None:
@@ -142,7 +144,8 @@ async def make_state(snapshot: Snapshot, journal: Journal, providers: Providers)
     scene = Scene(directory=facts.directory, portable=True)
     told = Handover(session_id=facts.session_id, after=0, until=facts.seq, window=None, scene=scene)
     handoff = await read_handoff(journal, told)
-    record = await _record(facts, providers) if snapshot.asleep else None
+    whole = snapshot.still and await _is_whole(facts, journal, providers)
+    record = await _record(facts, providers) if whole else None
 
     def sealed() -> Document:
         queue, left_out = _fitting(snapshot.queue)
@@ -152,6 +155,14 @@ async def make_state(snapshot: Snapshot, journal: Journal, providers: Providers)
 
     sizes = (len(handoff.text) if handoff else 0, len(record.data) if record else 0, *map(_size, snapshot.queue))
     return await computed(sum(sizes), sealed)
+
+
+async def _is_whole(facts: Facts, journal: Journal, providers: Providers) -> bool:
+    """Does the agent's own record have all that was said? It may be a moment behind, and a killed agent's lacks some:
+    then the handoff is better."""
+    handover = handover_of(facts, None, None)
+    knows = handover.doubt is None or not providers.knows(handover.doubt.provider)
+    return knows or await read_reminder(journal, providers, handover) is None
 
 
 async def _record(facts: Facts, providers: Providers) -> AgentRecord | None:

@@ -31,7 +31,7 @@ from .foreign import waits_for_decision
 from .handover import Handover
 from .hold import RunHold
 from .intake import Intake
-from .learning import note_end
+from .learning import note_end, note_reminder
 from .parking import Parking
 from .queue import PromptQueue
 from .recovery import Recovery
@@ -262,9 +262,11 @@ class Work:
         turn = self.turn
         if turn is None or turn.said or turn.words is None or self._failover.under_way or self._intake.stopping:
             return
+        if self._hold.empty and not turn.told:
+            self._briefing.agent_starts()
         if self._briefing.lacks(turn):
             self._briefing.ask(turn, self._facts)
-        elif self._hold.listens and not self._hold.pausing:
+        elif self._hold.listens and not (self._hold.pausing or self._hold.readers):
             self._say(turn, turn.words)
             return
         if self._facts.status is not Status.INITIALIZING:
@@ -275,6 +277,7 @@ class Work:
     def _say(self, turn: Turn, words: Prompt) -> None:
         self._chronicle.step(Step.TURN_STARTED)
         turn.said = True
+        note_reminder(self._chronicle, turn.handoff)
         self._hold.post(Say(words))
         for prompt in self._queue.steering:
             self._hold.post(Steer(prompt))
@@ -303,7 +306,7 @@ class Work:
         self._approvals.cancel()
         if cause is TurnCause.DAEMON_RESTART:
             self._resumption.cut_by_stop(after=turn.after, said=turn.said, side_effects=turn.side_effects)
-        heard = turn.said and over.reason is not TurnReason.FAILED and (turn.told or self._facts.behind is None)
+        heard = turn.said and over.reason is not TurnReason.FAILED and (turn.told or not self._briefing.owing)
         self._failover.forget()
         self._turns.end(turn, over, cause, Step.TURN_ENDED if started else Step.START_FAILED, heard=heard)
         if self._hold.empty:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import datetime
 
 import attrs
@@ -43,6 +43,7 @@ from .shared import Shared
 log = structlog.get_logger(__name__)
 
 STOP_GRACE = 12.0  # seconds for all runs together, of the daemon's 20
+LOOK = 5.0  # seconds to look what an agent will remember of a session
 RECORD = 30.0  # seconds to read or write what an agent keeps of a session
 STARTING = 5.0  # seconds between two looks at a server that may be starting
 IDLE_LOOKS = 30.0  # seconds at most between two looks for runs that are idle
@@ -306,6 +307,15 @@ class ProviderSupervisor:
             except Exception:
                 log.exception("an agent's record can't be put down", provider=self.name)
         return False
+
+    async def remembers(self, config: SessionConfig, ids: Sequence[str]) -> Collection[str] | None:
+        """See `BaseProvider.remembers`; None also where it can't be read, or not in time."""
+        with trio.move_on_after(LOOK):
+            try:
+                return await self._spec.provider.remembers(config, ids)
+            except Exception:  # of a plug-in too
+                log.exception("what an agent remembers can't be told", provider=self.name)
+        return None
 
     async def check(self) -> ProviderView:
         """Look now, free of charge."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 
 import trio
 
@@ -171,6 +171,8 @@ class PuppetProvider(BaseProvider):
         """What its agents keep of a session, by its `native_id`; there they find it."""
         self.carries = True
         """It gives such a record out, and takes one."""
+        self.memory: Collection[str] | None = None
+        """The ids that its agents will know when they resume; None: it can't be told."""
         self._opened, self._sessions = trio.open_memory_channel[PuppetSession](ROOM)
 
     @property
@@ -189,6 +191,10 @@ class PuppetProvider(BaseProvider):
         if not self.carries or config.native_id is None:
             return False
         return self.records.setdefault(config.native_id, record) == record
+
+    async def remembers(self, config: SessionConfig, ids: Sequence[str]) -> Collection[str] | None:
+        await trio.lowlevel.checkpoint()
+        return self.memory
 
     async def past_sessions(self, cwd: str | None = None) -> Sequence[PastSession]:
         return [one for one in self.past if cwd in (None, one.cwd)]

@@ -9,11 +9,13 @@ from typing import Any
 
 import attrs
 import pytest
+import trio
 
 from tests.client_raw import RpcError
 from tests.eventually import eventually
 from tests.watch import Json, Watch
 
+from . import daemon
 from .conversation import Conversation
 from .daemon import Place
 from .script import Line, Script, says, uses, when
@@ -21,6 +23,7 @@ from .stage import END_SECONDS, Stage, alive, open_place
 
 pytestmark = pytest.mark.real
 
+FIRST = 60.0  # seconds: OpenCode's server is started, and takes up the directory
 SECRET = "the parrot is called Coco"
 
 
@@ -144,6 +147,39 @@ async def test_it_goes_on_here_by_a_prompt_or_by_its_state_also_after_a_restart(
             with pytest.raises(RpcError) as no:
                 await _resume(stage, state=state)
             assert no.value.kind == "state-invalid"
+
+
+@pytest.mark.parametrize("provider", ["claude", pytest.param("opencode", marks=pytest.mark.soak)])
+async def test_an_export_between_turns_has_what_the_agent_keeps(provider: str) -> None:
+    make = daemon.configuration if provider == "claude" else daemon.opencode_configuration
+    async with (
+        open_place(_script()) as (place, model),
+        open_neighbour(place, own_home=True) as neighbour,
+        alive(place, model, make(place, model.url)) as here,
+        alive(neighbour, model, make(neighbour, model.url)) as there,
+    ):
+        session = await here.session(prompt=SECRET)
+        await session.turn_over(1, FIRST)
+        state = await _export_with_record(here, session)
+        assert (await here.get(session))["attached"]
+        await _resume(there, state=state)
+        moved = await there.client.subscribe(session.session_id)
+        restored = await moved.event("system", subtype="restored")
+        assert restored["metadata"]["memory"] == "record"
+        await there.prompt(moved, "what do you know?")
+        ended = await moved.turn_over(2, FIRST)
+        assert moved.said(ended["turn"]) == SECRET
+        assert await _knows(here, session) == SECRET, "here it goes on"
+
+
+async def _export_with_record(stage: Stage, session: Watch) -> Json:
+    """Claude writes the end of its record a moment after its turn."""
+    for _ in range(50):
+        state: Json = (await stage.client.request("session/export", sessionId=session.session_id))["state"]
+        if state.get("record") is not None:
+            return state
+        await trio.sleep(0.1)
+    raise AssertionError("no record")
 
 
 async def test_in_a_turn_nothing_is_suspended_and_an_export_is_closed_as_cut() -> None:

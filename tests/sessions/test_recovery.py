@@ -69,7 +69,7 @@ async def test_after_a_restart_all_is_there_and_the_cut_turn_is_closed(
         await s.prompt(session_id, "what was it?")
         again = await s.provider.opened()
         assert again.config.native_id == "native-1"
-        assert (await again.heard()).text == "queued"
+        assert (await again.heard()).text.endswith("queued")
 
 
 async def _cut_a_turn(journal: Plugged, *events: RunEvent) -> None:
@@ -134,7 +134,7 @@ async def test_a_fault_of_ours_restarts_one_session_from_its_log(autojump_clock:
         await other.finish()
         assert (await s.watcher.wait_for("turn_ended", 2))["sessionId"] == second
         await s.prompt(first, "again")
-        assert (await (await s.provider.opened()).heard()).text == "again"
+        assert (await (await s.provider.opened()).heard()).text.endswith("again")
         mine = [event["seq"] for event in s.watcher.events if event["sessionId"] == first]
         assert mine == list(range(1, len(mine) + 1))
 
@@ -154,7 +154,7 @@ async def test_a_session_that_falls_again_and_again_is_given_up_alone(autojump_c
             run = await s.provider.opened()
         await other.finish()
         assert (await s.watcher.wait_for("turn_ended", 4))["sessionId"] == second
-        assert (await run.heard()).text == "again"
+        assert (await run.heard()).text.endswith("again")
 
 
 async def test_who_asks_a_session_that_has_fallen_when_the_daemon_stops_has_an_answer(
@@ -281,4 +281,4 @@ async def test_a_session_that_fell_goes_on_when_its_old_agent_is_gone(autojump_c
             await s.prompt(session_id, "two")
         run = await s.provider.opened()
         assert not old.alive
-        assert (await run.heard()).text == "two"
+        assert (await run.heard()).text.endswith("two")

@@ -141,7 +141,7 @@ async def test_a_crash_after_a_side_effect_ends_the_turn_if_so_configured(
         ended = await s.watcher.wait_for("turn_ended")
         assert (ended["metadata"]["reason"], ended["metadata"]["cause"]) == ("failed", "crash")
         await s.prompt(session_id, "two")
-        assert (await (await s.provider.opened()).heard()).text == "two"
+        assert (await (await s.provider.opened()).heard()).text.endswith("two")
 
 
 async def test_a_crash_in_a_turn_that_nobody_prompted_ends_it(autojump_clock: trio.testing.MockClock) -> None:
@@ -210,7 +210,7 @@ async def test_a_start_that_cannot_be_leaves_the_session_failed_and_usable(
         await s.provider.opened()
         s.provider.facts = RunFacts(native_id="native-2", used=True)
         await s.prompt(session_id, "two")
-        assert (await (await s.provider.opened()).heard()).text == "two"
+        assert (await (await s.provider.opened()).heard()).text.endswith("two")
 
 
 async def test_a_failed_turn_holds_the_queue_and_leaves_the_session_idle(

@@ -101,8 +101,9 @@ async def resume(caller: Caller, params: ResumeSession) -> SessionView:
 
 async def export(caller: Caller, params: m.OneSession) -> m.Exported:
     """The state, while the session goes on; `head`: the last event that it knows of. A turn that runs is not in it
-    beyond that, and is closed as cut where the state is taken up. While an agent is attached its own record is not in
-    it. For all that was said, read the events up to `head` by `session/history`, and give both to `session/import`."""
+    beyond that, and is closed as cut where the state is taken up. In a turn, and while the agent has something
+    in the background, its own record is not in it: it would be half of one. For all that was said, read the
+    events up to `head` by `session/history`, and give both to `session/import`."""
     state = await caller.services.directory.export(params.session_id)
     return m.Exported(state=state, head=state["facts"]["seq"])
 

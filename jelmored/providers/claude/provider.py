@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 
 import attrs
 import structlog
@@ -30,7 +30,7 @@ from jelmored.providers.base import (
 from jelmored.providers.reaching import reaches
 from jelmored.providers.unwrapping import provider_errors_bare
 
-from . import memories, models, records
+from . import keeping, memories, models, records
 from .control import ReplyBody
 from .failures import INSTALL, LOG_IN
 from .launch import launch_of, own_environment
@@ -124,6 +124,10 @@ class ClaudeProvider(BaseProvider):
         transcript = self._transcript(config.cwd, config.native_id)
         return transcript is not None and await trio.to_thread.run_sync(records.unpack, transcript, record)
 
+    async def remembers(self, config: SessionConfig, ids: Sequence[str]) -> Collection[str] | None:
+        transcript = self._transcript(config.cwd, config.native_id)
+        return await trio.to_thread.run_sync(_kept, transcript, ids, abandon_on_cancel=True) if transcript else None
+
     async def past_sessions(self, cwd: str | None = None) -> Sequence[PastSession]:
         """Also those that jelmored has made: they lie beside the user's own."""
         return await trio.to_thread.run_sync(self._past_sessions, cwd, abandon_on_cancel=True)
@@ -191,6 +195,11 @@ class ClaudeProvider(BaseProvider):
 
     def _environment(self) -> dict[str, str]:
         return child_environment(os.environ, own_environment(self._settings), instance_id=self._instance_id)
+
+
+def _kept(transcript: Transcript, ids: Sequence[str]) -> Collection[str] | None:
+    path = transcript.find()
+    return keeping.kept(path, ids) if path is not None else None
 
 
 def _told(failure: Failure) -> Failure:

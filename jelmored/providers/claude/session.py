@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from uuid import uuid4
 
 import attrs
 import trio
@@ -22,6 +21,7 @@ from . import failures, notes, protocol
 from .asking import tool_request
 from .control import HookCall, OtherRequest, Reply, ReplyBody, Unanswered
 from .gate import Gate
+from .keeping import message_id
 from .launch import Launch, native_mode
 from .normaliser import Control, Normaliser
 from .transcripts import Record
@@ -79,15 +79,15 @@ class ClaudeSession(BaseSession):
                 nursery.cancel_scope.cancel()
 
     async def prompt(self, prompt: Prompt) -> None:
-        message_id = str(uuid4())
-        self._normaliser.prompted(message_id)
-        await self._child.write(protocol.user(prompt, message_id))
+        uuid = message_id(prompt.prompt_id)
+        self._normaliser.prompted(uuid)
+        await self._child.write(protocol.user(prompt, uuid))
 
     async def steer(self, prompt: Prompt) -> None:
         """The CLI takes it up before its next call of the model, or else in a turn that follows at once."""
-        message_id = str(uuid4())
-        self._normaliser.steered(message_id, prompt.prompt_id)
-        await self._child.write(protocol.user(prompt, message_id))
+        uuid = message_id(prompt.prompt_id)
+        self._normaliser.steered(uuid, prompt.prompt_id)
+        await self._child.write(protocol.user(prompt, uuid))
 
     async def interrupt(self) -> None:
         """The messages first: what the CLI has not begun with would only run later."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from pathlib import Path
 
 import attrs
@@ -100,6 +100,11 @@ class OpencodeProvider(BaseProvider):
             program=self._settings.opencode_bin, env=place_environment(self._settings, self._home, self._environment())
         )
         return await importer.unpack(server.client, config.native_id, config.cwd, record)
+
+    async def remembers(self, config: SessionConfig, ids: Sequence[str]) -> Collection[str]:
+        """Its server writes each message and each tool down before it goes on (measured: killed anywhere, it lacks
+        nothing but the text of a message that still streamed; that has no id here)."""
+        return frozenset(ids)
 
     async def past_sessions(self, cwd: str | None = None) -> Sequence[PastSession]:
         """Those of its server: where it is a server of ours, our own."""
