@@ -274,7 +274,7 @@ async def test_one_that_was_not_suspended_and_has_its_agent_still(autojump_clock
         await carry(here, there, session_id)
         await turn(there, session_id, "two")
         assert run is not None
-        assert run.alive
+        assert (run.alive, run.closed) == (True, False)
         view = await carry(there, here, session_id)
         assert not run.alive  # it does not know what was said there
         assert not view.attached
