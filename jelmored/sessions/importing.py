@@ -15,52 +15,25 @@ import trio
 
 from jelmored.actors.beside import computed
 from jelmored.domain.commands import CreateSession
-from jelmored.domain.events import Change, Draft, Event, EventType, System
-from jelmored.domain.ids import ProviderName, SessionId, new_log_id, new_session_id
+from jelmored.domain.events import Event
+from jelmored.domain.ids import ProviderName, SessionId, new_session_id
 from jelmored.domain.sessions import Facts, LogPoint, NativeSession
 from jelmored.domain.state import SessionState
-from jelmored.domain.status import Status
-from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, JournalError, Refused
 from jelmored.journal.base import Attachment, Batch, Entry, Journal
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
 from jelmored.wire.states import Document, decompressed, invalid, state_in, weight
 
+from .arriving import Newcomer, placed
 from .attachments import examine
 from .bounds import MAX_EVENT
 from .hold import config_of
 from .queue import Queued
-from .router import Route, Router
+from .router import Router
 
 AT_ONCE = 4  # imports under way; the oldest is given up for a further one
 Locate = Callable[[CreateSession], Awaitable[CreateSession]]
-
-
-@attrs.frozen(kw_only=True)
-class Newcomer:
-    """A session that is about to be here, as checked.
-
-    Args:
-        facts: as they are to be, but for what only the last moment knows.
-        queue: what waits, as the queue keeps it.
-        left: where the session stands here, which comes back; None: it is not here.
-        pages: the id under which its log is kept up to now; None: there is nothing of it.
-        native: its agent remembers: it has found its own record.
-    """
-
-    state: SessionState
-    facts: Facts
-    queue: tuple[Queued, ...]
-    attachments: tuple[Attachment, ...]
-    left: LogPoint | None = None
-    pages: SessionId | None = None
-    native: bool = False
-
-    @property
-    def moved(self) -> bool:
-        """It goes on at another provider than before."""
-        return self.facts.provider != self.state.facts.provider
 
 
 @attrs.define
@@ -114,7 +87,7 @@ class Imports:
                 raise
             raise invalid("facts.provider", no.message, no.remedy or "name another one: provider") from None
         queue, attachments = await computed(_weight(state), lambda: _queue(state))
-        return Newcomer(state=state, facts=_at(route, facts), queue=queue, attachments=attachments, left=left)
+        return Newcomer(state=state, facts=placed(route, facts), queue=queue, attachments=attachments, left=left)
 
     async def remembering(self, newcomer: Newcomer) -> Newcomer:
         """Its agent gets its own record, if it can be had. The last step before it is a session: what is given up
@@ -219,80 +192,6 @@ class Imports:
         if pages is not None and pages.next > pages.after + 1:
             with suppress(JournalError):  # after a restart it is gone anyway
                 await self._journal.append([Batch(session_id=pages.kept_as, removed=True)])
-
-
-def born(
-    newcomer: Newcomer, name: str | None, sharing: Sequence[SessionId], *, whole: bool, here: Facts | None = None
-) -> tuple[Facts, Batch]:
-    """The facts of the session, and the batch that makes it one.
-
-    Args:
-        name: None: it had none, or somebody else goes by it here.
-        sharing: sessions that work in the same directory; the client is warned of them.
-        whole: its log is here. Else it begins with what comes now.
-        here: of one that comes back, as it left.
-    """
-    state, seq = newcomer.state, newcomer.state.facts.seq
-    events: list[Event] = []
-    for draft in _events(newcomer, name, whole=whole):
-        seq += 1
-        place = newcomer.facts.provider
-        events.append(draft.at(state.facts.session_id, seq, turn=None, provider=place, timestamp=utc_now()))
-    begins_after = state.facts.begins_after if whole else state.facts.seq
-    facts = attrs.evolve(
-        newcomer.facts,
-        name=name,
-        status=newcomer.facts.status if state.in_turn else Status.IDLE,
-        last_activity=utc_now(),
-        log_id=here.log_id if here else new_log_id(),
-        seq=seq,
-        begins_after=here.begins_after if here else begins_after,
-        lineage=state.facts.trail,
-        warnings=({"kind": "directory-shared", "sessions": list(sharing)},) if sharing else (),
-    )
-    begun = here is not None or newcomer.pages is not None
-    batch = Batch(
-        session_id=facts.session_id,
-        events=tuple(Entry(event.seq, event.event_type, codec.encode(event)) for event in events),
-        begins_after=0 if begun else facts.begins_after,
-        takes_over=newcomer.pages if here else None,
-        facts=codec.encode(facts),
-        queue=tuple(queued.stored for queued in newcomer.queue),
-        attachments=newcomer.attachments,
-    )
-    return facts, batch
-
-
-def _events(newcomer: Newcomer, name: str | None, *, whole: bool) -> Iterator[Draft]:
-    """What happens to it as it comes here."""
-    was, now = newcomer.state.facts, newcomer.facts
-    told: dict[str, Any] = {"atSeq": was.seq, "memory": "record" if newcomer.native else "handoff"}
-    line = f"taken up here from its state at event {was.seq}"
-    if newcomer.moved:
-        told["fromProvider"] = was.provider
-        line += f"; it was at {was.provider}, and goes on at {now.provider}"
-    if was.name not in (None, name):
-        told["formerName"] = was.name
-        line += f"; another session goes by {was.name!r} here"
-    if not whole and newcomer.state.handoff is not None:
-        told["handoff"] = newcomer.state.handoff
-    yield Draft(EventType.SYSTEM, line, System(subtype="restored", data=told))
-    for prompt_id in newcomer.state.left_out:
-        dropped = System(subtype="prompt_dropped", data={"promptId": prompt_id})
-        yield Draft(EventType.SYSTEM, "a prompt that waited was too large for the state", dropped)
-    if was.status is not Status.IDLE and not newcomer.state.in_turn:
-        change = Change(from_=was.status, to=Status.IDLE)
-        yield Draft(EventType.STATUS_CHANGE, f"{change.from_} → {change.to}", change)
-
-
-def _at(route: Route, facts: Facts) -> Facts:
-    """As they are at the provider where the session goes on, whose agent knows nothing of it yet."""
-    here = attrs.evolve(facts, native={}, heard={}, behind=0)
-    if route.provider == facts.provider:
-        return here
-    return attrs.evolve(
-        here, provider=route.provider, routed_model=route.model, model=None, context=None, commands=(), home=None
-    )
 
 
 def _queue(state: SessionState) -> tuple[tuple[Queued, ...], tuple[Attachment, ...]]:

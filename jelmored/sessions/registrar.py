@@ -24,9 +24,10 @@ from jelmored.supervision.provider import ProviderSupervisor
 from jelmored.wire.states import Document
 
 from .adopting import Adoption, adopted_by
+from .arriving import Newcomer, born
 from .forking import Forks
 from .founding import birth, claim_of, first_facts
-from .importing import Imports, Locate, Newcomer, born, opened
+from .importing import Imports, Locate, opened
 from .messages import Resume
 from .purse import over_budget
 from .queue import Queued
