@@ -24,11 +24,11 @@ from jelmored.cli import Exit
 from jelmored.control.server import CLOSE_SECONDS
 from jelmored.journal.schema import MIGRATIONS, opened
 
-from .client_raw import RawClient, connect
+from .client_raw import RawClient, RpcError, connect
 from .eventually import eventually
 from .notify.endpoint import endpoint
 from .notify.programs import path_with, program
-from .watch import PATIENCE
+from .watch import PATIENCE, Json, Watch
 
 STOP_SECONDS = 20
 
@@ -323,3 +323,89 @@ async def test_a_journal_of_a_newer_daemon_is_refused_and_stays_as_it_is(root: P
     async with started(root) as daemon:
         assert await daemon.ended() == Exit.JOURNAL
     assert journal.read_bytes() == before
+
+
+async def exported(client: RawClient, session_id: str) -> tuple[Json, list[Json]]:
+    """Its state, and all its events up to there."""
+    reply = await client.request("session/export", sessionId=session_id)
+    events: list[Json] = []
+    while not events or events[-1]["seq"] < reply["head"]:
+        after = events[-1]["seq"] if events else 0
+        page = await client.request("session/history", sessionId=session_id, after=after, limit=5)
+        events += page["events"]
+    return reply["state"], [event for event in events if event["seq"] <= reply["head"]]
+
+
+async def imported(client: RawClient, state: Json, events: list[Json], *, whole: bool = True) -> Json:
+    """The session; or, not whole, what the daemon says of the first pages."""
+    told: Json = await client.request("session/import", state=state)
+    session_id, new = told["sessionId"], [event for event in events if event["seq"] >= told["next"]]
+    for begin in range(0, len(new) if whole else 3, 3):
+        told = await client.request("session/import", sessionId=session_id, events=new[begin : begin + 3])
+    if whole:
+        told = await client.request("session/import", sessionId=session_id, last=True)
+    return told
+
+
+async def said(client: RawClient, watch: Watch, prompt: str) -> str:
+    """The answer to one more prompt."""
+    receipt = await client.request("session/prompt", sessionId=watch.session_id, prompt=prompt)
+    ended = await watch.turn_over(receipt["turn"])
+    assert ended["metadata"]["reason"] == "completed"
+    return watch.said(receipt["turn"])
+
+
+async def test_a_session_goes_to_another_daemon_and_comes_back(root: Path) -> None:
+    for place in ("a", "b"):
+        (root / place).mkdir()
+    async with started(root / "b") as there:
+        await there.ready()
+        async with connect(there.socket) as other:
+            async with started(root / "a") as here:
+                await here.ready()
+                async with connect(here.socket) as client:
+                    made = await client.request("session/create", cwd=str(root), name="job", permissionMode="allow-all")
+                    watch = await client.subscribe(made["sessionId"])
+                    await said(client, watch, "remember Coco")
+                    session = {"sessionId": watch.session_id}
+                    left = await client.request("session/suspend", **session)
+                    await other.request("session/resume", **left)
+                    moved = await other.subscribe(watch.session_id)
+                    assert "This is prompt 2" in await said(other, moved, "remember Tom")
+                    back = await other.request("session/suspend", **session)
+                    was = await client.request("session/get", **session)
+                    with pytest.raises(RpcError, match="is not in a state") as no:
+                        await client.request("session/resume", **back)
+                    assert (no.value.kind, no.value.data["field"]) == ("state-invalid", "state.facts.seq")
+                    assert "jelmore import FILE" in no.value.data["remedy"]
+                    state, events = await exported(other, watch.session_id)
+                    told = await imported(client, state, events, whole=False)
+                    assert (told["next"], told["head"]) == (was["seq"] + 4, state["facts"]["seq"])
+                    assert await client.request("session/get", **session) == was
+                here.process.kill()  # the pages break off
+            async with started(root / "a") as here:
+                await here.ready()
+                async with connect(here.socket) as client:
+                    watch = await client.subscribe(watch.session_id)
+                    assert watch.reply["head"] == was["seq"]
+                    assert (await client.request("session/get", **session))["status"] == "suspended"
+                    view = await imported(client, state, events)
+                    assert (view["turn"], view["logId"], view["name"]) == (2, was["logId"], "job")
+                    assert view["usage"] == state["facts"]["usage"]
+                    await watch.event("status_change", after=state["facts"]["seq"])
+                    answer = await said(client, watch, "what did I say first?")
+                    assert "This is prompt 3" in answer
+                    assert "remember Coco" in answer
+                    assert [event["seq"] for event in watch.events] == list(range(1, len(watch.events) + 1))
+                    assert watch.events[was["seq"] : len(events) + was["seq"]] == events
+                    # and once more to the other one, whose log goes on too
+                    await client.request("session/suspend", **session)
+                    head = moved.events[-1]["seq"]
+                    again = await imported(other, *await exported(client, watch.session_id))
+                    assert again["logId"] == state["facts"]["logId"]
+                    assert "This is prompt 4" in await said(other, moved, "remember Rex")
+                    first = moved.events[0]["seq"]
+                    assert [e["seq"] for e in moved.events] == list(range(first, first + len(moved.events)))
+                    with pytest.raises(RpcError, match="came from there at event"):
+                        await imported(client, state, events)
+                    assert moved.events[-1]["seq"] > head

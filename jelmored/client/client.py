@@ -241,13 +241,16 @@ class Client:
 
         Args:
             state: of `Session.export`.
-            pages: its events as `Session.raw_events` gave them, in order, up to those that the state knows.
+            pages: its events as `Session.raw_events` gave them, in order, up to those that the state knows. Where the
+                session comes back, those that the daemon has already are left out.
         """
         begin = ImportSession(state=state, provider=None if provider is None else ProviderName(provider))
         begun = await self._ask("session/import", codec.to_json(begin), ImportProgress, again=False)
         session_id = begun.session_id
         for page in pages:
-            await self.call("session/import", {"sessionId": session_id, "events": list(page)}, again=False)
+            events = [event for event in page if not _is_before(event, begun.next)]
+            if events:
+                await self.call("session/import", {"sessionId": session_id, "events": events}, again=False)
         last = {"sessionId": session_id, "last": True}
         return self.handle(await self._ask("session/import", last, SessionView, again=False))
 
@@ -356,6 +359,12 @@ class Client:
 
 def _absolute(directory: str | Path) -> str:
     return os.path.abspath(directory)
+
+
+def _is_before(event: Mapping[str, Any], wanted: int) -> bool:
+    """The daemon has it already. Of what has no number the daemon says so itself."""
+    seq = event.get("seq")
+    return type(seq) is int and seq < wanted
 
 
 def _resolved(directory: str | Path) -> str:

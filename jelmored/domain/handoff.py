@@ -150,6 +150,7 @@ class _Entry:
 
 
 def _entries(events: Sequence[Event], scene: Scene) -> Iterator[_Entry]:
+    missed = None if scene.returning else next(iter(events), None)  # what is behind it tells what was before it
     results = {event.metadata.tool_use_id: event for event in events if isinstance(event.metadata, ToolResult)}
     prompts: dict[PromptId, str] = {}
     for event in events:
@@ -169,7 +170,7 @@ def _entries(events: Sequence[Event], scene: Scene) -> Iterator[_Entry]:
                 yield _same(event.turn, f"ASSISTANT: {event.content}")
             case EventType.TOOL_USE, ToolUse(parent_tool_use_id=None) as use:
                 yield _used(event, use, results.get(use.tool_use_id))
-            case EventType.SYSTEM, System(subtype="restored", data={"handoff": str(before)}):
+            case EventType.SYSTEM, System(subtype="restored", data={"handoff": str(before)}) if event is missed:
                 yield _Entry(None, before, _cut(before, BEFORE))
             case EventType.TURN_ENDED, TurnEnded(reason=reason) if reason is not TurnReason.COMPLETED:
                 told = f"[that turn did not complete: {reason}]"

@@ -91,6 +91,17 @@ class OpenTurn:
     """What its run has told of that it took up to now, before the last word."""
 
 
+LINEAGE = 16  # points of logs that a session remembers
+
+
+@attrs.frozen
+class LogPoint:
+    """A log, up to one of its events. Logs only grow: two that have a point in common are the same up to there."""
+
+    log_id: LogId
+    seq: int
+
+
 @attrs.frozen(kw_only=True)
 class Facts:
     """All that the journal keeps of a session beside its events, queue and keys."""
@@ -119,6 +130,8 @@ class Facts:
     seq: int = 0
     begins_after: int = 0
     """What happened up to this event stayed where the session was then: the log here begins behind it."""
+    lineage: tuple[LogPoint, ...] = ()
+    """Where the session has left one daemon for another, oldest first: this log goes on from each of these points."""
     turn: int = 0
     """The number of the last turn that started."""
     open_turn: OpenTurn | None = None
@@ -142,6 +155,16 @@ class Facts:
     """Open ones."""
     commands: tuple[str, ...] = ()
     warnings: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def point(self) -> LogPoint:
+        """Where its log stands."""
+        return LogPoint(self.log_id, self.seq)
+
+    @property
+    def trail(self) -> tuple[LogPoint, ...]:
+        """The lineage of whoever goes on from here."""
+        return (*self.lineage, self.point)[-LINEAGE:]
 
 
 @attrs.frozen(kw_only=True)

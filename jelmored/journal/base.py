@@ -69,6 +69,8 @@ class Batch:
         events: consecutive, the first one's seq is the log's head + 1.
         begins_after: of a session that was elsewhere before: its log here begins behind this event. Only in the first
             batch of a log.
+        takes_over: the id under which pages of this log were kept that were nobody's yet: they go on from the log's
+            head, and come before `events`. Nothing is left under that id.
         facts: replaces the session's facts.
         queue: replaces the whole queue.
         open_items: replaces the checkpoint of what streams.
@@ -82,6 +84,7 @@ class Batch:
     session_id: SessionId
     events: tuple[Entry, ...] = ()
     begins_after: int = 0
+    takes_over: SessionId | None = None
     facts: bytes | None = None
     queue: tuple[StoredPrompt, ...] | None = None
     open_items: bytes | None = None

@@ -54,6 +54,7 @@ class Changes:
     attachments: list[Row] = attrs.field(factory=list)
     attachment_uses: list[Row] = attrs.field(factory=list)
     usage: list[Row] = attrs.field(factory=list)
+    taken_over: list[Row] = attrs.field(factory=list)
     removed: dict[int, Log] = attrs.field(factory=dict)
     providers: dict[ProviderName, bytes] = attrs.field(factory=dict)
 
@@ -74,6 +75,11 @@ class Changes:
         self.usage.extend(map(_usage_row, batch.usage))
         if batch.removed:
             self.removed[log.row] = log
+
+    def take_over(self, source: Log, target: Log) -> None:
+        """What is kept under one id goes over to another; nothing of the first one is left."""
+        self.taken_over.append((target.row, source.row))
+        self.removed[source.row] = source
 
 
 def _key_row(session_id: SessionId, key: StoredKey) -> Row:
@@ -104,6 +110,9 @@ def store(connection: sqlite3.Connection, changes: Changes, now: Callable[[], da
         connection.execute("DELETE FROM keys WHERE created_at <= ?", (to_microseconds(now() - KEY_AGE),))
         KEYS.run(connection, changes.keys)
     PROVIDERS.run(connection, list(changes.providers.items()))
+    for target, source in changes.taken_over:
+        connection.execute("UPDATE events SET session = ? WHERE session = ?", (target, source))
+        connection.execute("UPDATE OR IGNORE attachment_uses SET session = ? WHERE session = ?", (target, source))
     for row, log in changes.removed.items():  # last: nothing of them follows
         remove(connection, row, log.session_id)
 

@@ -8,20 +8,46 @@ from collections.abc import Iterable
 import attrs
 
 from jelmored.domain.ids import SessionId
+from jelmored.journal.base import Batch
 from jelmored.journal.removal import was_removed
+from jelmored.journal.sequence import Pages, follow
 
 NO_ROW = 0
 """Rows are counted from 1."""
 
+FIND = """
+    SELECT id, head, (SELECT min(seq) FROM events WHERE session = sessions.id), facts IS NULL
+    FROM sessions WHERE session_id = ?
+"""
+
 
 @attrs.define
 class Log:
-    """A session's row in the file, and the head of its log. `removed`: there is nothing more to come."""
+    """A session's row in the file, and the head of its log.
+
+    Args:
+        begins_after: the event behind which it begins.
+        nobodys: its facts have not come.
+        removed: there is nothing more to come.
+    """
 
     row: int
     session_id: SessionId
     head: int = 0
+    begins_after: int = 0
+    nobodys: bool = True
     removed: bool = False
+
+    @property
+    def pages(self) -> Pages:
+        return Pages(self.begins_after, self.head, self.nobodys and not self.removed)
+
+    def go_on(self, batch: Batch, pages: Pages | None) -> None:
+        """With a batch. Raises `JournalError` if it may not come next."""
+        self.head = follow(batch, self.head, pages)
+        self.begins_after = batch.begins_after or self.begins_after
+        self.nobodys = self.nobodys and batch.facts is None
+        self.removed = batch.removed
 
 
 class Logs:
@@ -50,9 +76,10 @@ class Logs:
         self._last_row = None
 
     def _find(self, session_id: SessionId) -> Log:
-        found = self._connection.execute("SELECT id, head FROM sessions WHERE session_id = ?", (session_id,)).fetchone()
+        found = self._connection.execute(FIND, (session_id,)).fetchone()
         if found:
-            return Log(found[0], session_id, found[1])
+            row, head, first, nobodys = found
+            return Log(row, session_id, head, head if first is None else first - 1, bool(nobodys))
         if was_removed(self._connection, session_id):
             return Log(NO_ROW, session_id, removed=True)
         return Log(self._new_row(), session_id)

@@ -28,7 +28,7 @@ from jelmored.journal.base import (
     StoredSession,
 )
 from jelmored.journal.door import Door
-from jelmored.journal.sequence import cut, follow, removed
+from jelmored.journal.sequence import Pages, cut, follow, removed
 
 KEY_OF: Mapping[UsageKey, Callable[[UsageEntry], str]] = {
     UsageKey.SESSION: lambda entry: entry.session_id,
@@ -63,6 +63,10 @@ class _Log:
     @property
     def head(self) -> int:
         return self.begins_after + len(self.entries)
+
+    @property
+    def pages(self) -> Pages:
+        return Pages(self.begins_after, self.head, self.facts is None)
 
     def between(self, after: int, before: int) -> range:
         """Where the entries with such numbers stand."""
@@ -127,9 +131,13 @@ class MemoryJournal:
         if batch.session_id in self._removed and not batch.removed:
             raise removed(batch.session_id)
         log = self._logs.get(batch.session_id) or _Log()
-        follow(batch, log.head)
+        source = self._logs.get(batch.takes_over, _Log()) if batch.takes_over is not None else None
+        follow(batch, log.head, source.pages if source else None)
         self._logs[batch.session_id] = log
         log.begins_after = log.begins_after or batch.begins_after
+        if source is not None and batch.takes_over is not None:
+            log.entries.extend(source.entries)
+            self._hand_over(batch.takes_over, batch.session_id)
         log.entries.extend(batch.events)
         log.facts = log.facts if batch.facts is None else batch.facts
         log.queue = log.queue if batch.queue is None else batch.queue
@@ -145,6 +153,12 @@ class MemoryJournal:
         self._usage.extend(batch.usage)
         if batch.removed:
             self._remove(batch.session_id)
+
+    def _hand_over(self, source: SessionId, target: SessionId) -> None:
+        for users in self._uses.values():
+            if source in users:
+                users.add(target)
+        self._remove(source)
 
     def _remove(self, session_id: SessionId) -> None:
         if self._logs.pop(session_id).facts is not None:

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import attrs
+
 from jelmored.domain.ids import SessionId
 from jelmored.errors import ErrorKind, JournalError
 from jelmored.journal.base import Batch, Entry, Page
 
 
-def follow(batch: Batch, head: int) -> int:
+@attrs.frozen
+class Pages:
+    """What is kept under an id: events from behind `begins_after` up to `head`. `nobodys`: its facts never came."""
+
+    begins_after: int
+    head: int
+    nobodys: bool
+
+
+def follow(batch: Batch, head: int, pages: Pages | None = None) -> int:
     """The head of a log after a batch.
+
+    Args:
+        pages: what is kept under the id that it takes over.
 
     Raises:
         JournalError: its events don't go on from `head` one by one; another writer, or a bug, numbered them.
@@ -20,11 +34,26 @@ def follow(batch: Batch, head: int) -> int:
             message = f"session {batch.session_id}: its log has begun already, and stands at {head}"
             raise JournalError(ErrorKind.JOURNAL_FAILED, message)
         head = batch.begins_after
+    if pages is not None:
+        head = _joined(batch, head, pages)
     for expected, entry in enumerate(batch.events, head + 1):
         if entry.seq != expected:
             message = f"session {batch.session_id}: event {entry.seq} can't be kept, the next one is {expected}"
             raise JournalError(ErrorKind.JOURNAL_FAILED, message)
     return head + len(batch.events)
+
+
+def _joined(batch: Batch, head: int, pages: Pages) -> int:
+    if not pages.nobodys:
+        message = f"session {batch.session_id}: {batch.takes_over} is a session of its own and can't be taken over"
+        raise JournalError(ErrorKind.JOURNAL_FAILED, message)
+    if pages.begins_after != head or pages.head == head:
+        message = (
+            f"session {batch.session_id}: what {batch.takes_over} has, from behind {pages.begins_after} up to "
+            f"{pages.head}, does not go on from {head}"
+        )
+        raise JournalError(ErrorKind.JOURNAL_FAILED, message)
+    return pages.head
 
 
 def removed(session_id: SessionId) -> JournalError:

@@ -23,7 +23,7 @@ from jelmored.journal.removal import remove_unfinished
 from jelmored.journal.reserve import Reserve
 from jelmored.journal.salvage import Retell, Salvaged
 from jelmored.journal.schema import Synchronous, opened
-from jelmored.journal.sequence import follow, removed
+from jelmored.journal.sequence import removed
 
 WAL_BYTES = 64 * 1024 * 1024
 """SQLite empties its write-ahead log by itself but never shrinks it; a long reader elsewhere makes it grow."""
@@ -229,9 +229,12 @@ class Writer:
             log = self._logs.of(batch.session_id)
             if log.removed and not batch.removed:
                 raise removed(batch.session_id)
-            log.head = follow(batch, log.head)
-            log.removed = batch.removed
+            source = self._logs.of(batch.takes_over) if batch.takes_over is not None else None
+            log.go_on(batch, source.pages if source else None)
             changes.add(log, batch)
+            if source is not None:
+                source.removed = True
+                changes.take_over(source, log)
 
     def _wal_is_too_long(self) -> bool:
         return size_of(self._wal) > self._wal_limit

@@ -310,8 +310,10 @@ class BaseProvider(abc.ABC):
         return None
 
     async def unpack(self, config: SessionConfig, record: bytes) -> bool:
-        """Put such a record where the agent finds it when it resumes `config.native_id` in `config.cwd`. What is there
-        already is never overwritten: if that is another record, false. True: it can be resumed. By default false.
+        """Put such a record where the agent finds it when it resumes `config.native_id` in `config.cwd`. To what is
+        there already only that is added which came behind it: if the record does not go on from it, false. One that
+        has grown since is left, and its mark tells. True: it can be resumed. Called while no run of it is there. By
+        default false.
 
         Raises:
             SessionError: the record is damaged, or the disk refuses it.

@@ -45,9 +45,20 @@ def unwrapped(record: bytes) -> Mapping[str, bytes]:
         raise damaged(str(fault)) from None
 
 
+def fits(file: Path, content: bytes) -> bool:
+    """It is not there yet, or one of both goes on from the other. Blocks."""
+    if not file.exists():
+        return True
+    there = file.read_bytes()
+    return content.startswith(there) or there.startswith(content)
+
+
 def put(file: Path, content: bytes) -> bool:
-    """Write it, for its owner alone, all or nothing; false if there is another one already. Blocks."""
+    """Write it, for its owner alone, all or nothing. To one that is there already only what it has more is added; false
+    if it does not go on from that. Blocks."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if file.exists():
+        return _added(file, content)
     draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -58,9 +69,20 @@ def put(file: Path, content: bytes) -> bool:
         os.link(draft, file)  # unlike a rename, it replaces nothing
         return True
     except FileExistsError:
-        return file.read_bytes() == content
+        return _added(file, content)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _added(file: Path, content: bytes) -> bool:
+    """Cut in the middle, it is one that the content goes on from."""
+    if not fits(file, content):
+        return False
+    with file.open("ab") as stream:
+        stream.write(content[stream.tell() :])
+        stream.flush()
+        os.fsync(stream.fileno())
+    return True
 
 
 def damaged(how: str) -> SessionError:

@@ -197,6 +197,7 @@ class Fork:
             log_id=new_log_id(),
             seq=self._seq,
             begins_after=0,
+            lineage=(),
             turn=self._standing.turn,
             open_turn=None,
             held=False,

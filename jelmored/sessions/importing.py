@@ -1,12 +1,13 @@
 """A session that comes from another daemon: with its state alone, or with its whole log, page by page.
 
-As with a fork, only the last batch brings facts: what is cut before that is no session, and may be begun anew.
+As with a fork, only the last batch brings facts: what is cut before that is no session, and may be begun anew. One that
+comes back is here meanwhile: pages of it are kept under an id of their own, until its log takes them over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import attrs
@@ -14,55 +15,39 @@ import trio
 
 from jelmored.actors.beside import computed
 from jelmored.domain.commands import CreateSession
-from jelmored.domain.events import Change, Draft, Event, EventType, System
-from jelmored.domain.ids import ProviderName, SessionId, new_log_id
-from jelmored.domain.sessions import Facts, NativeSession
+from jelmored.domain.events import Event
+from jelmored.domain.ids import ProviderName, SessionId, new_session_id
+from jelmored.domain.sessions import Facts, LogPoint, NativeSession
 from jelmored.domain.state import SessionState
-from jelmored.domain.status import Status
-from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, JournalError, Refused
 from jelmored.journal.base import Attachment, Batch, Entry, Journal
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
 from jelmored.wire.states import Document, decompressed, invalid, state_in, weight
 
+from .arriving import Newcomer, placed
 from .attachments import examine
 from .bounds import MAX_EVENT
 from .hold import config_of
 from .queue import Queued
-from .router import Route, Router
+from .router import Router
 
 AT_ONCE = 4  # imports under way; the oldest is given up for a further one
 Locate = Callable[[CreateSession], Awaitable[CreateSession]]
 
 
-@attrs.frozen(kw_only=True)
-class Newcomer:
-    """A session that is about to be here, as checked.
-
-    Args:
-        facts: as they are to be, but for what only the last moment knows.
-        native: its agent remembers: it has found its own record.
-        queue: what waits, as the queue keeps it.
-    """
-
-    state: SessionState
-    facts: Facts
-    native: bool
-    queue: tuple[Queued, ...]
-    attachments: tuple[Attachment, ...]
-
-    @property
-    def moved(self) -> bool:
-        """It goes on at another provider than before."""
-        return self.facts.provider != self.state.facts.provider
-
-
 @attrs.define
 class _Pages:
-    """Of the log of a newcomer, as far as they have come. `next`: the event that is wanted."""
+    """Of the log of a newcomer, as far as they have come.
+
+    Args:
+        after: they begin behind this event.
+        next: the event that is wanted.
+    """
 
     newcomer: Newcomer
+    kept_as: SessionId
+    after: int
     next: int
 
 
@@ -81,8 +66,13 @@ class Imports:
         self._under_way: dict[SessionId, _Pages] = {}
         self._page_at_a_time = trio.Lock()
 
-    async def prepared(self, state: SessionState, provider: ProviderName | None) -> Newcomer:
-        """All that can be checked before anything is made; the agent gets its record.
+    async def prepared(
+        self, state: SessionState, provider: ProviderName | None, left: LogPoint | None = None
+    ) -> Newcomer:
+        """All that can be checked before anything is made.
+
+        Args:
+            left: where the session stands here, which comes back.
 
         Raises:
             Refused: `state-invalid`, with the place; `no-provider`, for one that the client named.
@@ -97,17 +87,22 @@ class Imports:
                 raise
             raise invalid("facts.provider", no.message, no.remedy or "name another one: provider") from None
         queue, attachments = await computed(_weight(state), lambda: _queue(state))
-        facts = _at(route, facts)
+        return Newcomer(state=state, facts=placed(route, facts), queue=queue, attachments=attachments, left=left)
+
+    async def remembering(self, newcomer: Newcomer) -> Newcomer:
+        """Its agent gets its own record, if it can be had. The last step before it is a session: what is given up
+        before must not have changed what an agent remembers."""
+        state, facts = newcomer.state, newcomer.facts
         native = await self._unpacked(state, facts)
-        if native is not None:
-            facts = attrs.evolve(
-                facts,
-                native={facts.provider: native},
-                heard={facts.provider: state.facts.heard.get(state.facts.provider, 0)},
-                behind=state.facts.behind,
-            )
-        state = attrs.evolve(state, record=None)  # it has done its work, and may be long
-        return Newcomer(state=state, facts=facts, native=native is not None, queue=queue, attachments=attachments)
+        if native is None:
+            return newcomer
+        facts = attrs.evolve(
+            facts,
+            native={facts.provider: native},
+            heard={facts.provider: state.facts.heard.get(state.facts.provider, 0)},
+            behind=state.facts.behind,
+        )
+        return attrs.evolve(newcomer, facts=facts, native=True)
 
     async def _located(self, facts: Facts) -> Facts:
         try:
@@ -135,13 +130,15 @@ class Imports:
     async def begin(self, newcomer: Newcomer) -> tuple[int, int]:
         """Pages of its log are to come. One that had begun already begins anew. Returns which event is wanted first,
         and which one is the last."""
-        facts = newcomer.state.facts
+        facts, left = newcomer.state.facts, newcomer.left
+        after = facts.begins_after if left is None else left.seq
+        kept_as = facts.session_id if left is None else new_session_id()
         async with self._page_at_a_time:
             await self._clear(facts.session_id)
             for oldest in list(self._under_way)[: 1 - AT_ONCE]:
                 await self._clear(oldest)
-            self._under_way[facts.session_id] = _Pages(newcomer, facts.begins_after + 1)
-        return facts.begins_after + 1, facts.seq
+            self._under_way[facts.session_id] = _Pages(newcomer, kept_as, after, after + 1)
+        return after + 1, facts.seq
 
     async def add(self, session_id: SessionId, events: Sequence[Any]) -> tuple[int, int]:
         """The next ones, as JSON's own kinds; durable. Returns which event is wanted next, and which one is the last.
@@ -153,14 +150,16 @@ class Imports:
             pages = self._pages(session_id)
             facts = pages.newcomer.state.facts
             entries = await computed(weight(events), lambda: _checked(events, facts, pages.next))
-            begins = facts.begins_after if pages.next == facts.begins_after + 1 else 0
+            begins = pages.after if pages.next == pages.after + 1 else 0
             if entries:
-                await self._journal.append([Batch(session_id=session_id, begins_after=begins, events=entries)])
+                await self._journal.append([Batch(session_id=pages.kept_as, begins_after=begins, events=entries)])
             pages.next += len(entries)
             return pages.next, facts.seq
 
-    def whole(self, session_id: SessionId) -> Newcomer:
-        """All events have come.
+    @contextmanager
+    def finishing(self, session_id: SessionId) -> Iterator[Newcomer]:
+        """All events have come: within the block it becomes a session. Nobody begins it anew meanwhile; if that fails,
+        it may be tried again.
 
         Raises:
             Refused: `not-found`; `state-invalid`, while some are missing.
@@ -170,11 +169,12 @@ class Imports:
         if pages.next <= head:
             told = f"the log is not whole: it ends at {pages.next - 1}, and the state is of event {head}"
             raise Refused(ErrorKind.STATE_INVALID, told, field="events", remedy="export it again")
-        return pages.newcomer
-
-    def settled(self, session_id: SessionId) -> None:
-        """It has become a session."""
-        self._under_way.pop(session_id, None)
+        del self._under_way[session_id]
+        try:
+            yield attrs.evolve(pages.newcomer, pages=pages.kept_as if pages.next > pages.after + 1 else None)
+        except BaseException:
+            self._under_way.setdefault(session_id, pages)
+            raise
 
     async def give_up(self, session_id: SessionId) -> None:
         """What has come of its log goes. If nothing has, nothing."""
@@ -189,77 +189,9 @@ class Imports:
 
     async def _clear(self, session_id: SessionId) -> None:
         pages = self._under_way.pop(session_id, None)
-        if pages is not None and pages.next > pages.newcomer.state.facts.begins_after + 1:
+        if pages is not None and pages.next > pages.after + 1:
             with suppress(JournalError):  # after a restart it is gone anyway
-                await self._journal.append([Batch(session_id=session_id, removed=True)])
-
-
-def born(newcomer: Newcomer, name: str | None, sharing: Sequence[SessionId], *, whole: bool) -> tuple[Facts, Batch]:
-    """The facts of the session, and the batch that makes it one.
-
-    Args:
-        name: None: it had none, or somebody else goes by it here.
-        sharing: sessions that work in the same directory; the client is warned of them.
-        whole: its log is here. Else it begins with what comes now.
-    """
-    state, seq = newcomer.state, newcomer.state.facts.seq
-    events: list[Event] = []
-    for draft in _events(newcomer, name, whole=whole):
-        seq += 1
-        place = newcomer.facts.provider
-        events.append(draft.at(state.facts.session_id, seq, turn=None, provider=place, timestamp=utc_now()))
-    facts = attrs.evolve(
-        newcomer.facts,
-        name=name,
-        status=newcomer.facts.status if state.in_turn else Status.IDLE,
-        last_activity=utc_now(),
-        log_id=new_log_id(),
-        seq=seq,
-        begins_after=state.facts.begins_after if whole else state.facts.seq,
-        warnings=({"kind": "directory-shared", "sessions": list(sharing)},) if sharing else (),
-    )
-    begun = whole and state.facts.seq > state.facts.begins_after
-    batch = Batch(
-        session_id=facts.session_id,
-        events=tuple(Entry(event.seq, event.event_type, codec.encode(event)) for event in events),
-        begins_after=0 if begun else facts.begins_after,
-        facts=codec.encode(facts),
-        queue=tuple(queued.stored for queued in newcomer.queue),
-        attachments=newcomer.attachments,
-    )
-    return facts, batch
-
-
-def _events(newcomer: Newcomer, name: str | None, *, whole: bool) -> Iterator[Draft]:
-    """What happens to it as it comes here."""
-    was, now = newcomer.state.facts, newcomer.facts
-    told: dict[str, Any] = {"atSeq": was.seq, "memory": "record" if newcomer.native else "handoff"}
-    line = f"taken up here from its state at event {was.seq}"
-    if newcomer.moved:
-        told["fromProvider"] = was.provider
-        line += f"; it was at {was.provider}, and goes on at {now.provider}"
-    if name != was.name:
-        told["formerName"] = was.name
-        line += f"; another session goes by {was.name!r} here"
-    if not whole and newcomer.state.handoff is not None:
-        told["handoff"] = newcomer.state.handoff
-    yield Draft(EventType.SYSTEM, line, System(subtype="restored", data=told))
-    for prompt_id in newcomer.state.left_out:
-        dropped = System(subtype="prompt_dropped", data={"promptId": prompt_id})
-        yield Draft(EventType.SYSTEM, "a prompt that waited was too large for the state", dropped)
-    if was.status is not Status.IDLE and not newcomer.state.in_turn:
-        change = Change(from_=was.status, to=Status.IDLE)
-        yield Draft(EventType.STATUS_CHANGE, f"{change.from_} → {change.to}", change)
-
-
-def _at(route: Route, facts: Facts) -> Facts:
-    """As they are at the provider where the session goes on, whose agent knows nothing of it yet."""
-    here = attrs.evolve(facts, native={}, heard={}, behind=0)
-    if route.provider == facts.provider:
-        return here
-    return attrs.evolve(
-        here, provider=route.provider, routed_model=route.model, model=None, context=None, commands=(), home=None
-    )
+                await self._journal.append([Batch(session_id=pages.kept_as, removed=True)])
 
 
 def _queue(state: SessionState) -> tuple[tuple[Queued, ...], tuple[Attachment, ...]]:

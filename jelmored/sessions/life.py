@@ -46,6 +46,7 @@ from .messages import (
     RestartDue,
     Resume,
     SettleForeign,
+    StandAside,
     StateMade,
     Suspend,
     TurnDue,
@@ -225,6 +226,8 @@ class Life:
                 self._work.handed(handover, handoff)
             case Suspend():
                 self._changes.suspend(message)
+            case StandAside():
+                self._suspension.stand_aside(message)
             case Export():
                 self._suspension.give_out(message)
             case Resume():
@@ -251,6 +254,10 @@ class Life:
             self._work.cut_short(failure)
         ends = (self._approvals.due(), self._allowance.due() if failure is None else None)
         return min((end for end in ends if end is not None), default=None)
+
+    def stands_aside(self) -> StandAside | None:
+        """See `Suspension.stands_aside`."""
+        return self._suspension.stands_aside()
 
     def wind_up(self) -> None:
         """Being suspended or closed: what is left of that, as far as it can be done now."""

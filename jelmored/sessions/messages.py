@@ -13,7 +13,7 @@ from jelmored.domain.handoff import Handoff
 from jelmored.domain.ids import Epoch, PromptId
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author, Prompt
-from jelmored.domain.sessions import SessionView
+from jelmored.domain.sessions import LogPoint, SessionView
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Attachment, StoredKey
@@ -128,6 +128,17 @@ class Suspend(Ask[Document]):
 
 
 @attrs.frozen(eq=False, kw_only=True)
+class StandAside(Ask[None]):
+    """End the run and your task, and record nothing: what has happened elsewhere is about to be put behind your log.
+
+    Args:
+        at: where your log has to stand.
+    """
+
+    at: LogPoint
+
+
+@attrs.frozen(eq=False, kw_only=True)
 class Export(Ask[Document]):
     """The state as it is now, whatever runs."""
 
@@ -198,6 +209,7 @@ Message = (
     | Move
     | SettleForeign
     | Suspend
+    | StandAside
     | Export
     | Resume
     | StateMade

@@ -16,7 +16,6 @@ from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.ranking import Ranked
 from jelmored.domain.requirements import Optimize, Requirements
 from jelmored.domain.sessions import Facts, SessionView
-from jelmored.domain.state import SessionState
 from jelmored.domain.status import IN_TURN, Status
 from jelmored.errors import ErrorKind, JournalError, ProviderError, Refused
 from jelmored.journal.base import Batch
@@ -25,12 +24,14 @@ from jelmored.supervision.provider import ProviderSupervisor
 from jelmored.wire.states import Document
 
 from .adopting import Adoption, adopted_by
+from .arriving import Newcomer, born
 from .forking import Forks
 from .founding import birth, claim_of, first_facts
-from .importing import Imports, Locate, Newcomer, born, opened
+from .importing import Imports, Locate, opened
 from .messages import Resume
 from .purse import over_budget
 from .queue import Queued
+from .returning import apart, check_at, check_same, check_whole, comes_back
 from .roster import Roster
 from .router import choose
 from .world import World
@@ -112,60 +113,64 @@ class Registrar:
         state = await opened(document)
         session_id = state.facts.session_id
         if self._hub.feed(session_id) is not None:
-            self._check_same(state)
+            check_same(state.facts, self._roster.facts_of(session_id))
             return session_id
         await self._refuse_known(session_id)
         newcomer = await self._imports.prepared(state, provider)
         await self._imports.give_up(session_id)
-        await self._receive(newcomer, whole=False)
+        await self._receive(await self._imports.remembering(newcomer), whole=False)
+        await self._roster.close_cut(session_id)
         return session_id
 
     async def begin_import(self, document: Document, provider: ProviderName | None) -> tuple[SessionId, int, int]:
-        """The whole log of this session is to come. Returns its id, which event is wanted first, and which one is the
-        last.
+        """The whole log of this session is to come, or of one that comes back, what has happened elsewhere. Returns
+        its id, which event is wanted first, and which one is the last.
 
         Raises:
-            Refused: `state-invalid`, also for a session that is here already; `no-provider`.
+            Refused: `state-invalid`, also for a session that is here and has not left so; `no-provider`.
         """
         state = await opened(document)
-        await self._refuse_known(state.facts.session_id)
-        newcomer = await self._imports.prepared(state, provider)
-        return state.facts.session_id, *await self._imports.begin(newcomer)
+        session_id = state.facts.session_id
+        here = self._roster.facts_of(session_id) if self._hub.feed(session_id) is not None else None
+        if here is None or here.point == state.facts.point:
+            await self._refuse_known(session_id)
+        elif not comes_back(state.facts, here):
+            raise apart(state.facts, here)
+        else:
+            check_at(here, here.point)
+            check_whole(state.facts, here)
+        newcomer = await self._imports.prepared(state, provider, here.point if here else None)
+        return session_id, *await self._imports.begin(newcomer)
 
     async def add_events(self, session_id: SessionId, events: Sequence[Any]) -> tuple[int, int]:
         """The next events of a session that is imported; see `Imports.add`."""
         return await self._imports.add(session_id, events)
 
     async def finish_import(self, session_id: SessionId) -> None:
-        """All of it has come: it is a session from now on; durable.
+        """All of it has come: it is a session from now on, or goes on; durable.
 
         Raises:
-            Refused: `not-found`; `state-invalid`, while events are missing.
+            Refused: `not-found`; `state-invalid`, while events are missing, or if it has gone on here meanwhile.
         """
-        await self._receive(self._imports.whole(session_id), whole=True)
-        self._imports.settled(session_id)
-
-    async def _receive(self, newcomer: Newcomer, *, whole: bool) -> None:
-        session_id = newcomer.facts.session_id
-        async with self._one_at_a_time:
-            await self._refuse_known(session_id)
-            name = newcomer.facts.name if self._is_free(newcomer.facts.name, session_id) else None
-            facts, batch = born(newcomer, name, self._working_in(newcomer.facts.cwd), whole=whole)
-            await self._settle(facts, batch, newcomer.queue)
+        with self._imports.finishing(session_id) as newcomer:
+            if newcomer.left is None:
+                await self._receive(await self._imports.remembering(newcomer), whole=True)
+            else:
+                async with self._roster.aside(session_id, newcomer.left) as here:
+                    await self._receive(await self._imports.remembering(newcomer), whole=True, here=here)
         await self._roster.close_cut(session_id)
 
-    def _check_same(self, state: SessionState) -> None:
-        """The session of this state is here, and nothing has happened in it since."""
-        was, now = state.facts, self._roster.facts_of(state.facts.session_id)
-        if (was.log_id, was.seq) == (now.log_id, now.seq):
-            return
-        told = f"its log has gone on to event {now.seq}" if was.log_id == now.log_id else "it has another log here"
-        raise Refused(
-            ErrorKind.STATE_INVALID,
-            f"session {now.session_id} is here already, and not as in the state (event {was.seq}): {told}",
-            remedy=f"go on with the one that is here: jelmore resume {now.session_id}",
-            field="state.facts.seq",
-        )
+    async def _receive(self, newcomer: Newcomer, *, whole: bool, here: Facts | None = None) -> None:
+        """`here`: as it left, of one that comes back."""
+        session_id, wanted = newcomer.facts.session_id, newcomer.facts.name
+        if here is not None and wanted is None:
+            wanted = here.name  # somebody else went by it there
+        async with self._one_at_a_time:
+            if here is None:
+                await self._refuse_known(session_id)
+            name = wanted if self._is_free(wanted, session_id) else None
+            facts, batch = born(newcomer, name, self._working_in(newcomer.facts.cwd), whole=whole, here=here)
+            await self._settle(facts, batch, newcomer.queue, again=here is not None)
 
     async def _refuse_known(self, session_id: SessionId) -> None:
         if self._hub.feed(session_id) is not None:
@@ -263,10 +268,14 @@ class Registrar:
         chosen = choose(self._providers.rank(asked, wanted=wanted), wanted)
         return attrs.evolve(chosen, model=command.model or chosen.model)
 
-    async def _settle(self, facts: Facts, batch: Batch, queue: tuple[Queued, ...] = ()) -> None:
+    async def _settle(self, facts: Facts, batch: Batch, queue: tuple[Queued, ...] = (), *, again: bool = False) -> None:
+        """`again`: of a session that is here, and stands aside."""
         with trio.move_on_after(BIRTH, shield=True):  # a client that leaves now must not leave half a session behind
             await self._journal.append([batch])
-            self._roster.add(facts, queue)
+            if again:
+                await self._roster.replace(facts, queue)
+            else:
+                self._roster.add(facts, queue)
             return
         raise JournalError(ErrorKind.JOURNAL_FAILED, f"the session was not durable within {BIRTH:.0f} s")
 

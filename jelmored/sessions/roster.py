@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ from jelmored.domain.events import OpenItem, TurnCause
 from jelmored.domain.ids import SessionId
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Prompt
-from jelmored.domain.sessions import BackgroundTask, Facts, SessionView, view
+from jelmored.domain.sessions import BackgroundTask, Facts, LogPoint, SessionView, view
 from jelmored.domain.status import Status
 from jelmored.errors import ErrorKind, JournalError, Refused, Stopped
 from jelmored.journal.base import Batch, StoredSession
@@ -29,8 +30,9 @@ from jelmored.wire import codec, jsonrpc
 from .attachments import inflate
 from .hub import EventFrame, Feed
 from .leftovers import Leftovers
-from .messages import GoOn, Rest
+from .messages import GoOn, Rest, StandAside
 from .queue import Queued
+from .returning import check_at
 from .session import Session
 from .world import World
 
@@ -75,6 +77,7 @@ class Roster:
         self._resting: dict[SessionId, Resting] = {}
         self._supervisor = Supervisor("sessions", [], POLICY, on_event=self._note_event)
         self._nursery: trio.Nursery | None = None
+        self._aside: set[SessionId] = set()
         self.copying = trio.Lock()
         """While a log is copied none is removed."""
 
@@ -119,6 +122,55 @@ class Roster:
         feed.approvals.update({one.approval_id: one for one in facts.approvals})
         self._hub.open(feed)
 
+    @asynccontextmanager
+    async def aside(self, session_id: SessionId, at: LogPoint) -> AsyncIterator[Facts]:
+        """For the length of the block the session has no task and no agent, and gets none.
+
+        Args:
+            at: where its log stands, and stays.
+
+        Raises:
+            Refused: `not-found`; `state-invalid`: it is not there, or in a turn; `busy`.
+        """
+        if session_id in self._aside:
+            raise _being_replaced(session_id)
+        check_at(self.facts_of(session_id), at)
+        self._aside.add(session_id)
+        try:
+            await self._end_task(session_id, at)
+            yield self.facts_of(session_id)
+        except BaseException:
+            self._aside.discard(session_id)
+            self._doubt(session_id)
+            raise
+        self._aside.discard(session_id)
+
+    def _doubt(self, session_id: SessionId) -> None:
+        """What was written for it may be durable or not: the journal knows."""
+        if (resting := self._resting.get(session_id)) is not None:
+            self._resting[session_id] = attrs.evolve(resting, stale=True)
+            with contextlib.suppress(Refused):  # the daemon stops
+                self._wake(session_id)
+
+    async def _end_task(self, session_id: SessionId, at: LogPoint) -> None:
+        if (session := self._awake.get(session_id)) is not None:
+            with contextlib.suppress(Stopped):  # it goes to rest just now
+                await session.mailbox.ask(StandAside(at=at))
+            await session.gone.wait()
+        check_at(self.facts_of(session_id), at)
+        if self._hub.feeds[session_id].leaving:
+            raise _not_found(session_id)
+
+    async def replace(self, facts: Facts, queue: tuple[Queued, ...]) -> None:
+        """What a session is, within `aside`, from what has just been put behind its log. Its subscribers see that."""
+        session_id = facts.session_id
+        self._resting[session_id] = Resting(facts, queue, stale=True)
+        feed = self._hub.feeds[session_id]
+        await self._catch_up(feed, facts.seq)
+        feed.approvals = {one.approval_id: one for one in facts.approvals}
+        self._resting[session_id] = Resting(facts, queue)
+        self._hub.changed(session_id, lambda: self.view(session_id))
+
     async def close_cut(self, session_id: SessionId, cut_items: Sequence[OpenItem] = ()) -> None:
         """What was under way in it when it was cut is closed; where nothing was, nothing."""
         facts = self.facts_of(session_id)
@@ -150,7 +202,8 @@ class Roster:
                 self._nursery.start_soon(self._tell_to_go_on, session)
 
     def _waits(self, facts: Facts) -> bool:
-        return facts.status in (Status.IDLE, Status.FAILED) and bool(self.queue(facts.session_id))
+        waits = facts.status in (Status.IDLE, Status.FAILED) and bool(self.queue(facts.session_id))
+        return waits and facts.session_id not in self._aside
 
     async def _tell_to_go_on(self, session: Session) -> None:
         with contextlib.suppress(Stopped):  # it has gone to rest: nothing was in hand any more
@@ -167,6 +220,8 @@ class Roster:
         feed = self._hub.feeds[session_id]
         if feed.leaving:
             raise _not_found(session_id)
+        if session_id in self._aside:
+            raise _being_replaced(session_id)
         if self._nursery is None:
             raise _stopping()
         feed.leaving = True
@@ -248,6 +303,8 @@ class Roster:
         feed = self._hub.feed(session_id)
         if resting is None or feed is None or feed.leaving:
             raise _not_found(session_id)
+        if session_id in self._aside:
+            raise _being_replaced(session_id)
         if self._nursery is None:
             raise _stopping()
         session = Session(resting.facts, resting.queue, feed, self._world, self._closed, cut_items=cut_items)
@@ -303,16 +360,19 @@ class Roster:
         feed = self._hub.feed(session_id)
         if stored is None or feed is None:
             return
-        while feed.head < stored.seq:
-            page = await self._journal.read(session_id, after=feed.head)
-            frames = [
-                EventFrame(entry.seq, jsonrpc.notification("session/event", entry.body)) for entry in page.entries
-            ]
-            feed.publish(frames)
+        await self._catch_up(feed, stored.seq)
         facts, queue, _ = await self._revive(stored)
         items = feed.open_items.snapshot()  # what clients have seen of them is more than the last checkpoint
         feed.approvals = {one.approval_id: one for one in facts.approvals}
         session.reset(facts, queue, Leftovers(items, TurnCause.CRASH))
+
+    async def _catch_up(self, feed: Feed, head: int) -> None:
+        """Publish what is durable, up to its event `head`, and was not published yet."""
+        while feed.head < head:
+            page = await self._journal.read(feed.session_id, after=feed.head)
+            feed.publish([
+                EventFrame(entry.seq, jsonrpc.notification("session/event", entry.body)) for entry in page.entries
+            ])
 
     async def _let_rest(self) -> None:
         """Sessions with nothing in hand need no task. Their own tasks decide: a message may be in hand just now."""
@@ -326,6 +386,11 @@ class Roster:
 
 def _not_found(session_id: SessionId) -> Refused:
     return Refused(ErrorKind.NOT_FOUND, f"there is no session {session_id}", field="sessionId")
+
+
+def _being_replaced(session_id: SessionId) -> Refused:
+    told = f"session {session_id} is just being gone on with from where it was elsewhere; try again in a moment"
+    return Refused(ErrorKind.BUSY, told)
 
 
 def _stopping() -> Refused:

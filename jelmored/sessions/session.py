@@ -160,6 +160,9 @@ class Session:
                 self.mailbox.close()
             self._alarm.set(self._life.mind_limits())
             self._life.wind_up()
+            if (aside := self._life.stands_aside()) is not None:
+                self._log.answer(aside.reply, lambda: None)
+                self._log.then(self.mailbox.close)
             if self._hears_out:
                 self._held_back.cancel()
         finally:

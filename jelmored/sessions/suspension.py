@@ -27,9 +27,10 @@ from .briefing import handover_of
 from .chronicle import Chronicle
 from .handover import Handover, read_handoff
 from .hold import RunHold, config_of
-from .messages import Export, Suspend
+from .messages import Export, StandAside, Suspend
 from .queue import PromptQueue
 from .reminding import read_reminder
+from .returning import check_at, gone_on
 from .work import Work
 
 MAX_QUEUE = 3 * 1024 * 1024  # bytes of all prompts in a state, as JSON
@@ -68,16 +69,19 @@ class Suspension:
         self._hold = hold
         self._make = make
         self._asked: list[Suspend] = []
+        self._aside: StandAside | None = None
+        self._left = False
 
     @property
     def under_way(self) -> bool:
         """The run is being ended."""
-        return bool(self._asked)
+        return bool(self._asked) or self._aside is not None
 
     def check_over(self) -> None:
         """Raises `Refused` (`busy`) while it is under way: it takes moments."""
         if self.under_way:
-            raise Refused(ErrorKind.BUSY, "the session is just being suspended; try again in a moment")
+            doing = "suspended" if self._asked else "gone on with from where it was elsewhere"
+            raise Refused(ErrorKind.BUSY, f"the session is just being {doing}; try again in a moment")
 
     def begin(self, ask: Suspend) -> None:
         """No turn begins any more.
@@ -95,6 +99,33 @@ class Suspension:
         self._asked.append(ask)
         self._work.ending = True
         self._work.parking.leave()
+
+    def stand_aside(self, ask: StandAside) -> None:
+        """The session's task ends: see `stands_aside`. No turn begins any more.
+
+        Raises:
+            Refused: `state-invalid`: it is not where it has to be; `busy`.
+        """
+        self.check_over()
+        check_at(self._chronicle.facts, ask.at)
+        if self._queue.given:
+            raise Refused(ErrorKind.BUSY, "the agent is just about to begin a turn; try again in a moment")
+        self._aside = ask
+        self._work.ending = True
+
+    def stands_aside(self) -> StandAside | None:
+        """Whom to answer, once, when nothing of the run is left: then the task may end. None: not yet, or nobody
+        asked."""
+        if self._aside is None or self._left:
+            return None
+        if self._chronicle.facts.point != self._aside.at:  # its agent has begun something by itself
+            aside, self._aside = self._aside, None
+            self._work.ending = False
+            aside.reply.fail(gone_on(self._chronicle.facts, aside.at))
+            return None
+        self._work.wind_up()
+        self._left = self._work.over and not self._hold.readers
+        return self._aside if self._left else None
 
     def wind_up(self) -> None:
         """Once nothing of the run is left, the session is suspended. A turn that an agent has begun by itself meanwhile

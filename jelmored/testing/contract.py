@@ -135,10 +135,10 @@ def _config(harness: Harness, native_id: str | None) -> SessionConfig:
     return SessionConfig(session_id=SessionId("ses_contract"), cwd=harness.cwd, native_id=native_id)
 
 
-async def packed(harness: Harness, native_id: str | None = None) -> tuple[str, bytes]:
-    """The id and the record of a session that was said hello to, once more if there is one."""
+async def packed(harness: Harness, native_id: str | None = None, prompt: str | None = None) -> tuple[str, bytes]:
+    """The id and the record of a session that was said hello to, or this, once more if there is one."""
     async with conversing(harness, native_id) as run:
-        await run.turn(harness.hello)
+        await run.turn(prompt or harness.hello)
         native_id = run.native_id
     assert native_id is not None
     async with harness.open_provider() as provider:
@@ -148,8 +148,15 @@ async def packed(harness: Harness, native_id: str | None = None) -> tuple[str, b
 
 
 async def unpacked(harness: Harness, native_id: str, record: bytes) -> bool:
+    taken, refused = False, None
     async with harness.open_provider() as provider:
-        return await provider.unpack(_config(harness, native_id), record)
+        try:
+            taken = await provider.unpack(_config(harness, native_id), record)
+        except SessionError as error:
+            refused = error
+    if refused is not None:
+        raise refused  # outside: a nursery of the provider's would wrap it
+    return taken
 
 
 @asynccontextmanager
@@ -308,12 +315,29 @@ class RecordContract:
 
         assert [await unpacked(elsewhere, native_id, record) for _ in range(2)] == [True, True]
 
+    async def test_a_record_that_has_gone_on_is_added_to_what_was_there(
+        self, harness: Harness, elsewhere: Harness
+    ) -> None:
+        native_id, former = await packed(harness)
+        assert await unpacked(elsewhere, native_id, former)
+
+        _, record = await packed(elsewhere, native_id)
+
+        assert [await unpacked(harness, native_id, one) for one in (record, record, former)] == [True] * 3
+        _, again = await packed(harness, native_id)
+        assert [await unpacked(elsewhere, native_id, one) for one in (again, former)] == [True] * 2
+
     async def test_another_record_is_not_overwritten(self, harness: Harness, elsewhere: Harness) -> None:
         native_id, former = await packed(harness)
-        _, record = await packed(harness, native_id)
-
         assert await unpacked(elsewhere, native_id, former)
+
+        _, record = await packed(harness, native_id)
+        _, other = await packed(elsewhere, native_id, elsewhere.recall)
+
         assert not await unpacked(elsewhere, native_id, record)
+        assert not await unpacked(harness, native_id, other)
+        async with conversing(elsewhere, native_id) as run:
+            assert (await run.turn(elsewhere.recall)).reason is TurnReason.COMPLETED
 
     async def test_what_is_not_there_is_not_packed(self, harness: Harness) -> None:
         async with harness.open_provider() as provider:

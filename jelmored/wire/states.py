@@ -111,6 +111,8 @@ def _check_facts(facts: Facts) -> None:
         raise invalid("facts.sessionId", f"{facts.session_id!r} is no session's id")
     if not 0 <= facts.begins_after <= facts.seq <= MAX_SEQ:
         raise invalid("facts.seq", f"a log from {facts.begins_after + 1} on can't end at {facts.seq}")
+    if not all(0 <= point.seq <= facts.seq for point in facts.lineage):
+        raise invalid("facts.lineage", f"it can't have come here from behind event {facts.seq}")
     if not 0 <= facts.turn <= MAX_SEQ:
         raise invalid("facts.turn", f"turns are counted from 0, not {facts.turn}")
     if facts.open_turn is not None and facts.status not in IN_TURN:

@@ -221,6 +221,8 @@ class FakeDaemon:
     providers: dict[str, Json] = attrs.field(factory=lambda: {"claude": {}, "demo": {}})
     """What is said of each beside the usual."""
     imports: dict[str, list[Json]] = attrs.field(factory=dict)
+    wants: int = 1
+    """The event with which an import begins."""
     past: list[Json] = attrs.field(factory=list)
     """What their agents keep of themselves."""
     connections: int = 0
@@ -556,7 +558,7 @@ class FakeDaemon:
         if "state" in params:
             facts = self._facts(params["state"])
             self.imports[facts["sessionId"]] = []
-            return {"sessionId": facts["sessionId"], "next": 1, "head": facts["seq"]}
+            return {"sessionId": facts["sessionId"], "next": self.wants, "head": facts["seq"]}
         events = self.imports[params["sessionId"]]
         events.extend(params.get("events", []))
         if not params.get("last"):

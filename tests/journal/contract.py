@@ -341,6 +341,58 @@ class JournalContract:
             assert [session.seq for session in await journal.sessions()] == [4, 2]
             assert (await journal.read(ONE)).entries == entries(1, 4)
 
+    async def test_pages_that_are_nobodys_are_taken_over_whole(self, make: Make) -> None:
+        image = Attachment("d" * 64, b"of a page")
+        async with running(make()) as journal:
+            await journal.append([Batch(session_id=ONE, events=entries(1, 3), facts=b"then")])
+            await journal.append([Batch(session_id=TWO, begins_after=3, events=entries(4, 5))])
+            await journal.append([Batch(session_id=TWO, events=entries(6, 6), attachments=(image,))])
+            assert (await journal.read(ONE)).entries == entries(1, 3)
+            await journal.append([Batch(session_id=ONE, takes_over=TWO, events=entries(7, 8), facts=b"now")])
+            for session_id, expected in ((ONE, entries(1, 8)), (TWO, ())):
+                assert (await journal.read(session_id)).entries == expected
+        async with running(make()) as journal:
+            (kept,) = await journal.sessions()
+            assert (kept.session_id, kept.seq, kept.facts) == (ONE, 8, b"now")
+            assert (await journal.read(ONE)).entries == entries(1, 8)
+            assert await journal.attachment(image.sha256) == image.data
+            await journal.append([batch(9, 9), batch(1, 1, TWO)])
+            await journal.append([Batch(session_id=ONE, removed=True)])
+            assert await journal.attachment(image.sha256) is None
+            assert [session.session_id for session in await journal.sessions()] == [TWO]
+
+    async def test_pages_and_what_takes_them_over_may_come_at_once(self, make: Make) -> None:
+        async with running(make()) as journal:
+            pages = Batch(session_id=TWO, begins_after=7, events=entries(8, 9))
+            await journal.append([pages, Batch(session_id=ONE, begins_after=7, takes_over=TWO, facts=b"{}")])
+            assert [session.seq for session in await journal.sessions()] == [9]
+            await journal.append([attrs.evolve(pages, begins_after=9, events=entries(10, 10))])
+            await journal.append([Batch(session_id=ONE, takes_over=TWO), batch(11, 11)])
+        async with running(make()) as journal:
+            assert (await journal.read(ONE)).entries == entries(8, 11)
+
+    @pytest.mark.parametrize("again", [False, True], ids=["as it is", "after a restart"])
+    async def test_what_does_not_go_on_is_not_taken_over(self, again: bool, make: Make) -> None:
+        three, nowhere = SessionId("ses_three"), SessionId("ses_nowhere")
+
+        async def refused(journal: Journal) -> None:
+            await journal.append([Batch(session_id=three, begins_after=2, events=entries(3, 4))])
+            for source, words in ((TWO, "session of its own"), (three, "does not go on"), (nowhere, "does not go on")):
+                with pytest.raises(JournalError, match=words):
+                    await journal.append([Batch(session_id=ONE, takes_over=source, facts=b"other")])
+            assert [session.facts for session in await journal.sessions()] == [b"{}", b"{}"]
+            assert [len((await journal.read(one)).entries) for one in (ONE, TWO, three)] == [3, 2, 2]
+
+        async with running(make()) as journal:
+            await journal.append([Batch(session_id=ONE, events=entries(1, 3), facts=b"{}")])
+            await journal.append([Batch(session_id=TWO, begins_after=3, events=entries(4, 5), facts=b"{}")])
+            if not again:
+                await refused(journal)
+        async with running(make()) as journal:
+            if again:
+                await refused(journal)
+            await journal.append([batch(4, 4)])
+
     async def test_a_log_may_begin_behind_an_event_that_is_elsewhere(self, make: Make) -> None:
         async with running(make()) as journal:
             first = Batch(session_id=ONE, begins_after=7, events=entries(8, 9), facts=b"{}")

@@ -210,3 +210,49 @@ async def test_in_a_turn_nothing_is_suspended_and_an_export_is_closed_as_cut() -
         assert "Coco" in await _knows(there, moved)
         await here.resolve(session, "allow_once")  # and here it goes on
         assert (await session.turn_over(3))["metadata"]["reason"] == "completed"
+
+
+async def _bring(there: Stage, moved: Watch, here: Stage) -> Json:
+    """It is put down there, and goes on here with all that happened there; what was told of that here."""
+    state = await _suspend(there, moved)
+    assert state["record"]
+    begun = await here.client.request("session/import", state=state)
+    last = begun["head"]
+    events = [event for event in await there.history(moved) if begun["next"] <= event["seq"] <= last]
+    await here.client.request("session/import", sessionId=moved.session_id, events=events)
+    view: Json = await here.client.request("session/import", sessionId=moved.session_id, last=True)
+    assert (view["status"], view["usage"]) == ("idle", state["facts"]["usage"])
+    return view
+
+
+@pytest.mark.parametrize("own_home", [False, True], ids=["the same home", "another home"])
+async def test_it_comes_back_with_what_it_was_told_in_both(own_home: bool) -> None:
+    async with (
+        open_place(_script()) as (place, model),
+        open_neighbour(place, own_home=own_home) as neighbour,
+        alive(place, model) as here,
+        alive(neighbour, model) as there,
+    ):
+        session = await here.session(prompt=SECRET, name="job")
+        await session.turn_over(1)
+        was = await here.get(session)
+        await _resume(there, state=await _suspend(here, session))
+        moved = await there.client.subscribe(session.session_id)
+        await there.turn(moved, "the cat is called Tom")
+        view = await _bring(there, moved, here)
+        assert (view["logId"], view["turn"], view["name"]) == (was["logId"], 2, "job")
+        told = await session.event("system", subtype="restored", after=moved.events[-1]["seq"])
+        assert told["metadata"]["memory"] == "record"
+        assert await _knows(here, session) == f"{SECRET} / the cat is called Tom"
+        await here.turn(session, "the dog is called Rex")
+        await _bring(here, session, there)
+        assert (await _knows(there, moved)).endswith("what do you know? / the dog is called Rex")
+        await there.turn(moved, "the cow is called Ada")
+        await _bring(there, moved, here)
+        known = await _knows(here, session)
+        assert all(known.count(name) == 1 for name in ("Coco", "Tom", "Rex", "Ada"))
+        assert [event["seq"] for event in session.events] == list(range(1, session.events[-1]["seq"] + 1))
+        assert not [event for event in session.events if "foreign" in str(event["metadata"])]
+        homes = {place.home, neighbour.home}
+        transcripts = [path for home in homes for path in home.glob(".claude/projects/*/*.jsonl")]
+        assert len(transcripts) == len(homes), "each has the same one conversation"

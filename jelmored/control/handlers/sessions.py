@@ -94,7 +94,8 @@ async def resume(caller: Caller, params: ResumeSession) -> SessionView:
     """Open a session again that was suspended, has failed or was closed: by its `sessionId`, or by a `state`, also one
     of another daemon, which makes the session here. Exactly one of both. The next prompt gets an agent. A state that
     can't be used is `state-invalid`, and nothing has changed. `provider`: where it goes on; else where it was, or, if
-    that is not here, at whoever fits best."""
+    that is not here, at whoever fits best. Of a session that went from here the state alone is refused:
+    `session/import` brings it back."""
     check_one({"sessionId": params.session_id is not None, "state": params.state is not None})
     return await caller.services.directory.resume(params, caller.principal.author)
 
@@ -109,10 +110,11 @@ async def export(caller: Caller, params: m.OneSession) -> m.Exported:
 
 
 async def import_(caller: Caller, params: m.ImportSession) -> m.ImportProgress | SessionView:
-    """Make a session of another daemon here, with its whole log. First the `state`; then, under the `sessionId` of the
-    answer, its events from `next` up to `head`, in order and without gaps, in pages of your size; with `last: true` it
-    becomes a session, and is the answer. Before that it is nobody's: half an import is gone after a restart, and at the
-    next beginning. Four may be under way."""
+    """Make a session of another daemon here, with its whole log; or bring one back that went from here. First the
+    `state`; then, under the `sessionId` of the answer, its events from `next` up to `head`, in order and without gaps,
+    in pages of your size; with `last: true` it becomes a session, or goes on, and is the answer. Before that it is
+    nobody's: half an import is gone after a restart, and at the next beginning. Four may be under way. Of one that
+    comes back `next` is the first event that is not here; its log goes on, under the same `logId`."""
     check_one({"sessionId": params.session_id is not None, "state": params.state is not None})
     if params.state is not None and params.events:
         raise Refused(ErrorKind.INVALID_PARAMS, "events follow the answer to the state", field="events")

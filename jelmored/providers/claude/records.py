@@ -54,8 +54,8 @@ def unpack(transcript: Transcript, record: bytes) -> bool:
         raise parcels.damaged("there is no message in it")
     path = transcript.find() or transcript.path
     try:
-        if path.exists():
-            return path.read_bytes().startswith(main)  # it may have grown since; its mark tells
+        if not parcels.fits(path, main):
+            return False
         for name, content in files.items():
             if name.startswith(tuple(f"{folder}/" for folder in BESIDE)):
                 parcels.put(path.with_suffix("") / name, content)

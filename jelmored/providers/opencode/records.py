@@ -70,12 +70,18 @@ class Importer:
         files = dict(await trio.to_thread.run_sync(parcels.unwrapped, record))
         root = files.pop(ROOT, b"")
         ids = _checked(root, native_id)
-        if await client.find(native_id) is not None:
-            there = _message_ids(await client.all_messages(native_id))
+        there = await self._messages(client, native_id)
+        if there != ids[: len(there)]:
             return there[: len(ids)] == ids
         for document in (root, *files.values()):
             await self._import(document, cwd)
-        return await client.find(native_id) is not None
+        return (await self._messages(client, native_id))[: len(ids)] == ids
+
+    async def _messages(self, client: OpencodeClient, native_id: str) -> Sequence[str]:
+        """The ids of those that are there."""
+        if await client.find(native_id) is None:
+            return []
+        return _message_ids(await client.all_messages(native_id))
 
     async def _import(self, document: bytes, cwd: str) -> None:
         with TemporaryDirectory() as directory:

@@ -91,6 +91,15 @@ async def test_a_session_is_exported_and_imported_whole(daemon: FakeDaemon, mach
     assert asked(daemon, "session/import")[-5]["provider"] == "demo"
 
 
+async def test_of_one_that_comes_back_only_what_is_new_is_sent(daemon: FakeDaemon, machine: Machine) -> None:
+    session = talked(daemon, 450)
+    daemon.wants = 202
+    assert (await machine.jelmore("export", "job", "-o", "job.jsonl")).code == Exit.OK
+    assert (await machine.jelmore("import", "job.jsonl")).code == Exit.OK
+    assert daemon.sessions["ses_bbbbxxxxxxxxxxxx"].events == session.events[201:]
+    assert [len(params.get("events", ())) for params in asked(daemon, "session/import")] == [0, 199, 50, 0]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

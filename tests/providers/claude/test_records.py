@@ -58,8 +58,27 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     other = written(tmp_path / "c", LINE.replace(b"hi", b"ho"), one=b"mine")
     assert not unpack(other, record)
     assert other.path.read_bytes() == LINE.replace(b"hi", b"ho")
-    shorter = written(tmp_path / "d", b"")
-    assert not unpack(shorter, record)
+
+
+def test_to_what_is_there_only_what_came_behind_it_is_added(tmp_path: Path) -> None:
+    record = packed(written(tmp_path / "a", LINE + LINE, one=b"1\n2\n", two=b"2"))
+    there = written(tmp_path / "b", LINE, one=b"1\n", two=b"other")
+    with there.path.open("rb") as former:
+        assert unpack(there, record)
+        assert former.read() == LINE + LINE  # the same file: who has it open goes on with it
+    beside = there.path.with_suffix("") / "subagents"
+    assert [(beside / f"{name}.jsonl").read_bytes() for name in ("one", "two")] == [b"1\n2\n", b"other"]
+    cut = written(tmp_path / "c", (LINE + LINE)[:-7])
+    assert unpack(cut, record), "cut in the middle, it is taken up"
+    assert cut.path.read_bytes() == LINE + LINE
+
+
+def test_one_that_was_gone_on_with_apart_stays_with_all_beside_it(tmp_path: Path) -> None:
+    record = packed(written(tmp_path / "a", LINE + LINE, one=b"1\n2\n"))
+    apart = written(tmp_path / "b", LINE + LINE.replace(b"hi", b"ho"), one=b"1\n")
+    assert not unpack(apart, record)
+    assert apart.path.read_bytes() == LINE + LINE.replace(b"hi", b"ho")
+    assert (apart.path.with_suffix("") / "subagents" / "one.jsonl").read_bytes() == b"1\n"
 
 
 def test_what_is_too_large_stays_at_home_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

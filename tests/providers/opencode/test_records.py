@@ -18,6 +18,7 @@ from .fake import Says, serving
 from .test_memories import CHILD, KEPT
 from .test_memories import ROOT as NATIVE_ID
 
+OTHER = {**KEPT[0]["messages"][-1], "info": {**KEPT[0]["messages"][-1]["info"], "id": "msg_other"}}
 MISSING = Says({"message": "no such session"}, 404)
 
 
@@ -52,9 +53,13 @@ async def unpacked(importer: Importer, record: bytes, there: dict[str, Any], cwd
         return await importer.unpack(client, NATIVE_ID, str(cwd), record)
 
 
-def appears(home: Path) -> dict[str, Any]:
-    """A server that has the session once the program has run."""
-    return {f"GET /session/{NATIVE_ID}": lambda _: Says(KEPT[0]["info"]) if (home / "taken").exists() else MISSING}
+def appears(home: Path, before: list[Any] | None = None) -> dict[str, Any]:
+    """A server that has the session, or more than these messages of it, once the program has run."""
+    ran = (home / "taken").exists
+    return {
+        f"GET /session/{NATIVE_ID}": lambda _: Says(KEPT[0]["info"]) if ran() or before is not None else MISSING,
+        f"GET /session/{NATIVE_ID}/message": lambda _: Says(KEPT[0]["messages"] if ran() else before or []),
+    }
 
 
 async def test_it_goes_with_its_subagents() -> None:
@@ -81,11 +86,22 @@ async def test_the_program_takes_it_in_the_directory_of_the_session(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("there", "taken"),
-    [(KEPT[0]["messages"], True), (KEPT[0]["messages"][:2], False), ([], False)],
+    [([*KEPT[0]["messages"], OTHER], True), ([KEPT[0]["messages"][0], OTHER], False), ([OTHER], False)],
 )
-async def test_what_is_there_stays(tmp_path: Path, there: list[Any], taken: bool) -> None:
+async def test_what_is_there_and_has_gone_on_stays(tmp_path: Path, there: list[Any], taken: bool) -> None:
     assert await unpacked(program(tmp_path), await packed(), answers(there), tmp_path) is taken
     assert not (tmp_path / "calls").exists()
+
+
+@pytest.mark.parametrize("known", [0, 2])
+async def test_to_what_is_there_is_added_what_came_behind_it(known: int, tmp_path: Path) -> None:
+    there = KEPT[0]["messages"][:known]
+    assert await unpacked(program(tmp_path), await packed(), appears(tmp_path, there), tmp_path)
+    assert (tmp_path / "calls").exists()
+
+
+async def test_a_program_that_does_not_add_it_is_not_believed(tmp_path: Path) -> None:
+    assert not await unpacked(program(tmp_path), await packed(), answers(KEPT[0]["messages"][:2]), tmp_path)
 
 
 @pytest.mark.parametrize(
