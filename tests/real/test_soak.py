@@ -1,5 +1,5 @@
-"""The daemon for a long time, with fifty sessions and a new life each minute: what it holds does not grow, no healthy
-agent is killed, and all sessions answer at the end.
+"""The daemon for a long time, with fifty sessions beside a thousand old ones and a new life each minute: what it holds
+does not grow, no healthy agent is killed, and all sessions answer at the end.
 
 `SOAK_MINUTES` (60) says how long, `SOAK_LIFE_SECONDS` (60) how long a life is.
 """
@@ -18,6 +18,8 @@ import trio
 
 from tests.client_raw import RawClient, connect
 from tests.eventually import eventually
+from tests.faults.test_full_disk import journal_of
+from tests.test_start import fill
 from tests.watch import Watch
 
 from . import daemon
@@ -28,6 +30,7 @@ from .rogues import memory, open_pen
 MINUTES = float(os.environ.get("SOAK_MINUTES", "60"))
 LIFE_SECONDS = float(os.environ.get("SOAK_LIFE_SECONDS", "60"))
 SESSIONS = 50
+OLD_EVENTS = 50_000  # of other sessions
 AT_ONCE = 5  # turns
 TURN_SECONDS = 120.0
 MEMORY_PER_HOUR = 1.0  # MiB, by the line that fits best; of an hour, for less of it is no line
@@ -59,7 +62,9 @@ class Reading:
 
 
 async def read(running: Daemon, client: RawClient, begun: float) -> Reading:
-    """What the daemon holds when nothing is at work; then it may go on."""
+    """What the daemon holds when nothing is at work and the journal's caches are full; then it may go on."""
+    for session in (await client.request("session/list", limit=200))["sessions"]:
+        await client.request("session/history", sessionId=session["sessionId"], after=0)
     await client.request("provider/drain", name="demo")
     await eventually(lambda: not [one for one in running.family() if "demo.agent" in one.command], REST_SECONDS)
     await trio.sleep(REST_SECONDS)
@@ -112,6 +117,7 @@ async def test_an_hour_with_a_new_life_each_minute() -> None:
     sessions: list[str] = []
     readings: list[Reading] = []
     async with daemon.new_place() as place:
+        fill(journal_of(place), OLD_EVENTS)
         while trio.current_time() - begun < MINUTES * 60:
             life_ends = trio.current_time() + LIFE_SECONDS
             async with daemon.running(place, CONFIGURATION) as running, connect(place.socket) as client:
