@@ -333,7 +333,7 @@ class Directory:
         Raises:
             Refused: `not-found`: no such provider; or why they can't be read.
         """
-        past = await self._providers[query.name].past_sessions(query.cwd)
+        past = await self._providers[query.name].records.past_sessions(query.cwd)
         return past_page(past, tuple(self._roster.facts), query.name, query.cursor, query.limit)
 
     async def adopt(self, command: AdoptSession, by: Author) -> SessionView:
@@ -367,7 +367,7 @@ class Directory:
     def _foreign_turns(self, facts: Facts) -> AsyncGenerator[PastTurn, None]:
         native = facts.native[facts.provider]
         past = PastSession(native_id=native.native_id, cwd=facts.cwd, title="", updated_at=facts.last_activity)
-        return self._providers[facts.provider].recall(past, native.mark)
+        return self._providers[facts.provider].records.recall(past, native.mark)
 
     async def preview(self, command: MoveSession) -> Handoff:
         """What the agent would be told, if the session were moved. Raises as `move`."""

@@ -123,7 +123,7 @@ class Imports:
         native = attrs.evolve(was, mark=None)  # it may look otherwise in another place
         data = await computed(len(record.data), lambda: decompressed(record.data))
         config = config_of(attrs.evolve(facts, native={facts.provider: native}))
-        return native if await supervisor.unpack(config, data) else None
+        return native if await supervisor.records.unpack(config, data) else None
 
     # The log, page by page
 

@@ -197,7 +197,7 @@ class Registrar:
         mode = command.permission_mode or self._defaults.permission_modes[command.provider]
         async with Adoption(self._journal, command.provider, past) as adoption:
             try:
-                await adoption.copy(supervisor.recall(past))
+                await adoption.copy(supervisor.records.recall(past))
             except ProviderError as error:
                 raise Refused(error.kind, error.message, remedy=error.remedy) from error
             async with self._one_at_a_time:
@@ -208,7 +208,7 @@ class Registrar:
         return facts.session_id
 
     async def _past(self, supervisor: ProviderSupervisor, native_id: str) -> PastSession:
-        past = next((one for one in await supervisor.past_sessions(None) if one.native_id == native_id), None)
+        past = next((one for one in await supervisor.records.past_sessions(None) if one.native_id == native_id), None)
         if past is None:
             told = f"{supervisor.name} has no session {native_id!r} of its own"
             remedy = f"`jelmore import --from {supervisor.name}` lists them"

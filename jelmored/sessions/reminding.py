@@ -42,7 +42,7 @@ async def read_reminder(journal: Journal, providers: Providers, handover: Handov
     doubt = handover.doubt
     if doubt is not None:
         supervisor = providers[doubt.provider]
-        handover = await completed(journal, handover, lambda ids: supervisor.remembers(doubt.config, ids))
+        handover = await completed(journal, handover, lambda ids: supervisor.records.remembers(doubt.config, ids))
     return await read_handoff(journal, handover)
 
 

@@ -202,7 +202,7 @@ async def _record(facts: Facts, providers: Providers) -> AgentRecord | None:
     if config.native_id is None or not providers.knows(facts.provider):
         return None
     supervisor = providers[facts.provider]
-    record = await supervisor.pack(config)
+    record = await supervisor.records.pack(config)
     if record is None:
         return None
     data = await computed(len(record), lambda: compressed(record))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import attrs
@@ -25,9 +25,9 @@ from jelmored.domain.models import (
 from jelmored.domain.offers import Offer
 from jelmored.domain.ranking import Candidate
 from jelmored.domain.times import utc_now
-from jelmored.errors import ErrorKind, ProviderError, Refused
+from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Journal
-from jelmored.providers.base import BaseProvider, PastSession, PastTurn, RunTimeouts, SessionConfig, TurnOver
+from jelmored.providers.base import BaseProvider, RunTimeouts, SessionConfig, TurnOver
 
 from .condition import Blame, Condition
 from .cooling import Cooling
@@ -36,6 +36,7 @@ from .facts import HealthFacts
 from .figures import Figures
 from .places import Places
 from .probing import Prober
+from .records import Records
 from .reports import Hear
 from .run import Run
 from .shared import Shared
@@ -43,8 +44,6 @@ from .shared import Shared
 log = structlog.get_logger(__name__)
 
 STOP_GRACE = 12.0  # seconds for all runs together, of the daemon's 20
-LOOK = 5.0  # seconds to look what an agent will remember of a session
-RECORD = 30.0  # seconds to read or write what an agent keeps of a session
 STARTING = 5.0  # seconds between two looks at a server that may be starting
 IDLE_LOOKS = 30.0  # seconds at most between two looks for runs that are idle
 
@@ -106,6 +105,7 @@ class ProviderSupervisor:
         self._catalogue = catalogue
         self.offer = Offer(default=spec.default_model)
         """Its models, as the last look that saw any saw them, completed."""
+        self.records = Records(spec.provider)
         self._condition = Condition(
             self.name,
             HealthFacts(enabled=spec.enabled, named=spec.named),
@@ -290,33 +290,6 @@ class ProviderSupervisor:
         """The name of its kind."""
         return self._spec.type
 
-    async def pack(self, config: SessionConfig) -> bytes | None:
-        """See `BaseProvider.pack`; None also where it can't be read, or not in time."""
-        with trio.move_on_after(RECORD):
-            try:
-                return await self._spec.provider.pack(config)
-            except Exception:  # of a plug-in too: without the record there is the handoff
-                log.exception("an agent's record can't be carried", provider=self.name)
-        return None
-
-    async def unpack(self, config: SessionConfig, record: bytes) -> bool:
-        """See `BaseProvider.unpack`; false also where it can't be written, or not in time."""
-        with trio.move_on_after(RECORD):
-            try:
-                return await self._spec.provider.unpack(config, record)
-            except Exception:
-                log.exception("an agent's record can't be put down", provider=self.name)
-        return False
-
-    async def remembers(self, config: SessionConfig, ids: Sequence[str]) -> Collection[str] | None:
-        """See `BaseProvider.remembers`; None also where it can't be read, or not in time."""
-        with trio.move_on_after(LOOK):
-            try:
-                return await self._spec.provider.remembers(config, ids)
-            except Exception:  # of a plug-in too
-                log.exception("what an agent remembers can't be told", provider=self.name)
-        return None
-
     async def check(self) -> ProviderView:
         """Look now, free of charge."""
         if self._spec.enabled:
@@ -330,21 +303,6 @@ class ProviderSupervisor:
         if self._condition.facts.probe is None:
             await self.check()
         return self.offer.models
-
-    async def past_sessions(self, cwd: str | None) -> Sequence[PastSession]:
-        """See `BaseProvider.past_sessions`.
-
-        Raises:
-            Refused: they can't be read.
-        """
-        try:
-            return await self._spec.provider.past_sessions(cwd)
-        except ProviderError as error:
-            raise Refused(error.kind, error.message, remedy=error.remedy) from error
-
-    def recall(self, past: PastSession, after: str | None = None) -> AsyncGenerator[PastTurn, None]:
-        """See `BaseProvider.recall`; it raises `ProviderError`."""
-        return self._spec.provider.recall(past, after)
 
     def drain(self) -> ProviderView:
         """Take no new runs from now on. Turns in hand end; agents that are idle are asked to go."""
