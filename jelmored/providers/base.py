@@ -323,7 +323,7 @@ class BaseProvider(abc.ABC):
     async def remembers(self, config: SessionConfig, ids: Sequence[str]) -> Collection[str] | None:
         """Which of these the agent will know when it resumes `config.native_id`, by its own record. Asked before a run
         is opened, where the mark of the last one is not known, for that may have been killed before all was written
-        down; the agent is told what is missing. ≤ 5 s, so look at the end of the record only.
+        down; the agent is told what is missing. ≤ 20 s, so look at the end of the record only.
 
         Args:
             ids: the `native_id`s of what it has said and done, and the ids of the prompts that it was given.

@@ -50,9 +50,11 @@ async def completed(journal: Journal, handover: Handover, remembers: Remembers) 
     """The handover, from behind the last thing that the agent will know. Raises as above."""
     events: list[Event] = []
     before = handover.until + 1
+    scene = handover.scene
+    begins = scene.prompt_turn if scene.cut is None else None  # nobody has been given the prompt of that turn yet
     for _ in range(LOOK_BACK):
         page = await page_before(journal, handover.session_id, before)
-        names = {event.seq: name for event in page if (name := _name(event)) is not None}
+        names = {event.seq: name for event in page if event.turn != begins and (name := _name(event))}
         found = await remembers(tuple(names.values())) if names else ()
         if not page or found is None:
             break

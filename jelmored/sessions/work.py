@@ -31,7 +31,7 @@ from .foreign import waits_for_decision
 from .handover import Handover
 from .hold import RunHold
 from .intake import Intake
-from .learning import note_end, note_reminder
+from .learning import forget_mark, note_end, note_reminder
 from .parking import Parking
 from .queue import PromptQueue
 from .recovery import Recovery
@@ -306,6 +306,8 @@ class Work:
         self._approvals.cancel()
         if cause is TurnCause.DAEMON_RESTART:
             self._resumption.cut_by_stop(after=turn.after, said=turn.said, side_effects=turn.side_effects)
+        if not (turn.said or waits_for_decision(self._facts)):
+            forget_mark(self._chronicle)  # the agent has not been given the prompt: the next one is looked at, and told
         heard = turn.said and over.reason is not TurnReason.FAILED and (turn.told or not self._briefing.owing)
         self._failover.forget()
         self._turns.end(turn, over, cause, Step.TURN_ENDED if started else Step.START_FAILED, heard=heard)

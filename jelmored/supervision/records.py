@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-LOOK = 5.0  # seconds to look what an agent will remember of a session
+LOOK = 20.0  # seconds to look what an agent will remember of a session; its server may only be starting
 RECORD = 30.0  # seconds to read or write what an agent keeps of a session
 
 

@@ -25,6 +25,7 @@ from jelmored.domain.events import (
 from jelmored.domain.handoff import Gap, Handoff, Reminder, Scene
 from jelmored.domain.ids import ItemId, ToolUseId
 from jelmored.domain.permissions import ToolKind
+from jelmored.errors import ErrorKind, SessionError
 from jelmored.journal.base import Batch
 from jelmored.providers.base import Delta, RunFacts
 from jelmored.sessions.handover import Handover, read_handoff
@@ -159,6 +160,19 @@ async def test_the_turn_in_hand_is_none_of_it() -> None:
         assert "answer two" in answer.text
         assert "three" not in answer.text
         assert "void" not in answer.text
+
+
+async def test_nor_is_its_prompt_known_whatever_the_agent_says() -> None:
+    async with told() as one:
+        one.exchange("one", "answer one")
+        one.begin(one.ask("two"))
+        one.partial("I beg")
+        one.end(TurnCause.DAEMON_RESTART)
+        one.begin(one.ask("three"))
+        answer = await one.reminder({"prm_one", "n-answer one", "prm_two", "prm_three"}, prompt_turn=3)
+        assert answer is not None
+        assert "ASSISTANT: I beg" in answer.text
+        assert "three" not in answer.text
 
 
 @given(st.integers(1, 60), st.data())
@@ -305,3 +319,28 @@ async def test_after_an_end_in_order_nobody_looks(autojump_clock: Clock) -> None
         s.provider.memory = set()
         await s.prompt(session_id, "two")
         assert (await (await s.provider.opened()).heard()).text == "two"
+
+
+async def test_a_prompt_that_no_agent_was_given_is_told_to_the_next_one(autojump_clock: Clock) -> None:
+    """Its run could not be started, or a client wanted its end before: nothing was killed."""
+    journal = Plugged()
+    async with stage(journal=journal) as s:
+        session_id = await s.create("remember 42")
+        run = await s.provider.opened()
+        first = (await run.heard()).prompt_id
+        run.mark = "m1"
+        await run.tell(NOTED)
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+    async with stage(journal=journal) as s:
+        s.provider.memory = {first, "n1"}
+        well, s.provider.facts = s.provider.facts, SessionError(ErrorKind.AUTH_REQUIRED, "not logged in")
+        await s.prompt(session_id, "and 43")
+        await s.provider.opened()
+        await s.watcher.wait_for("turn_ended")
+        s.provider.facts = well
+        told = (await (await _next(s, "which numbers?")).heard()).text
+        assert "USER: and 43" in told
+        assert "remember 42" not in told
+        await trio.sleep(1)
+        assert [one["certain"] for one in _reminded(s)] == [True]

@@ -6,7 +6,7 @@ kept; then forwards.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,8 +23,10 @@ from . import tools
 from .client import Native, OpencodeClient
 from .messages import CompactionPart, MessageWithParts, OtherPart, TextPart, ToolPart, read_messages
 from .normaliser import Normaliser
+from .parts import NAME
 
 PAGE = 50  # messages
+LAST = 50  # messages in which to look for what a killed server may lack
 MOST = 2000  # sessions, the latest ones
 CHILD = 500  # messages of a subagent
 COMPACT = "/compact"
@@ -66,6 +68,19 @@ async def recall(
                 yield turn
     if (turn := await turns.end()) is not None:
         yield turn
+
+
+async def kept(client: OpencodeClient, native_id: str, ids: Sequence[str]) -> Collection[str]:
+    """Which of these are among the last messages: the agent's by their own ids, the user's by those of our prompts.
+    Each is written down before the server goes on; but a prompt may not have come as far, and the text of a message
+    that streamed is empty, so that of such a one only what it has done counts (measured)."""
+    found: set[str] = set()
+    for message in read_messages(await client.messages(native_id, LAST)):
+        if message.info.by_agent:
+            found.add(message.info.id)
+        else:
+            found.update(str(part.metadata.get(NAME)) for part in message.parts if isinstance(part, TextPart))
+    return found.intersection(ids)
 
 
 @attrs.define

@@ -115,6 +115,7 @@ class TextPart(_Part):
     text: str
     synthetic: bool = False
     time: Span = Span()
+    metadata: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)

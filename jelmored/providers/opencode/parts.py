@@ -1,4 +1,8 @@
-"""What a user says, as the parts of a prompt to OpenCode."""
+"""What a user says, as the parts of a prompt to OpenCode.
+
+Its messages have ids that only the server may choose; so a prompt's own id stands in the metadata of its first text,
+which the server keeps as it is (measured).
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,15 @@ from typing import Any
 
 from jelmored.domain.prompts import Block, DocumentBlock, FileBlock, ImageBlock, Prompt, TextBlock
 
+NAME = "jelmoredPrompt"
+
 
 def parts_of(prompt: Prompt) -> list[dict[str, Any]]:
-    return [_part(block) for block in prompt.blocks]
+    parts = [_part(block) for block in prompt.blocks]
+    first = next((part for part in parts if part["type"] == "text"), None)
+    if first is not None:
+        first["metadata"] = {NAME: prompt.prompt_id}
+    return parts
 
 
 def _part(block: Block) -> dict[str, Any]:

@@ -101,10 +101,10 @@ class OpencodeProvider(BaseProvider):
         )
         return await importer.unpack(server.client, config.native_id, config.cwd, record)
 
-    async def remembers(self, config: SessionConfig, ids: Sequence[str]) -> Collection[str]:
-        """Its server writes each message and each tool down before it goes on (measured: killed anywhere, it lacks
-        nothing but the text of a message that still streamed; that has no id here)."""
-        return frozenset(ids)
+    async def remembers(self, config: SessionConfig, ids: Sequence[str]) -> Collection[str] | None:
+        if config.native_id is None:
+            return ()
+        return await memories.kept(await self._client(), config.native_id, ids)
 
     async def past_sessions(self, cwd: str | None = None) -> Sequence[PastSession]:
         """Those of its server: where it is a server of ours, our own."""

@@ -15,7 +15,8 @@ from jelmored.errors import SessionError
 from jelmored.providers.base import PastTurn
 from jelmored.providers.opencode import memories
 from jelmored.providers.opencode.client import OpencodeClient
-from jelmored.providers.opencode.memories import past_sessions, recall
+from jelmored.providers.opencode.memories import kept, past_sessions, recall
+from jelmored.providers.opencode.parts import NAME
 
 from .fake import Asked, FakeServer, Says, serving
 
@@ -130,3 +131,23 @@ async def test_one_that_is_gone_is_told() -> None:
     async with keeping() as (_, client):
         with pytest.raises(SessionError, match="no such session"):
             await told(client, native_id="ses_gone")
+
+
+# What it will know when it is resumed
+
+
+def message(role: str, number: int, **part: Any) -> dict[str, Any]:
+    info = {"id": f"msg_{number}", "sessionID": ROOT, "role": role}
+    parts = [{"id": f"prt_{number}", "sessionID": ROOT, "messageID": info["id"], "type": "text", **part}]
+    return {"info": info, "parts": parts}
+
+
+async def test_it_has_kept_what_is_among_its_last_messages() -> None:
+    messages = [
+        message("user", 1, text="one", metadata={NAME: "prm_1"}),
+        message("assistant", 2, text="noted"),
+        message("user", 3, text="Go on.", synthetic=True),
+        message("user", 4, text="two", metadata={"another": "program's"}),
+    ]
+    async with keeping(messages) as (_, client):
+        assert set(await kept(client, ROOT, ["prm_1", "msg_2", "msg_3", "prm_4", "prm_5"])) == {"prm_1", "msg_2"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jelmored.domain.ids import ConnectionId, PromptId
 from jelmored.domain.prompts import Author, Block, DocumentBlock, FileBlock, ImageBlock, Prompt, TextBlock
-from jelmored.providers.opencode.parts import parts_of
+from jelmored.providers.opencode.parts import NAME, parts_of
 
 
 def _parts(*blocks: Block) -> list[dict[str, object]]:
@@ -14,7 +14,7 @@ def _parts(*blocks: Block) -> list[dict[str, object]]:
 
 def test_texts_and_files_are_texts_in_their_order() -> None:
     assert _parts(TextBlock(text="look"), FileBlock(path="/w/a.py", range=(2, 3), text="one\ntwo\nthree\nfour\n")) == [
-        {"type": "text", "text": "look"},
+        {"type": "text", "text": "look", "metadata": {NAME: "prm_1"}},
         {
             "type": "text",
             "text": "File: /w/a.py, lines 2 to 3 (unsaved in the editor; this text counts, not the disk)\n\n"

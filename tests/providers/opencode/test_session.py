@@ -111,7 +111,7 @@ async def test_a_prompt_names_its_model_and_its_agent_and_a_change_counts_from_t
 
         first, second = (asked.body for asked in scene.asked("POST /session/ses_1/prompt_async"))
         assert first == {
-            "parts": [{"type": "text", "text": "hello"}],
+            "parts": [{"type": "text", "text": "hello", "metadata": {"jelmoredPrompt": "prm_1"}}],
             "model": {"providerID": "fake", "modelID": "m"},
             "agent": "plan",
             "system": "Be kind.",
