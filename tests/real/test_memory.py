@@ -15,7 +15,7 @@ import trio
 from tests.invariants import check
 from tests.watch import Watch
 
-from . import processes
+from . import daemon, processes
 from .conversation import Conversation
 from .model_server import ModelServer
 from .script import Script, says, uses, when
@@ -31,10 +31,10 @@ MOST = 1.5  # seconds from the moment that is meant to the kill
 SEED = int(os.environ.get("KILL_SEED", "20261127"))
 
 
-def _script() -> Script:
+def _script(shell: str = "Bash", **described: str) -> Script:
     return Script(
         when(NEXT, says("I know all of it.")),
-        when("wait", uses("Bash", command=f"echo ran >> ran; {SLEEP}"), says("Waited.")),
+        when("wait", uses(shell, command=f"echo ran >> ran; {SLEEP}", **described), says("Waited.")),
         when("talk", says(LONG, pieces=400, pace=0.02)),
         when("", says("Noted.")),
     )
@@ -79,6 +79,7 @@ CASES = {
 }
 """Where the daemon is killed."""
 FAST = ("first end", "second tool")
+FAST_AT_OPENCODE = ("prompted", "third stream")
 
 
 def _trials() -> list[object]:
@@ -102,6 +103,24 @@ async def test_the_daemon_is_killed(name: str, seconds: float) -> None:
             await stage.daemon.kill()
             await place.until_empty(family, LEFT_SECONDS)
         async with alive(place, model) as stage:
+            again = await stage.client.subscribe(session.session_id)
+            await again.turn_over(len(case.turns))
+            await _knows_all(stage, again, case)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FAST_AT_OPENCODE else pytest.mark.soak) for name in CASES]
+)
+async def test_the_daemon_and_opencode_are_killed(name: str) -> None:
+    case = CASES[name]
+    async with open_place(_script("bash", description="waits")) as (place, model):
+        configuration = daemon.opencode_configuration(place, model.url)
+        async with alive(place, model, configuration) as stage:
+            session = await _until_the_moment(stage, case)
+            family = stage.daemon.family()
+            await stage.daemon.kill()
+            await place.until_empty(family, LEFT_SECONDS)
+        async with alive(place, model, configuration) as stage:
             again = await stage.client.subscribe(session.session_id)
             await again.turn_over(len(case.turns))
             await _knows_all(stage, again, case)
