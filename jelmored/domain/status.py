@@ -48,6 +48,7 @@ TRANSITIONS: Mapping[tuple[Status, Step], Status] = {
     (S.INITIALIZING, T.TURN_ENDED): S.IDLE,
     (S.INITIALIZING, T.START_FAILED): S.FAILED,
     (S.IDLE, T.TURN_STARTED): S.ACTIVE,
+    (S.FAILED, T.TURN_STARTED): S.ACTIVE,  # its agent was there, and the last turn refused for another reason
     (S.ACTIVE, T.APPROVAL_OPENED): S.WAITING_INPUT,
     (S.ACTIVE, T.TURN_ENDED): S.IDLE,
     (S.WAITING_INPUT, T.APPROVAL_OPENED): S.WAITING_INPUT,

@@ -40,8 +40,9 @@ class Parking:
 
     def refusal(self, prompt: Prompt) -> Nowhere | None:
         """Why this prompt, which wants to wait for a provider, has to."""
-        waits = prompt.when_unavailable is WhenUnavailable.WAIT
-        return self._router.refusal(self._chronicle.facts, prompt) if waits else None
+        if prompt.when_unavailable is not WhenUnavailable.WAIT:
+            return None
+        return self._router.refusal(self._chronicle.facts, prompt, placed=self._hold.listens)
 
     def park(self, prompt: Prompt, nowhere: Nowhere) -> None:
         """It waits from now on, or goes on waiting."""

@@ -133,29 +133,35 @@ class Router:
         self.settings = settings
         self._providers = providers
 
-    def obstacle(self, facts: Facts, prompt: Prompt | None) -> Failure | None:
+    def obstacle(self, facts: Facts, prompt: Prompt | None, *, placed: bool) -> Failure | None:
         """Why no turn should begin at the session's provider now. One that cools, or that only a person can mend, is
-        asked all the same when there is no other: it may have come round."""
-        obstacle, failure = self._hindrance(facts, prompt)
+        asked all the same when there is no other: it may have come round.
+
+        Args:
+            placed: its agent is there: it needs no further place.
+        """
+        obstacle, failure = self._hindrance(facts, prompt, placed=placed)
         if failure is None or obstacle not in SOFT:
             return failure
         onward = self.onward(facts, prompt, refused=(), failure=failure)
         return failure if isinstance(onward, Route) else None
 
-    def refusal(self, facts: Facts, prompt: Prompt | None) -> Nowhere | None:
-        """Why no provider can take it now."""
-        _, failure = self._hindrance(facts, prompt)
+    def refusal(self, facts: Facts, prompt: Prompt | None, *, placed: bool) -> Nowhere | None:
+        """Why no provider can take it now. `placed`: as above."""
+        _, failure = self._hindrance(facts, prompt, placed=placed)
         if failure is None:
             return None
         route = self.onward(facts, prompt, refused=(), failure=failure)
         return route if isinstance(route, Nowhere) else None
 
-    def _hindrance(self, facts: Facts, prompt: Prompt | None) -> tuple[Obstacle | None, Failure | None]:
+    def _hindrance(
+        self, facts: Facts, prompt: Prompt | None, *, placed: bool
+    ) -> tuple[Obstacle | None, Failure | None]:
         found = self._found(facts.provider, _asked(facts, prompt))
         if found is None:
             told = f"provider {facts.provider} is not configured any more"
             return None, Failure(kind=ErrorKind.NO_PROVIDER, message=told)
-        if found.obstacle is Obstacle.OFFLINE and not self.offline:
+        if (found.obstacle is Obstacle.OFFLINE and not self.offline) or (found.obstacle is Obstacle.FULL and placed):
             return None, None
         return found.obstacle, _hindered(found, self._providers.view(facts.provider), prompt)
 

@@ -127,7 +127,7 @@ class Work:
         if prompt.cut is not None:
             turn.cut, turn.side_effects = Cut(why=prompt.cut), True
             self._failover.tell_of_cut(turn)
-        if (obstacle := self._router.obstacle(self._facts, prompt)) is not None:
+        if (obstacle := self._router.obstacle(self._facts, prompt, placed=self._hold.listens)) is not None:
             self._chronicle.step(Step.RUN_STARTING)
             self._recovery.refused(turn, obstacle)
         elif (home := self._router.way_back(self._facts, prompt)) is not None:

@@ -8,15 +8,18 @@ from datetime import timedelta
 from typing import Any
 
 import attrs
+import pytest
 import trio
 
 from jelmored.domain.events import TurnReason
 from jelmored.domain.failures import Failure
 from jelmored.domain.ids import Epoch, PromptId, SessionId
 from jelmored.domain.prompts import WhenUnavailable
+from jelmored.domain.sessions import BackgroundTask
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind
 from jelmored.journal.memory import MemoryJournal
+from jelmored.providers.base import RunFacts
 from jelmored.sessions.hold import RunHold
 from jelmored.sessions.parking import LOOK_AGAIN, SOON, Parking
 from jelmored.sessions.router import Nowhere
@@ -149,3 +152,20 @@ async def test_after_a_restart_it_is_looked_after_though_nobody_asks(autojump_cl
         await eventually(lambda: "turn_started" in s.watcher.types, 60)
         (started,) = [event for event in s.watcher.events if event["eventType"] == "turn_started"]
         assert started["metadata"]["promptId"] == prompt_id
+
+
+@pytest.mark.parametrize("wish", [WhenUnavailable.WAIT, WhenUnavailable.FAIL])
+async def test_an_agent_that_is_there_needs_no_further_place(
+    wish: WhenUnavailable, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with stage(max_runs=1) as s:
+        session_id = await s.create("one")
+        run = await s.provider.opened()
+        await run.heard()
+        await run.tell(
+            RunFacts(background_tasks=(BackgroundTask(task_id="t", title="a task"),))
+        )  # it is not put to sleep
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+        await s.prompt(session_id, "two", when_unavailable=wish)
+        assert (await run.heard()).text == "two"
