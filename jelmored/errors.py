@@ -72,7 +72,7 @@ class ErrorKind(enum.StrEnum):
         "busy",
         1100,
         "A turn runs: `whenBusy` said to refuse, or it would be cut by what is asked; or the session is just being "
-        "suspended, closed, or brought back from another daemon.",
+        "suspended, closed, taken up from another daemon, or brought back from there.",
     )
     WRONG_STATUS = (
         "wrong-status",
@@ -95,8 +95,8 @@ class ErrorKind(enum.StrEnum):
         "state-invalid",
         1105,
         "A state, or an import, can't be used: damaged, of a newer version, of a session that is here already and "
-        "has gone on; `field` names the place, and nothing has changed. In a turn: the agent's own memory of the "
-        "session is gone; it begins anew, and a `system` event says so.",
+        "has gone on, or that another client imports now; `field` names the place, and nothing has changed. In a turn: "
+        "the agent's own memory of the session is gone; it begins anew, and a `system` event says so.",
     )
     FOREIGN_WRITER = (
         "foreign-writer",

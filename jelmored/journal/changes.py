@@ -78,7 +78,7 @@ class Changes:
 
     def take_over(self, source: Log, target: Log) -> None:
         """What is kept under one id goes over to another; nothing of the first one is left."""
-        self.taken_over.append((target.row, source.row))
+        self.taken_over.append((target.session_id, target.row, source.row))
         self.removed[source.row] = source
 
 
@@ -95,6 +95,8 @@ def _usage_row(entry: UsageEntry) -> Row:
 
 def store(connection: sqlite3.Connection, changes: Changes, now: Callable[[], datetime]) -> None:
     """Write them, in a transaction that has begun. Keys past their age go when others come."""
+    for session_id, target, _ in changes.taken_over:  # a new one has the row that its pages had
+        connection.execute("UPDATE sessions SET session_id = ? WHERE id = ?", (session_id, target))
     SESSIONS.run(
         connection, [(log.row, log.session_id, log.head, changes.facts.get(row)) for row, log in changes.logs.items()]
     )
@@ -110,7 +112,7 @@ def store(connection: sqlite3.Connection, changes: Changes, now: Callable[[], da
         connection.execute("DELETE FROM keys WHERE created_at <= ?", (to_microseconds(now() - KEY_AGE),))
         KEYS.run(connection, changes.keys)
     PROVIDERS.run(connection, list(changes.providers.items()))
-    for target, source in changes.taken_over:
+    for _, target, source in changes.taken_over:
         connection.execute("UPDATE events SET session = ? WHERE session = ?", (target, source))
         connection.execute("UPDATE OR IGNORE attachment_uses SET session = ? WHERE session = ?", (target, source))
     for row, log in changes.removed.items():  # last: nothing of them follows

@@ -29,6 +29,7 @@ class Log:
         begins_after: the event behind which it begins.
         nobodys: its facts have not come.
         removed: there is nothing more to come.
+        is_new: nothing of it is in the file yet.
     """
 
     row: int
@@ -37,17 +38,27 @@ class Log:
     begins_after: int = 0
     nobodys: bool = True
     removed: bool = False
+    is_new: bool = False
 
     @property
     def pages(self) -> Pages:
         return Pages(self.begins_after, self.head, self.nobodys and not self.removed)
 
-    def go_on(self, batch: Batch, pages: Pages | None) -> None:
-        """With a batch. Raises `JournalError` if it may not come next."""
-        self.head = follow(batch, self.head, pages)
+    def go_on(self, batch: Batch, source: Log | None) -> None:
+        """With a batch. Raises `JournalError` if it may not come next.
+
+        Args:
+            source: what it takes over; there is nothing more to come under that id.
+        """
+        self.head = follow(batch, self.head, source.pages if source else None)
+        if source is not None:
+            source.removed = True
+            if self.is_new:  # the row of its pages becomes its own: they need not be moved, however many they are
+                self.row, source.row = source.row, self.row
         self.begins_after = batch.begins_after or self.begins_after
         self.nobodys = self.nobodys and batch.facts is None
         self.removed = batch.removed
+        self.is_new = False
 
 
 class Logs:
@@ -82,7 +93,7 @@ class Logs:
             return Log(row, session_id, head, head if first is None else first - 1, bool(nobodys))
         if was_removed(self._connection, session_id):
             return Log(NO_ROW, session_id, removed=True)
-        return Log(self._new_row(), session_id)
+        return Log(self._new_row(), session_id, is_new=True)
 
     def _new_row(self) -> int:
         if self._last_row is None:

@@ -230,10 +230,9 @@ class Writer:
             if log.removed and not batch.removed:
                 raise removed(batch.session_id)
             source = self._logs.of(batch.takes_over) if batch.takes_over is not None else None
-            log.go_on(batch, source.pages if source else None)
+            log.go_on(batch, source)
             changes.add(log, batch)
             if source is not None:
-                source.removed = True
                 changes.take_over(source, log)
 
     def _wal_is_too_long(self) -> bool:

@@ -76,12 +76,11 @@ def born(
         lineage=state.facts.trail,
         warnings=({"kind": "directory-shared", "sessions": list(sharing)},) if sharing else (),
     )
-    begun = here is not None or newcomer.pages is not None
     batch = Batch(
         session_id=facts.session_id,
         events=tuple(Entry(event.seq, event.event_type, codec.encode(event)) for event in events),
-        begins_after=0 if begun else facts.begins_after,
-        takes_over=newcomer.pages if here else None,
+        begins_after=0 if here else facts.begins_after,
+        takes_over=newcomer.pages,
         facts=codec.encode(facts),
         queue=tuple(queued.stored for queued in newcomer.queue),
         attachments=newcomer.attachments,

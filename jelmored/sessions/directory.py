@@ -282,17 +282,17 @@ class Directory:
         """A session of another daemon with its whole log, step by step.
 
         Raises:
-            Refused: `state-invalid`, `no-provider`, `not-found`: no such import is under way.
+            Refused: `state-invalid`, `no-provider`, `busy`; `not-found`: no such import is under way.
         """
         self._check_room()
         if command.state is not None:
-            session_id, wanted, head = await self._registrar.begin_import(command.state, command.provider)
+            session_id, wanted, head = await self._registrar.begin_import(command.state, command.provider, by)
         else:
             session_id = command.session_id or SessionId("")
-            wanted, head = await self._registrar.add_events(session_id, command.events)
+            wanted, head = await self._registrar.add_events(session_id, command.events, by)
         if not command.last:
             return ImportProgress(session_id=session_id, next=wanted, head=head)
-        await self._registrar.finish_import(session_id)
+        await self._registrar.finish_import(session_id, by)
         log.info("imported", session=session_id, client=by.client)
         return self.get(session_id)
 

@@ -1,12 +1,13 @@
-"""A session that comes from another daemon: with its state alone, or with its whole log, page by page.
+"""The log of a session that comes from another daemon, page by page.
 
-As with a fork, only the last batch brings facts: what is cut before that is no session, and may be begun anew. One that
-comes back is here meanwhile: pages of it are kept under an id of their own, until its log takes them over.
+As with a fork, only the last batch brings facts: what is cut before that is no session, and may be begun anew. Pages
+are kept under an id of their own until the log of the session takes them over: what is left of an import is in nobody's
+way. Of one session one import is under way at a time, and it belongs to the connection that has begun it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -14,202 +15,174 @@ import attrs
 import trio
 
 from jelmored.actors.beside import computed
-from jelmored.domain.commands import CreateSession
 from jelmored.domain.events import Event
-from jelmored.domain.ids import ProviderName, SessionId, new_session_id
-from jelmored.domain.sessions import Facts, LogPoint, NativeSession
-from jelmored.domain.state import SessionState
+from jelmored.domain.ids import ConnectionId, SessionId, new_session_id
+from jelmored.domain.prompts import Author
+from jelmored.domain.sessions import Facts
 from jelmored.errors import ErrorKind, JournalError, Refused
-from jelmored.journal.base import Attachment, Batch, Entry, Journal
-from jelmored.supervision.providers import Providers
+from jelmored.journal.base import Batch, Entry, Journal
 from jelmored.wire import codec
-from jelmored.wire.states import Document, decompressed, invalid, state_in, weight
+from jelmored.wire.states import weight
 
-from .arriving import Newcomer, placed
-from .attachments import examine
+from .arriving import Newcomer
 from .bounds import MAX_EVENT
-from .hold import config_of
-from .queue import Queued
-from .router import Router
+from .preparing import Newcomers
 
 AT_ONCE = 4  # imports under way; the oldest is given up for a further one
-Locate = Callable[[CreateSession], Awaitable[CreateSession]]
 
 
-@attrs.define
+@attrs.define(eq=False)
 class _Pages:
     """Of the log of a newcomer, as far as they have come.
 
     Args:
+        owner: who has begun, and gives them.
         after: they begin behind this event.
         next: the event that is wanted.
+        kept_as: an id of their own.
+        kept: perhaps there is something under that.
     """
 
     newcomer: Newcomer
-    kept_as: SessionId
+    owner: ConnectionId
     after: int
     next: int
+    kept_as: SessionId = attrs.field(factory=new_session_id)
+    kept: bool = False
 
 
 class Imports:
-    """Prepares newcomers, and keeps the pages of their logs until they are whole.
+    """Keeps the pages of their logs until they are whole; knows which sessions are just becoming such.
 
     Args:
-        locate: resolves the directories of a session.
+        newcomers: which of them are here already.
     """
 
-    def __init__(self, journal: Journal, providers: Providers, router: Router, locate: Locate) -> None:
+    def __init__(self, journal: Journal, newcomers: Newcomers) -> None:
         self._journal = journal
-        self._providers = providers
-        self._router = router
-        self._locate = locate
+        self._newcomers = newcomers
         self._under_way: dict[SessionId, _Pages] = {}
+        self._becoming: set[SessionId] = set()
+        self._given_up: list[SessionId] = []
+        """Under these ids there are pages that nobody wants, to be removed. All of them were kept once: a disk that
+        takes nothing adds none."""
         self._page_at_a_time = trio.Lock()
 
-    async def prepared(
-        self, state: SessionState, provider: ProviderName | None, left: LogPoint | None = None
-    ) -> Newcomer:
-        """All that can be checked before anything is made.
-
-        Args:
-            left: where the session stands here, which comes back.
+    async def begin(self, newcomer: Newcomer, by: Author) -> tuple[int, int]:
+        """Pages of its log are to come. One that had begun already begins anew, and belongs to whoever does that.
+        Returns which event is wanted first, and which one is the last.
 
         Raises:
-            Refused: `state-invalid`, with the place; `no-provider`, for one that the client named.
+            Refused: `busy`, while it is just becoming a session; `state-invalid`, if it has become one.
         """
-        facts = await self._located(state.facts)
-        if provider not in (None, facts.provider) or not self._providers.knows(facts.provider):
-            await self._providers.models()  # the daemon may have just begun to look
-        try:
-            route = self._router.settled(facts, provider)
-        except Refused as no:
-            if provider is not None:
-                raise
-            raise invalid("facts.provider", no.message, no.remedy or "name another one: provider") from None
-        queue, attachments = await computed(_weight(state), lambda: _queue(state))
-        return Newcomer(state=state, facts=placed(route, facts), queue=queue, attachments=attachments, left=left)
-
-    async def remembering(self, newcomer: Newcomer) -> Newcomer:
-        """Its agent gets its own record, if it can be had. The last step before it is a session: what is given up
-        before must not have changed what an agent remembers."""
-        state, facts = newcomer.state, newcomer.facts
-        native = await self._unpacked(state, facts)
-        if native is None:
-            return newcomer
-        facts = attrs.evolve(
-            facts,
-            native={facts.provider: native},
-            heard={facts.provider: state.facts.heard.get(state.facts.provider, 0)},
-            behind=state.facts.behind,
-        )
-        return attrs.evolve(newcomer, facts=facts, native=True)
-
-    async def _located(self, facts: Facts) -> Facts:
-        try:
-            found = await self._locate(CreateSession(cwd=facts.cwd, directories=facts.directories))
-        except Refused as no:
-            raise invalid(f"facts.{no.field}", no.message, "make it, or mount it, at the same place") from None
-        directory = found.cwd if facts.directory == facts.cwd else facts.directory
-        return attrs.evolve(facts, cwd=found.cwd, directory=directory, directories=found.directories)
-
-    async def _unpacked(self, state: SessionState, facts: Facts) -> NativeSession | None:
-        """The agent's own session, if it is there now. None: its agent is told what was said."""
-        was, record = state.facts.native.get(state.facts.provider), state.record
-        if was is None or record is None or record.provider != state.facts.provider:
-            return None
-        supervisor = self._providers[facts.provider]
-        if supervisor.type != record.type:
-            return None
-        native = attrs.evolve(was, mark=None)  # it may look otherwise in another place
-        data = await computed(len(record.data), lambda: decompressed(record.data))
-        config = config_of(attrs.evolve(facts, native={facts.provider: native}))
-        return native if await supervisor.records.unpack(config, data) else None
-
-    # The log, page by page
-
-    async def begin(self, newcomer: Newcomer) -> tuple[int, int]:
-        """Pages of its log are to come. One that had begun already begins anew. Returns which event is wanted first,
-        and which one is the last."""
         facts, left = newcomer.state.facts, newcomer.left
         after = facts.begins_after if left is None else left.seq
-        kept_as = facts.session_id if left is None else new_session_id()
         async with self._page_at_a_time:
-            await self._clear(facts.session_id)
-            for oldest in list(self._under_way)[: 1 - AT_ONCE]:
-                await self._clear(oldest)
-            self._under_way[facts.session_id] = _Pages(newcomer, kept_as, after, after + 1)
+            self._refuse_becoming(facts.session_id)
+            if left is None:
+                self._newcomers.refuse_here(facts.session_id)
+            self._give_up(facts.session_id)
+            self._under_way[facts.session_id] = _Pages(newcomer, by.connection_id, after, after + 1)
+            for oldest in [other for other in self._under_way if other not in self._becoming][:-AT_ONCE]:
+                self._give_up(oldest)
+            await self._sweep()
         return after + 1, facts.seq
 
-    async def add(self, session_id: SessionId, events: Sequence[Any]) -> tuple[int, int]:
+    async def add(self, session_id: SessionId, events: Sequence[Any], by: Author) -> tuple[int, int]:
         """The next ones, as JSON's own kinds; durable. Returns which event is wanted next, and which one is the last.
 
         Raises:
-            Refused: `not-found`; `state-invalid`, for one that does not fit: those of this page are not kept.
+            Refused: `not-found`, `busy`; `state-invalid`, if the import is not theirs any more, and for one that does
+                not fit: those of this page are not kept.
         """
         async with self._page_at_a_time:
-            pages = self._pages(session_id)
+            pages = self._pages(session_id, by)
             facts = pages.newcomer.state.facts
             entries = await computed(weight(events), lambda: _checked(events, facts, pages.next))
-            begins = pages.after if pages.next == pages.after + 1 else 0
             if entries:
-                await self._journal.append([Batch(session_id=pages.kept_as, begins_after=begins, events=entries)])
-            pages.next += len(entries)
+                await self._keep(pages, entries)
             return pages.next, facts.seq
 
+    async def _keep(self, pages: _Pages, entries: tuple[Entry, ...]) -> None:
+        begins = pages.after if pages.next == pages.after + 1 else 0
+        pages.kept = True
+        try:
+            await self._journal.append([Batch(session_id=pages.kept_as, begins_after=begins, events=entries)])
+        except trio.Cancelled:  # these may be kept or not: nothing can go on from that
+            session_id = pages.newcomer.facts.session_id
+            if self._under_way.get(session_id) is pages:
+                self._give_up(session_id)
+            raise
+        pages.next += len(entries)
+
     @contextmanager
-    def finishing(self, session_id: SessionId) -> Iterator[Newcomer]:
-        """All events have come: within the block it becomes a session. Nobody begins it anew meanwhile; if that fails,
-        it may be tried again.
+    def finishing(self, session_id: SessionId, by: Author) -> Iterator[Newcomer]:
+        """All events have come: within the block it becomes a session; see `becoming`.
 
         Raises:
-            Refused: `not-found`; `state-invalid`, while some are missing.
+            Refused: `not-found`, `busy`; `state-invalid`, while some are missing, or if the import is not theirs.
         """
-        pages = self._pages(session_id)
+        pages = self._pages(session_id, by)
         head = pages.newcomer.state.facts.seq
         if pages.next <= head:
             told = f"the log is not whole: it ends at {pages.next - 1}, and the state is of event {head}"
             raise Refused(ErrorKind.STATE_INVALID, told, field="events", remedy="export it again")
-        del self._under_way[session_id]
-        try:
+        with self.becoming(session_id):
             yield attrs.evolve(pages.newcomer, pages=pages.kept_as if pages.next > pages.after + 1 else None)
-        except BaseException:
-            self._under_way.setdefault(session_id, pages)
-            raise
+            pages.kept = False  # its log has them
 
-    async def give_up(self, session_id: SessionId) -> None:
-        """What has come of its log goes. If nothing has, nothing."""
-        async with self._page_at_a_time:
-            await self._clear(session_id)
+    @contextmanager
+    def becoming(self, session_id: SessionId) -> Iterator[None]:
+        """Within the block it becomes a session, and to everybody else it is `busy`. Then what has come of its log is
+        given up; if it fails, that is there as before, and it may be tried again.
 
-    def _pages(self, session_id: SessionId) -> _Pages:
-        if session_id not in self._under_way:
+        Raises:
+            Refused: `busy`: somebody else is at that.
+        """
+        self._refuse_becoming(session_id)
+        self._becoming.add(session_id)
+        try:
+            yield
+            self._give_up(session_id)
+        finally:
+            self._becoming.discard(session_id)
+
+    async def swept(self) -> None:
+        """Nothing is kept any more of what was given up."""
+        if self._given_up:
+            async with self._page_at_a_time:
+                await self._sweep()
+
+    def _pages(self, session_id: SessionId, by: Author) -> _Pages:
+        self._refuse_becoming(session_id)
+        pages = self._under_way.get(session_id)
+        if pages is None:
+            self._newcomers.refuse_here(session_id)
             told = f"no import of {session_id} is under way; it begins with the state"
             raise Refused(ErrorKind.NOT_FOUND, told, field="sessionId")
-        return self._under_way[session_id]
+        if pages.owner != by.connection_id:
+            told = f"the import of {session_id} that is under way was begun over another connection"
+            remedy = "wait until it is here; or begin it anew, with the state, and the other one ends"
+            raise Refused(ErrorKind.STATE_INVALID, told, field="sessionId", remedy=remedy)
+        return pages
 
-    async def _clear(self, session_id: SessionId) -> None:
+    def _refuse_becoming(self, session_id: SessionId) -> None:
+        if session_id in self._becoming:
+            told = f"session {session_id} is just being taken up here, by an import or a state; try again in a moment"
+            raise Refused(ErrorKind.BUSY, told)
+
+    def _give_up(self, session_id: SessionId) -> None:
         pages = self._under_way.pop(session_id, None)
-        if pages is not None and pages.next > pages.after + 1:
+        if pages is not None and pages.kept:
+            self._given_up.append(pages.kept_as)
+
+    async def _sweep(self) -> None:
+        """Remove what was given up; no page is under way. What fails is tried with the next one."""
+        gone = tuple(self._given_up)
+        if gone:
             with suppress(JournalError):  # after a restart it is gone anyway
-                await self._journal.append([Batch(session_id=pages.kept_as, removed=True)])
-
-
-def _queue(state: SessionState) -> tuple[tuple[Queued, ...], tuple[Attachment, ...]]:
-    queue: list[Queued] = []
-    attachments: list[Attachment] = []
-    for index, prompt in enumerate(state.queue):
-        try:
-            examined = examine(prompt.blocks)
-        except Refused as no:
-            raise invalid(f"queue[{index}].{no.field}", no.message) from None
-        queue.append(Queued.of(prompt, examined.notes))
-        attachments.extend(examined.attachments)
-    return tuple(queue), tuple(attachments)
-
-
-def _weight(state: SessionState) -> int:
-    blocks = (block for prompt in state.queue for block in prompt.blocks)
-    return sum(len(getattr(block, "data", "")) + len(getattr(block, "text", None) or "") for block in blocks)
+                await self._journal.append([Batch(session_id=kept_as, removed=True) for kept_as in gone])
+                del self._given_up[: len(gone)]
 
 
 def _checked(events: Sequence[Any], facts: Facts, first: int) -> tuple[Entry, ...]:
@@ -242,8 +215,3 @@ def _entry(event: Event, facts: Facts, seq: int) -> Entry:
 
 def _misfit(message: str) -> Refused:
     return Refused(ErrorKind.STATE_INVALID, message, field="events", remedy="export it again")
-
-
-async def opened(document: Document) -> SessionState:
-    """What a client gave as a state. Raises `Refused` (`state-invalid`)."""
-    return await computed(weight(document), lambda: state_in(document))

@@ -13,6 +13,7 @@ import trio
 from jelmored.domain.commands import AdoptSession, CreateSession, ForkSession
 from jelmored.domain.ids import ProviderName, SessionId
 from jelmored.domain.permissions import PermissionMode
+from jelmored.domain.prompts import Author
 from jelmored.domain.ranking import Ranked
 from jelmored.domain.requirements import Optimize, Requirements
 from jelmored.domain.sessions import Facts, SessionView
@@ -27,8 +28,9 @@ from .adopting import Adoption, adopted_by
 from .arriving import Newcomer, born
 from .forking import Forks
 from .founding import birth, claim_of, first_facts
-from .importing import Imports, Locate, opened
+from .importing import Imports
 from .messages import Resume
+from .preparing import Locate, Newcomers, opened
 from .purse import over_budget
 from .queue import Queued
 from .returning import apart, check_at, check_same, check_whole, comes_back
@@ -65,7 +67,8 @@ class Registrar:
         self._roster = roster
         self._defaults = defaults
         self._forks = Forks(world.journal)
-        self._imports = Imports(world.journal, world.providers, world.router, locate)
+        self._newcomers = Newcomers(world, locate)
+        self._imports = Imports(world.journal, self._newcomers)
         self._one_at_a_time = trio.Lock()
         self._adopting = trio.Lock()
 
@@ -108,56 +111,60 @@ class Registrar:
         """The session of this state: it is here, as the state says, or it comes here now; durable.
 
         Raises:
-            Refused: `state-invalid`, `no-provider`; nothing has changed.
+            Refused: `state-invalid`, `no-provider`, `busy`; nothing has changed.
         """
         state = await opened(document)
         session_id = state.facts.session_id
         if self._hub.feed(session_id) is not None:
             check_same(state.facts, self._roster.facts_of(session_id))
             return session_id
-        await self._refuse_known(session_id)
-        newcomer = await self._imports.prepared(state, provider)
-        await self._imports.give_up(session_id)
-        await self._receive(await self._imports.remembering(newcomer), whole=False)
+        await self._newcomers.refuse_known(session_id)
+        newcomer = await self._newcomers.prepared(state, provider)
+        with self._imports.becoming(session_id):
+            await self._receive(await self._newcomers.remembering(newcomer), whole=False)
         await self._roster.close_cut(session_id)
+        await self._imports.swept()
         return session_id
 
-    async def begin_import(self, document: Document, provider: ProviderName | None) -> tuple[SessionId, int, int]:
+    async def begin_import(
+        self, document: Document, provider: ProviderName | None, by: Author
+    ) -> tuple[SessionId, int, int]:
         """The whole log of this session is to come, or of one that comes back, what has happened elsewhere. Returns
         its id, which event is wanted first, and which one is the last.
 
         Raises:
-            Refused: `state-invalid`, also for a session that is here and has not left so; `no-provider`.
+            Refused: `state-invalid`, also for a session that is here and has not left so; `no-provider`, `busy`.
         """
         state = await opened(document)
         session_id = state.facts.session_id
         here = self._roster.facts_of(session_id) if self._hub.feed(session_id) is not None else None
         if here is None or here.point == state.facts.point:
-            await self._refuse_known(session_id)
+            await self._newcomers.refuse_known(session_id)
         elif not comes_back(state.facts, here):
             raise apart(state.facts, here)
         else:
             check_at(here, here.point)
             check_whole(state.facts, here)
-        newcomer = await self._imports.prepared(state, provider, here.point if here else None)
-        return session_id, *await self._imports.begin(newcomer)
+        newcomer = await self._newcomers.prepared(state, provider, here.point if here else None)
+        return session_id, *await self._imports.begin(newcomer, by)
 
-    async def add_events(self, session_id: SessionId, events: Sequence[Any]) -> tuple[int, int]:
+    async def add_events(self, session_id: SessionId, events: Sequence[Any], by: Author) -> tuple[int, int]:
         """The next events of a session that is imported; see `Imports.add`."""
-        return await self._imports.add(session_id, events)
+        return await self._imports.add(session_id, events, by)
 
-    async def finish_import(self, session_id: SessionId) -> None:
+    async def finish_import(self, session_id: SessionId, by: Author) -> None:
         """All of it has come: it is a session from now on, or goes on; durable.
 
         Raises:
-            Refused: `not-found`; `state-invalid`, while events are missing, or if it has gone on here meanwhile.
+            Refused: `not-found`, `busy`; `state-invalid`, while events are missing, if it has gone on here meanwhile,
+                or if somebody else imports it now.
         """
-        with self._imports.finishing(session_id) as newcomer:
+        with self._imports.finishing(session_id, by) as newcomer:
             if newcomer.left is None:
-                await self._receive(await self._imports.remembering(newcomer), whole=True)
+                await self._receive(await self._newcomers.remembering(newcomer), whole=True)
             else:
                 async with self._roster.aside(session_id, newcomer.left) as here:
-                    await self._receive(await self._imports.remembering(newcomer), whole=True, here=here)
+                    await self._receive(await self._newcomers.remembering(newcomer), whole=True, here=here)
         await self._roster.close_cut(session_id)
 
     async def _receive(self, newcomer: Newcomer, *, whole: bool, here: Facts | None = None) -> None:
@@ -167,18 +174,10 @@ class Registrar:
             wanted = here.name  # somebody else went by it there
         async with self._one_at_a_time:
             if here is None:
-                await self._refuse_known(session_id)
+                await self._newcomers.refuse_known(session_id)
             name = wanted if self._is_free(wanted, session_id) else None
             facts, batch = born(newcomer, name, self._working_in(newcomer.facts.cwd), whole=whole, here=here)
             await self._settle(facts, batch, newcomer.queue, again=here is not None)
-
-    async def _refuse_known(self, session_id: SessionId) -> None:
-        if self._hub.feed(session_id) is not None:
-            told = f"session {session_id} is here already"
-            remedy = f"go on with it: jelmore resume {session_id}"
-            raise Refused(ErrorKind.STATE_INVALID, told, remedy=remedy, field="state.facts.sessionId")
-        if await self._journal.was_removed(session_id):
-            raise _deleted(session_id)
 
     async def adopt(self, command: AdoptSession) -> SessionId:
         """A session that goes on with a conversation of an agent's own, or the one that does so already; durable.
@@ -309,15 +308,6 @@ class Registrar:
             for facts in self._roster.facts
             if facts.cwd == cwd and (facts.status in IN_TURN or self._roster.is_attached(facts.session_id))
         ]
-
-
-def _deleted(session_id: SessionId) -> Refused:
-    return Refused(
-        ErrorKind.STATE_INVALID,
-        f"session {session_id} was deleted here, and what is deleted never comes back",
-        remedy="take it up in a daemon with another state directory",
-        field="state.facts.sessionId",
-    )
 
 
 def _depends_on_models(command: CreateSession) -> bool:

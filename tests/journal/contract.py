@@ -372,6 +372,32 @@ class JournalContract:
             assert (await journal.read(ONE)).entries == entries(8, 11)
 
     @pytest.mark.parametrize("again", [False, True], ids=["as it is", "after a restart"])
+    async def test_pages_become_a_session_of_another_id(self, again: bool, make: Make) -> None:
+        image, key = Attachment("e" * 64, b"of a page"), StoredKey("k", "d", b"{}", datetime.now(UTC))
+        async with running(make()) as journal:
+            await journal.append([Batch(session_id=ONE, events=entries(1, 2), attachments=(image,), keys=(key,))])
+            with pytest.raises(JournalError, match="event 9"):
+                await journal.append([Batch(session_id=TWO, takes_over=ONE, events=entries(9, 9), facts=b"{}")])
+            await journal.append([Batch(session_id=TWO, takes_over=ONE, events=entries(3, 4), facts=b"{}")])
+            if not again:
+                await self._have_become(journal, image)
+        async with running(make()) as journal:
+            if again:
+                await self._have_become(journal, image)
+
+    async def _have_become(self, journal: Journal, image: Attachment) -> None:
+        assert [(kept.session_id, kept.seq) for kept in await journal.sessions()] == [(TWO, 4)]
+        assert [(await journal.read(one)).entries for one in (ONE, TWO)] == [(), entries(1, 4)]
+        assert await journal.key(ONE, "k") is None
+        assert not await journal.was_removed(ONE)
+        await journal.append([batch(1, 1), batch(5, 5, TWO), Batch(session_id=ONE, removed=True)])
+        assert await journal.attachment(image.sha256) == image.data
+        assert (await journal.read(TWO)).entries == entries(1, 5)
+        await journal.append([Batch(session_id=TWO, removed=True)])
+        assert await journal.attachment(image.sha256) is None
+        assert await journal.was_removed(TWO)
+
+    @pytest.mark.parametrize("again", [False, True], ids=["as it is", "after a restart"])
     async def test_what_does_not_go_on_is_not_taken_over(self, again: bool, make: Make) -> None:
         three, nowhere = SessionId("ses_three"), SessionId("ses_nowhere")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ import trio
 from jelmored.domain.commands import ForkSession, MoveSession, ResumeSession, SendPrompt
 from jelmored.domain.events import Draft, EventType, Said, ToolResult, ToolUse, TurnReason
 from jelmored.domain.failures import Failure
-from jelmored.domain.ids import ItemId, LogId, PromptId, ProviderName, SessionId, ToolUseId
+from jelmored.domain.ids import ConnectionId, ItemId, LogId, PromptId, ProviderName, SessionId, ToolUseId
 from jelmored.domain.permissions import ToolKind
-from jelmored.domain.prompts import ImageBlock
+from jelmored.domain.prompts import Author, ImageBlock
 from jelmored.domain.sessions import Facts, SessionView
 from jelmored.domain.state import AgentRecord
 from jelmored.domain.status import Status
@@ -409,20 +410,20 @@ async def take(s: Stage, session_id: SessionId, *, after: int = 0, limit: int = 
     return tuple(orjson.loads(entry.body) for entry in page.entries)
 
 
-async def give(s: Stage, **params: Any) -> Any:
-    return await s.directory.import_(ImportSession(**params), ME)
+async def give(s: Stage, by: Author = ME, **params: Any) -> Any:
+    return await s.directory.import_(ImportSession(**params), by)
 
 
-async def carry(here: Stage, there: Stage, session_id: SessionId, limit: int = 3) -> SessionView:
+async def carry(here: Stage, there: Stage, session_id: SessionId, limit: int = 3, by: Author = ME) -> SessionView:
     """The whole session, in pages of so many events."""
     document = await here.directory.export(session_id)
-    told = await give(there, state=document)
+    told = await give(there, by, state=document)
     while told.next <= told.head:
         room = min(limit, told.head - told.next + 1)
         told = await give(
-            there, session_id=session_id, events=await take(here, session_id, after=told.next - 1, limit=room)
+            there, by, session_id=session_id, events=await take(here, session_id, after=told.next - 1, limit=room)
         )
-    view = await give(there, session_id=session_id, last=True)
+    view = await give(there, by, session_id=session_id, last=True)
     assert isinstance(view, SessionView)
     return view
 
@@ -542,6 +543,155 @@ async def test_of_many_that_were_left_the_oldest_are_given_up(autojump_clock: Cl
                 await give(there, session_id=session_id, last=True)
         for session_id in sessions[2:]:
             await give(there, session_id=session_id, last=True)
+
+
+# Several clients at once
+
+YOU = Author(connection_id=ConnectionId("con_other"), client="test")
+
+
+class Slow(MemoryJournal):
+    """It takes a second to keep anything."""
+
+    async def append(self, batches: Any) -> None:
+        await trio.sleep(1)
+        await super().append(batches)
+
+    @property
+    def ids(self) -> list[SessionId]:
+        return list(self._logs)
+
+
+@asynccontextmanager
+async def racing(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Stage, Stage, Slow, SessionId]]:
+    """To the second daemon come the sessions of the first, whose records take ten seconds there."""
+
+    async def unpack(self: PuppetProvider, config: SessionConfig, record: bytes) -> bool:
+        await trio.sleep(10)
+        return True
+
+    monkeypatch.setattr(PuppetProvider, "unpack", unpack)
+    journal = Slow()
+    async with stage() as here, stage(journal=journal) as there:
+        here.provider.records["native-1"] = MEMORY
+        session_id = await _rich(here)
+        yield here, there, journal, session_id
+
+
+async def pages(here: Stage, there: Stage, session_id: SessionId, by: Author = ME) -> None:
+    """All but the last step of an import."""
+    await give(there, by, state=await here.directory.export(session_id))
+    await give(there, by, session_id=session_id, events=await take(here, session_id))
+
+
+async def denied(what: Awaitable[Any], kind: ErrorKind, words: str) -> None:
+    with pytest.raises(Refused, match=words) as no:
+        await what
+    assert no.value.kind is kind
+
+
+async def test_who_leaves_while_it_becomes_a_session_is_in_nobodys_way(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with racing(monkeypatch) as (here, there, journal, session_id):
+        document = await here.directory.export(session_id)
+        await pages(here, there, session_id)
+        with trio.move_on_after(5) as leaves:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(partial(give, there, session_id=session_id, last=True))
+                await trio.sleep(2)
+                await denied(give(there, YOU, state=document), ErrorKind.BUSY, "just being taken up")
+                await denied(restore(there, document), ErrorKind.BUSY, "just being taken up")
+        assert leaves.cancelled_caught
+        await carry(here, there, session_id, by=YOU)
+        assert journal.ids == [session_id]
+
+
+async def test_whoever_begins_an_import_anew_has_it_and_the_other_one_is_told(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with racing(monkeypatch) as (here, there, journal, session_id):
+        await pages(here, there, session_id)
+        document = await here.directory.export(session_id)
+        assert (await give(there, YOU, state=document)).next == 1
+        for late in ({"events": await take(here, session_id)}, {"last": True}):
+            words = "over another connection"
+            await denied(give(there, session_id=session_id, **late), ErrorKind.STATE_INVALID, words)
+        await give(there, YOU, session_id=session_id, events=await take(here, session_id), last=True)
+        assert journal.ids == [session_id]
+        await denied(give(there, session_id=session_id, last=True), ErrorKind.STATE_INVALID, "is here already")
+
+
+async def test_its_state_alone_comes_while_it_is_imported(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with racing(monkeypatch) as (here, there, journal, session_id):
+        await give(there, YOU, state=await here.directory.export(session_id))
+        first = await take(here, session_id, limit=4)
+        await give(there, YOU, session_id=session_id, events=first)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(restore, there, await here.directory.export(session_id))
+            await trio.sleep(5)
+            more = await take(here, session_id, after=4)
+            await denied(give(there, YOU, session_id=session_id, events=more), ErrorKind.BUSY, "just being taken up")
+        await denied(give(there, YOU, session_id=session_id, events=more), ErrorKind.STATE_INVALID, "is here already")
+        assert journal.ids == [session_id]
+
+
+async def test_of_who_leaves_within_a_page_nothing_stays(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with racing(monkeypatch) as (here, there, journal, session_id):
+        events = await take(here, session_id)
+        for kept in ((), events[:3]):
+            await give(there, state=await here.directory.export(session_id))
+            await give(there, session_id=session_id, events=kept)
+            with trio.move_on_after(0.5) as leaves:
+                await give(there, session_id=session_id, events=events[len(kept) :])
+            assert leaves.cancelled_caught
+            await denied(give(there, session_id=session_id, last=True), ErrorKind.NOT_FOUND, "under way")
+        await give(there, YOU, state=await here.directory.export(session_id))
+        assert journal.ids == []
+        await give(there, YOU, session_id=session_id, events=events, last=True)
+        assert journal.ids == [session_id]
+
+
+@pytest.mark.parametrize("other", ["import", "state", "leaves"])
+@pytest.mark.parametrize("delay", [0, 0.5, 1, 1.5, 2.5, 3.5, 5, 12, 14.5, 15.5, 20])
+async def test_of_two_at_any_time_nobody_is_told_that_the_journal_fails(
+    other: str, delay: float, autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Refused] = []
+
+    async def tries(what: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            await what()
+        except Refused as no:
+            told.append(no)
+
+    async with racing(monkeypatch) as (here, there, journal, session_id):
+        document = await here.directory.export(session_id)
+
+        async def comes_too() -> None:
+            await trio.sleep(delay)
+            if other == "state":
+                await tries(partial(restore, there, document))
+            else:
+                await tries(partial(carry, here, there, session_id, by=YOU))
+
+        with trio.move_on_after(delay + 0.7 if other == "leaves" else 1000):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(tries, partial(carry, here, there, session_id))
+                nursery.start_soon(comes_too)
+        assert {no.kind for no in told} <= {ErrorKind.BUSY, ErrorKind.STATE_INVALID}
+        assert not [no for no in told if no.remedy == "export it again"]
+        if session_id not in [kept.session_id for kept in await journal.sessions()]:
+            await carry(here, there, session_id)
+        assert set(journal.ids) <= {session_id} or other == "leaves"
+        await give(there, state=await here.directory.export(await here.create()))
+        assert journal.ids == [session_id]
+        events = await history(there, session_id)
+        assert [event["seq"] for event in events] == list(range(events[0]["seq"], events[-1]["seq"] + 1))
 
 
 Spoil = Callable[[tuple[Json, ...]], tuple[Any, ...]]

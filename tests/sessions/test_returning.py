@@ -477,7 +477,7 @@ async def test_meanwhile_nobody_else_has_it(both: Any, autojump_clock: Clock, mo
 
         monkeypatch.setattr(PuppetProvider, "unpack", unpack)
         await carry(there, here, session_id)
-        assert asked == [ErrorKind.BUSY, ErrorKind.NOT_FOUND]
+        assert asked == [ErrorKind.BUSY, ErrorKind.BUSY]
         assert (await here.prompt(session_id, "now")).turn == 3
 
 

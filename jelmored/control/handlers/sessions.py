@@ -113,8 +113,10 @@ async def import_(caller: Caller, params: m.ImportSession) -> m.ImportProgress |
     """Make a session of another daemon here, with its whole log; or bring one back that went from here. First the
     `state`; then, under the `sessionId` of the answer, its events from `next` up to `head`, in order and without gaps,
     in pages of your size; with `last: true` it becomes a session, or goes on, and is the answer. Before that it is
-    nobody's: half an import is gone after a restart, and at the next beginning. Four may be under way. Of one that
-    comes back `next` is the first event that is not here; its log goes on, under the same `logId`."""
+    nobody's: half an import is gone after a restart, and at the next beginning. It belongs to the connection that has
+    begun it; whoever begins it anew takes it over, and the other one is told so (`state-invalid`); at its end all
+    others are told `busy`. Four may be under way. Of one that comes back `next` is the first event that is not here;
+    its log goes on, under the same `logId`."""
     check_one({"sessionId": params.session_id is not None, "state": params.state is not None})
     if params.state is not None and params.events:
         raise Refused(ErrorKind.INVALID_PARAMS, "events follow the answer to the state", field="events")
