@@ -14,7 +14,7 @@ BIN = .venv/bin
 CLAUDE = @anthropic-ai/claude-code@2.1.197
 OPENCODE = opencode-ai@1.18.33
 WS = ws@8.18.3
-BESIDE = -n 2 --dist
+BESIDE = -n 3 --dist
 
 help:
 	@sed -n 's/^#   //p' Makefile

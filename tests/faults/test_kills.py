@@ -79,7 +79,7 @@ class Trial:
         self.stops = False
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._clients)
-            await trio.sleep(self.chance.uniform(0, 1.5))
+            await trio.sleep(self.chance.uniform(0, 1.2))
             if self.chance.random() < 0.2:
                 self.stops = True
                 process.terminate()
