@@ -228,6 +228,8 @@ class FakeDaemon:
     connections: int = 0
     draining: bool = False
     stopped: trio.Event = attrs.field(factory=trio.Event)
+    ends_at: str = "daemon/shutdown"
+    """The request behind which it is gone; there is no reply to any but a shutdown."""
     _keys: dict[str, Json] = attrs.field(factory=dict)
     _nursery: trio.Nursery = attrs.field(init=False)
 
@@ -343,6 +345,9 @@ class FakeDaemon:
             except ConnectionClosed:
                 return
             self.asked.append(request)
+            if request["method"] == self.ends_at != "daemon/shutdown":
+                self.stopped.set()
+                return
             if request["method"] in self.breaks_at:
                 self.breaks_at.discard(request["method"])
                 await self.cut()
@@ -410,7 +415,7 @@ class FakeDaemon:
         }
 
     def do_daemon_shutdown(self, peer: Peer, params: Json) -> Any:
-        return {}, self.stopped.set
+        return {}, self.stopped.set if self.ends_at == "daemon/shutdown" else None
 
     def _provider(self, name: str) -> Json:
         return {**_provider(name), **self.providers[name]}

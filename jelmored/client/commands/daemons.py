@@ -11,6 +11,7 @@ from jelmored.client.addresses import running
 from jelmored.client.client import Client
 from jelmored.client.errors import Disconnected, NoDaemon
 from jelmored.client.exits import Exit
+from jelmored.client.groups import alone
 from jelmored.client.places import Places
 from jelmored.client.shell import Shell
 from jelmored.client.starting import Starter, last_lines
@@ -57,9 +58,13 @@ async def stop(shell: Shell, *, grace: float | None = None) -> Exit:
         shell.note("no daemon runs")
         return Exit.OK
     async with shell.client(spawn=False) as client:
-        with suppress(Disconnected):  # it may be gone before its reply is here
-            await client.shutdown(grace)
-            await _drained(shell, client)
+        with alone():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_until_gone, shell.places, nursery.cancel_scope)
+                with suppress(Disconnected):  # it may be gone before its reply is here
+                    await client.shutdown(grace)
+                    await _drained(shell, client)
+                nursery.cancel_scope.cancel()
     with trio.move_on_after(STOP_SECONDS):
         await _gone(shell.places)
         shell.note("the daemon has stopped")
@@ -117,6 +122,12 @@ async def logs(shell: Shell, *, follow: bool, number: int) -> Exit:
                 shell.write(more.decode(errors="replace"))
             await trio.sleep(FOLLOW_SECONDS)
     return Exit.OK
+
+
+async def _until_gone(places: Places, asking: trio.CancelScope) -> None:
+    """A client would look for the one that is gone until its patience is over: there is nothing left to ask."""
+    await _gone(places)
+    asking.cancel()
 
 
 async def _gone(places: Places) -> None:

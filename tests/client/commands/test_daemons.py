@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
+from jelmored.client.client import RECONNECT_SECONDS
 from jelmored.client.exits import Exit
 from tests.client.daemon import FakeDaemon
 from tests.client.expected import expected
@@ -37,6 +39,14 @@ async def test_stop_waits_until_it_is_gone(daemon: FakeDaemon, machine: Machine)
     assert (await machine.jelmore("daemon", "stop")).err == "the daemon has stopped\n"
     assert daemon.stopped.is_set()
     assert (await machine.jelmore("daemon", "stop")).err == "no daemon runs\n"
+
+
+async def test_stop_asks_nothing_of_a_daemon_that_is_gone(daemon: FakeDaemon, machine: Machine) -> None:
+    daemon.ends_at = "daemon/status"  # the first thing that is asked behind the shutdown
+    began = trio.current_time()
+    done = await machine.jelmore("daemon", "stop")
+    assert (done.code, done.err) == (Exit.OK, "the daemon has stopped\n")
+    assert trio.current_time() - began < RECONNECT_SECONDS / 3
 
 
 async def test_it_is_drained_and_undrained(daemon: FakeDaemon, machine: Machine) -> None:
