@@ -11,7 +11,7 @@ from jelmored.errors import ErrorKind
 
 from .failures import Failure
 from .ids import SessionId
-from .sessions import Limits
+from .sessions import MAX_LIMIT, Limits
 from .usage import Usage
 
 
@@ -41,11 +41,10 @@ def session_verdict(budget: Budget, limits: Limits, session_id: SessionId, spent
     limit = budget.session_limit(limits)
     if not limit or spent < limit:
         return None
-    more = math.ceil(max(spent, limit) * 200) / 100
     return Failure(
         kind=ErrorKind.BUDGET_EXCEEDED,
         message=f"the session has cost {_money(spent)} of the {_money(limit)} that it may",
-        remedy=f"raise it: jelmore set {session_id} --max-cost {more:g}",
+        remedy=_more_money(session_id, max(spent, limit)),
         evidence={"spentUsd": round(spent, 10), "limitUsd": limit},
     )
 
@@ -79,7 +78,7 @@ def turn_verdict(limits: Limits, session_id: SessionId, seconds: float) -> Failu
     return Failure(
         kind=ErrorKind.BUDGET_EXCEEDED,
         message=f"the turn has lasted the {limit:g} seconds that it may",
-        remedy=f"raise it: jelmore set {session_id} --turn-seconds {math.ceil(limit * 2)}",
+        remedy=_more_time(session_id, limit),
         evidence={"limitSeconds": limit},
     )
 
@@ -92,6 +91,19 @@ def day_of(moment: datetime) -> str:
 def day_after(moment: datetime) -> datetime:
     """When the next UTC day begins."""
     return datetime.combine(moment.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+
+
+def _more_money(session_id: SessionId, taken: float) -> str:
+    if taken >= MAX_LIMIT:
+        return f"no limit can be so high; what a fork takes is counted anew: jelmore fork {session_id}"
+    more = min(math.ceil(taken * 200) / 100, MAX_LIMIT)
+    return f"raise it: jelmore set {session_id} --max-cost {more:g}"
+
+
+def _more_time(session_id: SessionId, limit: float) -> str:
+    if limit >= MAX_LIMIT:
+        return f"no limit can be higher; 0 is none: jelmore set {session_id} --turn-seconds 0"
+    return f"raise it: jelmore set {session_id} --turn-seconds {min(math.ceil(limit * 2), MAX_LIMIT)}"
 
 
 def _money(usd: float) -> str:

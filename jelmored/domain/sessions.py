@@ -16,6 +16,9 @@ from .requirements import Requirements
 from .status import Status
 from .usage import Usage
 
+MAX_LIMIT = 31_536_000
+"""Of the limits below that are no counts: the seconds of a year, and as many USD."""
+
 
 @attrs.frozen(kw_only=True)
 class Limits:
@@ -34,7 +37,7 @@ class Limits:
     @turn_seconds.validator
     @max_cost_usd.validator
     def _above_nothing(self, _: attrs.Attribute[float | None], value: float | None) -> None:
-        if value is not None and not 0 < value <= 31_536_000:
+        if value is not None and not 0 < value <= MAX_LIMIT:
             raise ValueError("a number above 0, and no more than a year of seconds")
 
 

@@ -29,6 +29,12 @@ class Usage:
         return self.input_tokens + self.output_tokens + self.cache_read_tokens + self.cache_write_tokens
 
     @property
+    def plausible(self) -> bool:
+        """Sums of what `usage_of` gives are."""
+        counts = (self.input_tokens, self.output_tokens, self.cache_read_tokens, self.cache_write_tokens)
+        return all(0 <= count <= MAX_COUNT for count in counts) and 0 <= self.notional_usd <= self.cost_usd <= MAX_COUNT
+
+    @property
     def billed_usd(self) -> float:
         """What somebody pays."""
         if self.notional and not self.notional_usd:  # kept before the two were told apart
@@ -37,10 +43,10 @@ class Usage:
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
-            input_tokens=self.input_tokens + other.input_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
-            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            input_tokens=_count(self.input_tokens + other.input_tokens),
+            output_tokens=_count(self.output_tokens + other.output_tokens),
+            cache_read_tokens=_count(self.cache_read_tokens + other.cache_read_tokens),
+            cache_write_tokens=_count(self.cache_write_tokens + other.cache_write_tokens),
             cost_usd=round(self.cost_usd + other.cost_usd, 10),
             notional=self.notional or other.notional,
             notional_usd=round(self.notional_usd + other.notional_usd, 10),

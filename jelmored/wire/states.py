@@ -115,6 +115,8 @@ def _check_facts(facts: Facts) -> None:
         raise invalid("facts.lineage", f"it can't have come here from behind event {facts.seq}")
     if not 0 <= facts.turn <= MAX_SEQ:
         raise invalid("facts.turn", f"turns are counted from 0, not {facts.turn}")
+    if not facts.usage.plausible:
+        raise invalid("facts.usage", "no session can have taken so much, or less than nothing")
     if facts.open_turn is not None and facts.status not in IN_TURN:
         raise invalid("facts.status", f"a turn runs, and the status is {facts.status}")
 

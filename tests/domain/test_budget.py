@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jelmored.domain.budget import Budget, day_after, day_of, day_verdict, session_verdict, turn_verdict
 from jelmored.domain.ids import SessionId
-from jelmored.domain.sessions import Limits
+from jelmored.domain.sessions import MAX_LIMIT, Limits
 from jelmored.domain.usage import Usage
 from jelmored.errors import ErrorKind
 
@@ -39,6 +39,25 @@ def test_who_follows_the_remedy_may_go_on(limit: float, spent: float) -> None:
         assert verdict.remedy is not None
         raised = float(verdict.remedy.partition("jelmore set ses_one --max-cost ")[2])
         assert session_verdict(Budget(), Limits(max_cost_usd=raised), ONE, spent) is None
+
+
+@pytest.mark.parametrize("spent", [MAX_LIMIT / 2 + 1, MAX_LIMIT - 0.01, MAX_LIMIT, 2**53 - 1, 1e308])
+def test_no_remedy_names_a_limit_that_would_be_refused(spent: float) -> None:
+    verdict = session_verdict(Budget(), Limits(max_cost_usd=3), ONE, spent)
+    assert verdict is not None
+    raised = (verdict.remedy or "").partition("jelmore set ses_one --max-cost ")[2]
+    if spent < MAX_LIMIT:
+        assert session_verdict(Budget(), Limits(max_cost_usd=float(raised)), ONE, spent) is None
+    else:
+        assert not raised
+        assert "jelmore fork ses_one" in (verdict.remedy or "")
+
+
+@pytest.mark.parametrize(("limit", "raised"), [(MAX_LIMIT / 2 + 1, MAX_LIMIT), (MAX_LIMIT, 0)])
+def test_nor_a_time_that_would_be(limit: float, raised: int) -> None:
+    verdict = turn_verdict(Limits(turn_seconds=limit), ONE, limit)
+    assert verdict is not None
+    assert (verdict.remedy or "").endswith(f"jelmore set ses_one --turn-seconds {raised}")
 
 
 def test_a_day_that_is_spent_says_when_the_next_one_begins() -> None:

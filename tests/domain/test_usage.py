@@ -53,3 +53,6 @@ def test_what_an_agent_counts_wrongly_does_not_overflow_the_sums() -> None:
         model="m", input_tokens=2**70, output_tokens=-5, cache_read_tokens=1, cache_write_tokens=0, cost_usd=1e308
     )
     assert usage_of(note) == Usage(input_tokens=MAX_COUNT, cache_read_tokens=1, cost_usd=MAX_USD)
+    twice = usage_of(note) + usage_of(note)
+    assert twice.input_tokens == MAX_COUNT
+    assert twice.plausible
