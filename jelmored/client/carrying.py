@@ -7,7 +7,9 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
+
+import orjson
 
 from jelmored.wire.states import Document
 
@@ -19,7 +21,7 @@ from .terminal.text import harmless_json
 FORMAT = "jelmore.session-export"
 VERSION = 1
 PAGE_EVENTS = 200
-PAGE_CHARACTERS = 2 * 1024 * 1024
+PAGE_BYTES = 2 * 1024 * 1024
 
 Json = dict[str, Any]
 
@@ -32,7 +34,7 @@ async def lines_of(session: Session) -> AsyncIterator[str]:
         yield _line(event)
 
 
-async def carry_in(client: Client, lines: Iterator[str], name: str, provider: str | None = None) -> Session:
+async def carry_in(client: Client, lines: Iterator[bytes], name: str, provider: str | None = None) -> Session:
     """Make such a session in the daemon of this client. Half of one is none.
 
     Args:
@@ -41,24 +43,21 @@ async def carry_in(client: Client, lines: Iterator[str], name: str, provider: st
     Raises:
         Unclear: that is no export; with the line.
     """
-    state = _state_of(_read(next(lines, ""), name, 1), name)
+    state = _state_of(_read(next(lines, b""), name, 1), name)
     return await client.import_session(state, _pages(lines, name), provider=provider)
 
 
-def read_state(file: TextIO, name: str) -> Document:
+def read_state(file: BinaryIO, name: str) -> Document:
     """A state that was kept.
 
     Raises:
         Unclear: that is none.
     """
-    try:
-        found = json.loads(file.read())
-    except ValueError:
-        raise Unclear(
-            f"{name} is not the state of a session; `jelmore import` takes what `jelmore export` made"
-        ) from None
-    if not isinstance(found, dict):
-        raise Unclear(f"{name} is not the state of a session; `jelmore stop -o FILE` keeps one")
+    content = file.read()
+    if (found := _object(content)) is None:
+        several = content.count(b"\n") > 1
+        hint = "`jelmore import` takes what `jelmore export` made" if several else "`jelmore stop -o FILE` keeps one"
+        raise Unclear(f"{name} is not the state of a session; {hint}")
     return found
 
 
@@ -96,11 +95,11 @@ def _state_of(head: Json, name: str) -> Document:
     return state
 
 
-def _pages(lines: Iterator[str], name: str) -> Iterator[Sequence[Json]]:
+def _pages(lines: Iterator[bytes], name: str) -> Iterator[Sequence[Json]]:
     page: list[Json] = []
     size = 0
     for number, line in enumerate(lines, 2):
-        if page and (len(page) >= PAGE_EVENTS or size + len(line) > PAGE_CHARACTERS):
+        if page and (len(page) >= PAGE_EVENTS or size + len(line) > PAGE_BYTES):
             yield page
             page, size = [], 0
         page.append(_read(line, name, number))
@@ -108,11 +107,17 @@ def _pages(lines: Iterator[str], name: str) -> Iterator[Sequence[Json]]:
     yield page
 
 
-def _read(line: str, name: str, number: int) -> Json:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
+def _read(line: bytes, name: str, number: int) -> Json:
+    if (found := _object(line)) is None:
         raise Unclear(f"{name}, line {number}: that is no JSON object; the file is damaged, or no export of a session")
     return found
+
+
+def _object(text: bytes) -> Json | None:
+    """None: it is none, or one that is nested so deeply that no frame can have it."""
+    try:
+        found = orjson.loads(text)
+        orjson.dumps(found)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
+    return found if isinstance(found, dict) else None

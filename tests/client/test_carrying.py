@@ -32,7 +32,7 @@ async def test_all_of_it_goes_and_comes_also_what_this_client_does_not_know(clie
     lines = [line async for line in lines_of(await client.session(fake.id))]
     assert all("\x1b" not in line and line.endswith("\n") for line in lines)
     assert [json.loads(line) for line in lines[1:]] == fake.events
-    taken = await carry_in(client, iter(lines), "the export")
+    taken = await carry_in(client, (line.encode() for line in lines), "the export")
     assert daemon.sessions[taken.id].events == fake.events
 
 

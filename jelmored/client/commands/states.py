@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, TextIO
+from typing import BinaryIO, Literal
 
 from jelmored.client.carrying import carry_in, keep, lines_of, read_state
 from jelmored.client.errors import Misused
@@ -98,13 +98,13 @@ def _tell(shell: Shell, target: Session, words: str) -> None:
 
 
 @contextmanager
-def _read_from(shell: Shell, name: str) -> Iterator[TextIO]:
+def _read_from(shell: Shell, name: str) -> Iterator[BinaryIO]:
     """A file, or `-`: stdin. Raises `Misused` if it can't be read."""
     if name == "-":
-        yield shell.stdin
+        yield shell.stdin.buffer
         return
     try:
-        file = open(shell.path(name), encoding="utf-8")  # noqa: SIM115 - only the opening is ours to explain
+        file = open(shell.path(name), "rb")  # noqa: SIM115 - only the opening is ours to explain
     except OSError as error:
         raise Misused(f"{name} can't be read: {error.strerror}") from None
     with file:

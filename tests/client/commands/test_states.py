@@ -105,6 +105,9 @@ async def test_of_one_that_comes_back_only_what_is_new_is_sent(daemon: FakeDaemo
     [
         (b"", "line 1: that is no JSON object"),
         (b"[1]\n", "line 1: that is no JSON object"),
+        (b"[" * 100_000, "-, line 1: that is no JSON object"),
+        (b'{"a": ' * 900 + b"1" + b"}" * 900, "-, line 1: that is no JSON object"),
+        (b"\xff\xfe\x80", "-, line 1: that is no JSON object"),
         (b'{"format": "other"}\n', "is no export of a session; `jelmore export` makes one"),
         (b'{"format": "jelmore.session-state", "digest": "x"}\n', "`jelmore resume --state` takes a state"),
         (b'{"format": "jelmore.session-export", "version": 2}\n', "version 2; this jelmore reads 1: upgrade"),
@@ -135,6 +138,9 @@ async def test_what_is_no_state(daemon: FakeDaemon, machine: Machine) -> None:
     assert (done.code, "`jelmore import` takes" in done.err) == (Exit.REFUSED, True)
     done = await machine.jelmore("resume", "--state", "-", stdin=b"[]")
     assert (done.code, "`jelmore stop -o FILE` keeps one" in done.err) == (Exit.REFUSED, True)
+    for damaged in (b"[" * 100_000, b"\xff\xfe\x80"):
+        done = await machine.jelmore("resume", "--state", "-", stdin=damaged)
+        assert (done.code, "- is not the state of a session" in done.err) == (Exit.REFUSED, True)
     done = await machine.jelmore("resume", "--state", "-", stdin=b'{"digest": "other"}')
     assert done.err == "jelmore: the state is damaged\n  → take it again\n"
     done = await machine.jelmore("resume", "--state", "none.json")
