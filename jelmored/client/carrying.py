@@ -3,9 +3,11 @@ events. Nothing of it is understood here but where it begins and ends: daemons m
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -67,15 +69,31 @@ def keep(text: str, path: str) -> None:
     Raises:
         Misused: it can't be written; what was there is left.
     """
+    with _half_of(path) as half:
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+
+
+def check_place(path: str) -> None:
+    """Before that is done of which the file is to tell. Raises as `keep`."""
+    with _half_of(path):
+        pass
+
+
+@contextmanager
+def _half_of(path: str) -> Iterator[Path]:
+    """An empty file beside the one that is meant; it is gone behind this."""
     target = Path(path)
-    half = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        half.replace(target)
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        half = target.with_name(f".{target.name}.{os.getpid()}")
+        os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        try:
+            yield half
+        finally:
+            half.unlink(missing_ok=True)
     except OSError as error:
-        half.unlink(missing_ok=True)
         raise Misused(f"{path} can't be written: {error.strerror}") from None
 
 

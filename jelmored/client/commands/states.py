@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO, Literal
 
-from jelmored.client.carrying import carry_in, keep, lines_of, read_state
+from jelmored.client.carrying import carry_in, check_place, keep, lines_of, read_state
 from jelmored.client.errors import Misused
 from jelmored.client.exits import Exit
 from jelmored.client.picking import pick_session
@@ -21,12 +21,18 @@ from .adoption import adopt
 
 async def stop(shell: Shell, *, session: str | None, output: str | None) -> Exit:
     """Suspend a session: its agent ends, its state is kept here, and given out if it is wanted."""
+    if output is not None:
+        check_place(shell.path(output))
     async with shell.client() as client:
         target = await pick_session(client, session, shell.real_cwd())
         state = await target.suspend()
         view = await target.refresh()
     if output is not None:
-        keep(json.dumps(state, ensure_ascii=False) + "\n", shell.path(output))
+        try:
+            keep(json.dumps(state, ensure_ascii=False) + "\n", shell.path(output))
+        except Misused as no:
+            again = f"`jelmore stop {_word(view)} -o FILE` gives its state again"
+            raise Misused(f"{no}; {label(view)} is suspended, {again}") from None
     if shell.json:
         shell.give(state)
     else:

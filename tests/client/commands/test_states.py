@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
+from pathlib import Path
 
 import pytest
 import trio
@@ -63,10 +65,35 @@ async def test_in_a_turn_the_remedy_is_told(daemon: FakeDaemon, machine: Machine
 
 async def test_a_file_that_can_t_be_written_costs_nothing(daemon: FakeDaemon, machine: Machine) -> None:
     talked(daemon)
-    done = await machine.jelmore("stop", "job", "-o", "no/such/place")
-    assert done.code == Exit.USAGE
-    assert done.err.endswith("no/such/place can't be written: No such file or directory\n")
-    assert (await machine.jelmore("stop", "job", "--json")).code == Exit.OK
+    (Path(machine.real_work) / "file").touch()
+    for place, why in {
+        "no/such/place": "No such file",
+        ".": "Is a dir",
+        "/": "Is a dir",
+        "file/x": "Not a dir",
+    }.items():
+        done = await machine.jelmore("stop", "job", "-o", place)
+        assert (done.code, f"{place} can't be written: {why}" in done.err) == (Exit.USAGE, True)
+    assert asked(daemon, "session/suspend") == []
+    assert [file.name for file in machine.work.iterdir()] == ["file"]
+
+
+async def test_one_that_can_t_be_written_in_the_end_is_said_to_be_suspended(
+    daemon: FakeDaemon, machine: Machine
+) -> None:
+    talked(daemon)
+    (Path(machine.real_work) / "limited.py").write_text(
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8));"
+        "from jelmored.client.main import main; sys.exit(main())"
+    )
+    terminal = await machine.at_terminal(
+        "stop", "job", "-o", "job.json", command=(sys.executable, "-B", "limited.py"), columns=200
+    )
+    assert await terminal.end() == Exit.USAGE
+    assert "can't be written: File too large" in terminal.seen
+    assert "is suspended, `jelmore stop job -o FILE` gives its state again" in terminal.seen
+    terminal.close()
 
 
 @pytest.mark.parametrize("where", ["stdout", "file"])
