@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from datetime import date
 from typing import Any
 
 import attrs
@@ -15,6 +14,7 @@ from jelmored.domain.usage import UsageKey
 
 from .completing import options_first
 from .exits import MEANING
+from .figures import amount, count, day, number
 from .operands import Operand
 from .requiring import WANTED, WORDS, requirements
 
@@ -140,11 +140,11 @@ _MODES = "what is answered without asking: " + ", ".join(PermissionMode)
 
 def _limited(command: argparse.ArgumentParser) -> None:
     """What a session may take; 0 lifts a limit."""
-    command.add_argument("--max-turns", type=_number, metavar="N", help="calls of the model in one turn; 0: any")
-    command.add_argument("--max-cost", type=_amount, metavar="USD", help="of the whole session; 0: as configured")
+    command.add_argument("--max-turns", type=number, metavar="N", help="calls of the model in one turn; 0: any")
+    command.add_argument("--max-cost", type=amount, metavar="USD", help="of the whole session; 0: as configured")
     command.add_argument(
         "--turn-seconds",
-        type=_amount,
+        type=amount,
         metavar="S",
         help="of one turn, without what it waits for a person; 0: any",
     )
@@ -226,7 +226,7 @@ def _sessions(add: Add) -> None:
     logs = add("logs", "logs:logs", "what has happened in a session")
     _session(logs)
     logs.add_argument("-f", "--follow", action="store_true", help="and what goes on")
-    logs.add_argument("-n", "--number", type=_count, help="only so many events")
+    logs.add_argument("-n", "--number", type=count, help="only so many events")
 
     _session(wait := add("wait", "sessions:wait", "until a session is idle, or asks something"))
     wait.add_argument("--for", dest="what", default="idle", choices=["idle", "input"], help="what is waited for")
@@ -242,7 +242,7 @@ def _sessions(add: Add) -> None:
 
     usage = add("usage", "usage:usage", "tokens and cost: by session, provider, model or day, and in all")
     usage.add_argument("--by", choices=list(map(str, UsageKey)), help="without it: by session, and by provider")
-    usage.add_argument("--since", type=_day, metavar="DAYS", help="7d: the last seven days; or a date, 2026-11-27")
+    usage.add_argument("--since", type=day, metavar="DAYS", help="7d: the last seven days; or a date, 2026-11-27")
     usage.add_argument("-a", "--all", action="store_true", help="every session, not only those that cost the most")
     usage.add_argument("session", nargs="?", metavar=Operand.SESSION, help="only this one")
 
@@ -263,7 +263,7 @@ def _changes(add: Add) -> None:
     _session(fork)
     fork.add_argument("-n", "--name", help="the new session's name")
     fork.add_argument(
-        "--at", dest="at_seq", type=_count, metavar="SEQ", help="up to this event only (see `logs --json`)"
+        "--at", dest="at_seq", type=count, metavar="SEQ", help="up to this event only (see `logs --json`)"
     )
     fork.add_argument("-d", "--detach", action="store_true", help="do not attach to it")
     _begun(fork)
@@ -356,13 +356,13 @@ def _daemon(add: Add) -> None:
     start = add("start", "daemons:start", "start it in the background", to=verbs)
     start.add_argument("--config", metavar=Operand.FILE, help="its configuration")
     stop = add("stop", "daemons:stop", "stop it; sessions stay", to=verbs)
-    stop.add_argument("--grace", type=_amount, metavar="S", help="seconds that turns have to end; else as configured")
+    stop.add_argument("--grace", type=amount, metavar="S", help="seconds that turns have to end; else as configured")
     drain = add("drain", "daemons:drain", "begin no turns; those that run end, prompts wait", to=verbs)
     drain.add_argument("--wait", action="store_true", help="until no turn runs")
     add("undrain", "daemons:undrain", "begin turns again, first with what has waited", to=verbs)
     logs = add("logs", "daemons:logs", "what it has said", to=verbs)
     logs.add_argument("-f", "--follow", action="store_true", help="and what it goes on to say")
-    logs.add_argument("-n", "--number", type=_count, default=50, help="so many lines")
+    logs.add_argument("-n", "--number", type=count, default=50, help="so many lines")
     add("connect", "connect:connect", "stdin lines to frames and back, for programs without WebSocket")
     completion = add("completion", "completion:script", "a script for your shell, so that TAB completes all of this")
     completion.add_argument("of", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
@@ -370,29 +370,3 @@ def _daemon(add: Add) -> None:
 
 def _session(command: argparse.ArgumentParser) -> None:
     command.add_argument("session", nargs="?", metavar=Operand.SESSION, help=SESSION)
-
-
-def _amount(word: str) -> float:
-    amount = float(word)
-    if not 0 <= amount < float("inf"):
-        raise ValueError(word)
-    return amount
-
-
-def _number(word: str) -> int:
-    return 0 if word == "0" else _count(word)
-
-
-def _day(word: str) -> str:
-    if word.endswith("d"):
-        _count(word[:-1])
-    else:
-        date.fromisoformat(word)
-    return word
-
-
-def _count(word: str) -> int:
-    count = int(word)
-    if count < 1:
-        raise ValueError(word)
-    return count
