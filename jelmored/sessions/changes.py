@@ -82,12 +82,15 @@ class Changes:
         """To another provider; between turns only."""
         self._closing.check_open()
         if self._facts.status is Status.SUSPENDED:
-            raise Refused(ErrorKind.WRONG_STATUS, "the session is suspended: resume it first")
+            remedy = f"jelmore resume {self._facts.session_id}"
+            raise Refused(ErrorKind.WRONG_STATUS, "the session is suspended: resume it first", remedy=remedy)
         if not self._work.free:
-            raise Refused(ErrorKind.BUSY, "a turn runs: interrupt it first, or wait for its end")
+            remedy = f"jelmore interrupt {self._facts.session_id}, or wait for its end; then again"
+            raise Refused(ErrorKind.BUSY, "a turn runs: it would be cut", remedy=remedy)
+        route = ask.choose(self._facts)
         if ask.model is not None:
             self._chronicle.know(wanted_model=ask.model)
-        self._work.move(ask.route, lambda failure: self._answer_move(ask, failure))
+        self._work.move(route, lambda failure: self._answer_move(ask, failure))
 
     def _answer_move(self, ask: Move, failure: Failure | None) -> None:
         if failure is None:

@@ -276,7 +276,7 @@ class Directory:
         route = self._router.choice(facts, command.provider, None) if moves else None
         resumed = await self._registrar.resume(session_id)
         log.info("resumed", session=session_id, client=by.client, from_state=command.state is not None)
-        return await self._roster.ask(session_id, lambda: Move(route=route, model=None)) if route else resumed
+        return await self._roster.ask(session_id, lambda: Move(choose=lambda _: route)) if route else resumed
 
     async def import_(self, command: ImportSession, by: Author) -> ImportProgress | SessionView:
         """A session of another daemon with its whole log, step by step.
@@ -384,10 +384,13 @@ class Directory:
             Refused: `not-found`, `wrong-status`, `busy`: a turn runs; `no-provider`, `model-not-supported`.
         """
         self._check_room()
-        facts = self._roster.facts_of(command.session_id)
-        route = self._router.choice(facts, command.provider, command.model)
-        moved: SessionView = await self._roster.ask(command.session_id, lambda: Move(route=route, model=command.model))
-        log.info("moved", session=command.session_id, to=route.provider, client=by.client)
+        moved: SessionView = await self._roster.ask(
+            command.session_id,
+            lambda: Move(
+                choose=lambda facts: self._router.choice(facts, command.provider, command.model), model=command.model
+            ),
+        )
+        log.info("moved", session=command.session_id, to=moved.provider, client=by.client)
         return moved
 
     async def resolve(self, command: ResolveApproval, by: Author) -> Approval:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import attrs
@@ -13,7 +14,7 @@ from jelmored.domain.handoff import Handoff
 from jelmored.domain.ids import Epoch, PromptId
 from jelmored.domain.permissions import Approval
 from jelmored.domain.prompts import Author, Prompt
-from jelmored.domain.sessions import LogPoint, SessionView
+from jelmored.domain.sessions import Facts, LogPoint, SessionView
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Attachment, StoredKey
@@ -96,10 +97,15 @@ class EndTask(Ask[bool]):
 
 @attrs.frozen(eq=False, kw_only=True)
 class Move(Ask[SessionView]):
-    """Go to another provider. `model`: as the client asked for it; None: as before."""
+    """Go to another provider.
 
-    route: Route
-    model: str | None
+    Args:
+        choose: where; asked only of a session that may be moved now.
+        model: as the client asked for it; None: as before.
+    """
+
+    choose: Callable[[Facts], Route]
+    model: str | None = None
 
 
 @attrs.frozen(eq=False, kw_only=True)

@@ -363,11 +363,33 @@ async def test_a_client_moves_a_session_and_may_look_first(autojump_clock: trio.
 async def test_not_in_a_turn_and_not_to_nowhere(autojump_clock: trio.testing.MockClock) -> None:
     async with pair() as p:
         session_id = await p.stage.create("hello")
-        await (await p.stage.provider.opened()).heard()
-        for provider, kind in ((SECOND, ErrorKind.BUSY), (ProviderName("none"), ErrorKind.NO_PROVIDER)):
-            with pytest.raises(Refused) as refused:
-                await p.stage.directory.move(MoveSession(session_id=session_id, provider=provider), ME)
-            assert refused.value.kind is kind
+        run = await p.stage.provider.opened()
+        await run.heard()
+        assert await refusal(p.stage, session_id, SECOND) is ErrorKind.BUSY
+        await run.finish()
+        await p.stage.watcher.wait_for("turn_ended")
+        assert await refusal(p.stage, session_id, ProviderName("none")) is ErrorKind.NO_PROVIDER
+
+
+async def test_why_a_session_can_t_be_moved_is_first_of_all_its_status(autojump_clock: trio.testing.MockClock) -> None:
+    async with stage() as s:  # there is nowhere to go
+        session_id = await s.create("hello")
+        run = await s.provider.opened()
+        await run.heard()
+        assert await refusal(s, session_id) is ErrorKind.BUSY
+        await run.finish()
+        await s.watcher.wait_for("turn_ended")
+        assert await refusal(s, session_id) is ErrorKind.NO_PROVIDER
+        await s.directory.suspend(session_id, ME)
+        assert await refusal(s, session_id) is ErrorKind.WRONG_STATUS
+        await s.directory.close(session_id, ME)
+        assert await refusal(s, session_id) is ErrorKind.WRONG_STATUS
+
+
+async def refusal(s: Stage, session_id: SessionId, provider: ProviderName | None = None) -> ErrorKind:
+    with pytest.raises(Refused) as refused:
+        await s.directory.move(MoveSession(session_id=session_id, provider=provider), ME)
+    return refused.value.kind
 
 
 async def test_a_model_that_was_asked_for_must_be_there_too(autojump_clock: trio.testing.MockClock) -> None:
