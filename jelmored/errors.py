@@ -126,7 +126,7 @@ class ErrorKind(enum.StrEnum):
         "invalid-request",
         1309,
         "The model's server refused the request as it is (400); the session's directory is gone; or the provider's "
-        "agents can't do it: compact, fork.",
+        "agents can't do it: compact.",
     )
     MODEL_NOT_SUPPORTED = "model-not-supported", 1310, "The provider does not have the model."
     MODEL_RETIRED = "model-retired", 1311, "The model was retired; the remedy names its successor."

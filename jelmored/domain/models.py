@@ -35,7 +35,8 @@ class ModelInfo:
 
 @attrs.frozen(kw_only=True)
 class ProviderCapabilities:
-    """What a provider's sessions can do; a client may grey out what is false."""
+    """What a provider's sessions can do; a client may grey out what is false. But not `fork`: that its agents can begin
+    in the middle of a conversation of theirs. Elsewhere the agent of a fork is told what was said."""
 
     streaming: bool = True
     thinking: bool = False

@@ -319,7 +319,7 @@ class Directory:
         """A new session that knows what was said in another one, up to an event.
 
         Raises:
-            Refused: `not-found`, `invalid-params`, `invalid-request`, `no-provider`.
+            Refused: `not-found`, `invalid-params`, `no-provider`.
         """
         self.get(command.session_id)
         self._check_room()
@@ -356,7 +356,7 @@ class Directory:
         self._check_room()
         facts, accept = self._roster.facts_of(command.session_id), command.decision == "accept"
         if not waits_for_decision(facts):
-            raise nothing_foreign()
+            raise nothing_foreign(command.session_id)
         turns, skipped = await latest(self._foreign_turns(facts)) if accept else ((), 0)
         settled: SessionView = await self._roster.ask(
             command.session_id, lambda: SettleForeign(accept=accept, turns=turns, skipped=skipped)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import attrs
 
 from jelmored.domain.failures import Failure
+from jelmored.domain.ids import SessionId
 from jelmored.domain.sessions import Facts
 from jelmored.errors import ErrorKind, Refused
 
@@ -26,8 +27,9 @@ def waits_for_decision(facts: Facts) -> bool:
     return native is not None and native.foreign
 
 
-def nothing_foreign() -> Refused:
-    return Refused(ErrorKind.WRONG_STATUS, "nobody else has gone on with the agent's own session: nothing to decide")
+def nothing_foreign(session_id: SessionId) -> Refused:
+    told = "nobody else has gone on with the agent's own session: nothing to decide"
+    return Refused(ErrorKind.WRONG_STATUS, told, remedy=f"jelmore resume {session_id} goes on as it is")
 
 
 def note_foreign(chronicle: Chronicle) -> None:
@@ -44,7 +46,7 @@ def settle(chronicle: Chronicle, ask: SettleForeign) -> None:
         Refused: `wrong-status`, where there is nothing to decide.
     """
     if not waits_for_decision(chronicle.facts):
-        raise nothing_foreign()
+        raise nothing_foreign(chronicle.facts.session_id)
     if ask.accept:
         _accept(chronicle, ask)
     else:

@@ -42,7 +42,7 @@ class Forks:
         """A copy that only lacks its last batch.
 
         Raises:
-            Refused: `not-found`, `invalid-params`, `invalid-request`, `no-provider`.
+            Refused: `not-found`, `invalid-params`, `no-provider`.
         """
         source = await self._source(command.session_id)
         at_seq = source.seq if command.at_seq is None else command.at_seq

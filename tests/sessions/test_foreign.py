@@ -211,7 +211,7 @@ async def test_where_nothing_is_foreign_there_is_nothing_to_decide(autojump_cloc
         session_id = await slept(s)
         with pytest.raises(Refused) as no:
             await decide(s, session_id, decision)
-        assert no.value.kind is ErrorKind.WRONG_STATUS
+        assert (no.value.kind, session_id in (no.value.remedy or "")) == (ErrorKind.WRONG_STATUS, True)
         await refused(s, session_id)
         await decide(s, session_id, decision)
         with pytest.raises(Refused):

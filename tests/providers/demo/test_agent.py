@@ -15,6 +15,10 @@ from typing import Any
 import pytest
 
 import jelmored
+from jelmored.domain import handoff
+from jelmored.domain.events import Draft, Event, EventType, Said
+from jelmored.domain.ids import ItemId, ProviderName, SessionId
+from jelmored.domain.times import utc_now
 
 Message = dict[str, Any]
 ROOT = str(Path(jelmored.__file__).parents[1])
@@ -227,6 +231,31 @@ def test_a_resumed_agent_remembers_the_first_prompt(cwd: Path, home: Path) -> No
         program.result()
 
         assert "my dog is called Rex" in program.said()
+
+
+@pytest.mark.parametrize("cut", [None, handoff.Cut(why="it crashed")])
+def test_what_it_is_told_of_a_conversation_is_no_wish(cwd: Path, home: Path, cut: handoff.Cut | None) -> None:
+    told = handoff.compose(_said("say `question`, `edit` or what was said before"), _scene(cut), 10_000)
+    assert told is not None
+    assert "`question`" in told.text
+    with Program(cwd, "--session-id", "s1", "--transcripts", str(home)) as program:
+        blocks = [{"type": "text", "text": text} for text in (told.text, "todos, please")]
+        program.tell(type="user", message={"role": "user", "content": blocks})
+        result = program.until(lambda message: message["type"] in {"result", "control_request"})
+        assert result["type"] == "result", "it asks something"
+        program.end()
+    assert {block["name"] for block in program.blocks("assistant") if block["type"] == "tool_use"} == {"TodoWrite"}
+    assert "The prompt has 2 words" in "".join(block.get("thinking", "") for block in program.blocks("assistant"))
+    assert result["usage"]["input_tokens"] > 50  # it has read all of it
+
+
+def _said(text: str) -> list[Event]:
+    said = Draft(EventType.ASSISTANT, text, Said(item_id=ItemId("i1")))
+    return [said.at(SessionId("ses_1"), 1, turn=1, provider=ProviderName("claude"), timestamp=utc_now())]
+
+
+def _scene(cut: handoff.Cut | None) -> handoff.Scene:
+    return handoff.Scene(directory="/", cut=cut, prompt_turn=2)
 
 
 def test_a_prompt_that_waits_can_be_withdrawn(cwd: Path, home: Path) -> None:

@@ -42,23 +42,25 @@ class Conversation:
         began = time.monotonic()
         self._denials, self._voice.spent = [], Spent()
         prompt = "\n".join(text_of(message) for message in messages)
+        own = "\n".join(own_words(message) for message in messages)
         self._voice.state("running")
         for message in messages[:-1]:
             self._consumed(message)
         self._voice.tell("system", subtype="init", **facts())
         self._consumed({**messages[-1], "message": {"role": "user", "content": prompt}})
         with self.inbox.turn():
-            ending = self._attempt(prompt)
+            ending = self._attempt(prompt, own)
         self._voice.tell("result", **ending, **self._bill(began))
 
     def _consumed(self, message: Message) -> None:
         if self._replay:
             self._voice.tell("user", **{**message, "isReplay": True})
 
-    def _attempt(self, prompt: str) -> Message:
+    def _attempt(self, prompt: str, own: str) -> Message:
         self._transcript.add(prompt)
+        self._voice.spent.input_tokens += len(prompt.split())
         try:
-            result = self._answer(prompt)
+            result = self._answer(own)
         except Interrupted:
             self._voice.note({"type": "text", "text": script.INTERRUPTED})
             cut = {"stop_reason": None, "terminal_reason": "aborted_streaming", "errors": ["interrupted"]}
@@ -67,7 +69,6 @@ class Conversation:
         return {"subtype": "success", "is_error": False, "result": result, **end}
 
     def _answer(self, prompt: str) -> str:
-        self._voice.spent.input_tokens += len(prompt.split())
         recalled = script.recalled(self._transcript.prompts)
         self._scenes = [scene(self._pace) for scene in scenes.named_in(prompt)]
         if recalled and not self._scenes and script.asks_for_the_past(prompt):
@@ -176,7 +177,19 @@ def facts() -> Message:
 
 def text_of(message: Message) -> str:
     """The words of a prompt; what is no text is named in brackets."""
+    return _text(message["message"]["content"])
+
+
+def own_words(message: Message) -> str:
+    """Those of the user: without what the agent is told of a conversation that it did not have."""
     content: str | list[Message] = message["message"]["content"]
+    if isinstance(content, str):
+        return content
+    told = (at for at, block in enumerate(content[:-1], 1) if str(block.get("text")).endswith(script.HANDOFF_ENDS))
+    return _text(content[max(told, default=0) :])
+
+
+def _text(content: str | list[Message]) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(block["text"] if block.get("type") == "text" else f"[{block.get('type')}]" for block in content)

@@ -19,6 +19,9 @@ NOBODY_ANSWERED = "Nobody answered, so it was not run."
 REJECTED = "The user doesn't want to proceed with this tool use. The tool use was rejected."
 INTERRUPTED = "[Request interrupted by user]"
 
+HANDOFF_ENDS = ("The user's next message follows.", "go on with the message, which follows again.")
+"""How a block ends that tells of a conversation and stands before a prompt; a copy, as this is a program of its own."""
+
 _PAST = re.compile(r"\b(remember|recall|earlier|previous|first|before|said|told|asked|did I)\b", re.IGNORECASE)
 _STOP = re.compile(r"\b(stop|enough)\b", re.IGNORECASE)
 
