@@ -59,7 +59,7 @@ class TalkerSession(BaseSession):
             await events.send([TurnOver(reason=reason, usage=USAGE)])
 
     async def _say(self, events: trio.MemorySendChannel[Sequence[RunEvent]], prompt: Prompt) -> None:
-        count, size, pace = (float(word) for word in prompt.text.split())
+        count, size, pace = (float(word) for word in prompt.text.split()[-3:])  # it may be reminded of what was cut
         begun = trio.current_time()
         for number in itertools.count(1):
             if number > count:

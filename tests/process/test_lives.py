@@ -100,7 +100,8 @@ async def test_at_whatever_moment_they_are_killed(tmp_path: Path, seed: int) -> 
         process.send_signal(signal.SIGSTOP)
         await killed_with_its_wardens(process, mark, signal.SIGKILL)
         await begun(tmp_path)
-        assert marked(mark) == wardens(mark) == []
+        assert marked(mark) == []
+        await until(lambda: not wardens(mark))  # one that was only starting ends by itself, with nothing in its hands
 
 
 async def test_two_daemons_of_one_user_do_not_touch_each_other(tmp_path: Path) -> None:
