@@ -14,7 +14,6 @@ BIN = .venv/bin
 CLAUDE = @anthropic-ai/claude-code@2.1.197
 OPENCODE = opencode-ai@1.18.33
 WS = ws@8.18.3
-BESIDE = -n 3 --dist
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -23,10 +22,10 @@ run: .venv/run
 	@sh scripts/first-run
 
 test: .venv/test
-	$(BIN)/python -m pytest $(BESIDE) worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-real: .venv/test .cache/agents/installed
-	$(BIN)/python -m pytest $(BESIDE) loadgroup -m "real and not soak" tests/real
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "real and not soak" tests/real
 
 expectations: .venv/test
 	REWRITE_EXPECTATIONS=1 $(BIN)/python -m pytest -q tests/client

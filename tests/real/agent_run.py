@@ -31,7 +31,7 @@ from jelmored.providers.unwrapping import provider_errors_bare
 from .model_server import ModelServer
 
 ME = Author(connection_id=ConnectionId("con_1"), client="test")
-SECONDS = 20.0
+SECONDS = 40.0
 T = TypeVar("T")
 S = TypeVar("S", bound=BaseSession)
 
