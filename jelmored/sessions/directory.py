@@ -197,7 +197,8 @@ class Directory:
         """
         provider = self.get(command.session_id).provider
         if not self._providers[provider].capabilities.compact:
-            raise Refused(ErrorKind.INVALID_REQUEST, f"{provider} can't compact a conversation")
+            told, remedy = f"{provider} can't compact a conversation", "move it to one whose capabilities have compact"
+            raise Refused(ErrorKind.INVALID_REQUEST, told, remedy=remedy)
         claim = claim_of(command.request_key, command)
         if (admitted := await self._admitted(command.session_id, claim)) is not None:
             return admitted.prompt_id

@@ -90,7 +90,7 @@ class Registrar:
         """A new session with a copy of another one's log; durable.
 
         Raises:
-            Refused: `not-found`, `invalid-params`, `invalid-request`, `no-provider`.
+            Refused: `not-found`, `invalid-params`, `no-provider`.
         """
         self._refuse_name(command.name)
         async with self._roster.copying:
@@ -234,7 +234,7 @@ class Registrar:
         session_id = SessionId(kept.answer.decode())
         if self._hub.feed(session_id) is None:
             told = f"session {session_id} was made under this requestKey and has been deleted"
-            raise Refused(ErrorKind.NOT_FOUND, told, field="requestKey")
+            raise Refused(ErrorKind.NOT_FOUND, told, field="requestKey", remedy="make another one under another key")
         return session_id
 
     async def _create(self, command: CreateSession) -> SessionId:
