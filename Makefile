@@ -35,7 +35,7 @@ test-editors: .venv/test .cache/editors/installed
 	$(BIN)/python -m pytest -m editors tests/examples
 
 soak: .venv/test .cache/agents/installed
-	$(BIN)/python -m pytest -m soak tests/real tests/faults
+	$(BIN)/python -m pytest -m soak tests/real tests/faults tests/test_start.py
 
 failover-report: .venv/test .cache/agents/installed
 	$(BIN)/python -m tests.real.failover_report

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
+import pytest
 import trio
 
 from jelmored.domain.commands import CreateSession
@@ -105,6 +106,13 @@ async def starts(events: int) -> list[Start]:
                 daemon.process.kill()
                 await daemon.process.wait()
     return taken[1:]
+
+
+@pytest.mark.soak
+async def test_with_a_million_events() -> None:
+    taken = await starts(1_000_000)
+    print(*taken, sep="\n")
+    assert min(start.wall for start in taken) < 2, taken
 
 
 async def test_with_fifty_thousand_events() -> None:
