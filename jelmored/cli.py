@@ -7,14 +7,14 @@ import contextlib
 import enum
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 import trio
 
-from jelmored import __version__, logs
+from jelmored import __version__, limits, logs
 from jelmored.config import catalogue, loading, places
 from jelmored.config.settings import Settings
 from jelmored.domain.catalogue import Catalogue
@@ -34,7 +34,11 @@ class Exit(enum.IntEnum):
         return member
 
     OK = 0, "it was stopped, or there was nothing else to do"
-    FAILED = 1, "it gave up: something failed more often than it may, or the program itself is at fault"
+    FAILED = (
+        1,
+        "it gave up: something failed more often than it may, or the program itself is at fault; "
+        "of `doctor`: something needs you",
+    )
     USAGE = 2, "the arguments are wrong"
     CONFIG = 3, "the configuration is wrong; every fault is named"
     RUNNING = 4, "another daemon runs in this runtime directory"
@@ -55,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     status = Exit.OK
     try:
-        _COMMANDS[options.command](options)
+        status = _COMMANDS[options.command](options) or Exit.OK
     except* JelmoreError as failed:
         status = _told(list(leaves(failed)))
     return status
@@ -65,6 +69,7 @@ def _serve(options: argparse.Namespace) -> None:
     settings, models = _settings(options), _catalogue(options)
     where = places.find(state=options.state_dir, runtime=options.runtime_dir)
     logs.configure(options.log_level, secrets=settings.secrets())
+    limits.raise_open_files()
     where.prepare()
     trio.run(_live, settings, models, where)
 
@@ -112,6 +117,30 @@ async def _quiet(where: places.Places) -> None:
     await daemons.drain(shell, wait=True)
 
 
+def _doctor(options: argparse.Namespace) -> Exit:
+    from jelmored.client.shell import Shell
+    from jelmored.doctor import bundle, report
+    from jelmored.doctor.examination import examine
+    from jelmored.doctor.findings import sound
+    from jelmored.doctor.scene import look
+
+    where = places.find(state=options.state_dir, runtime=options.runtime_dir)
+    scene = trio.run(look, where, options.config, os.environ)
+    findings = examine(scene)
+    shell = Shell(environ=os.environ, cwd=os.getcwd(), stdin=sys.stdin, out=sys.stdout, err=sys.stderr)
+    if options.json:
+        shell.give({"findings": findings, "sound": sound(findings)})
+    else:
+        shell.paint(list(report.spans(findings)))
+    if options.bundle:
+        try:
+            bundle.write(options.bundle, scene, findings)
+        except OSError as error:
+            raise PlaceError(f"{options.bundle} can't be written: {error.strerror}") from error
+        shell.note(f"{options.bundle} has what a bug report needs; no secret, prompt or answer is in it")
+    return Exit.OK if sound(findings) else Exit.FAILED
+
+
 def _openrpc(options: argparse.Namespace) -> None:
     from jelmored.control.methods import document
 
@@ -147,8 +176,17 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-COMMANDS = "serve, if nothing is said; drain: ask the daemon that runs for quiet, and wait until no turn is in hand"
-_COMMANDS = {"serve": _serve, "check-config": _check_config, "openrpc": _openrpc, "drain": _drain}
+COMMANDS = (
+    "serve, if nothing is said; drain: ask the daemon that runs for quiet, and wait until no turn is in hand; "
+    "doctor: what is wrong here, and what to do"
+)
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], Exit | None]] = {
+    "serve": _serve,
+    "check-config": _check_config,
+    "openrpc": _openrpc,
+    "drain": _drain,
+    "doctor": _doctor,
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -167,5 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log-level", type=logs.Level, metavar="L", default=logs.Level.INFO, help=", ".join(logs.Level)
     )
+    parser.add_argument("--json", action="store_true", help="doctor: for programs")
+    parser.add_argument("--bundle", type=Path, metavar="F.tar.gz", help="doctor: make a file for a bug report")
     parser.add_argument("--version", action="version", version=f"jelmored {__version__}")
     return parser

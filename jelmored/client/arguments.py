@@ -363,6 +363,11 @@ def _daemon(add: Add) -> None:
     logs = add("logs", "daemons:logs", "what it has said", to=verbs)
     logs.add_argument("-f", "--follow", action="store_true", help="and what it goes on to say")
     logs.add_argument("-n", "--number", type=count, default=50, help="so many lines")
+    doctor = add("doctor", "doctor:doctor", "what is wrong here, and what to do about it")
+    doctor.add_argument("--config", metavar=Operand.FILE, help="look at this configuration instead of the usual one")
+    doctor.add_argument(
+        "--bundle", metavar=Operand.FILE, help="make this file (.tar.gz) for a bug report, without secrets"
+    )
     add("connect", "connect:connect", "stdin lines to frames and back, for programs without WebSocket")
     completion = add("completion", "completion:script", "a script for your shell, so that TAB completes all of this")
     completion.add_argument("of", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))

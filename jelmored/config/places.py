@@ -50,15 +50,10 @@ class Places:
         Raises:
             PlaceError: one can't be made, is not ours alone, or is too long for a socket.
         """
-        length = len(os.fsencode(self.socket))
-        if length > SOCKET_BYTES:
-            raise PlaceError(
-                f"{self.socket} is {length} bytes long and a socket's path has {SOCKET_BYTES} at most: "
-                "give a shorter --runtime-dir"
-            )
+        check_socket(self.socket)
         for directory in (self.state, self.runtime):
             _make(directory)
-            _check(directory)
+            check_directory(directory)
 
     def publish(self, notice: Mapping[str, Any]) -> None:
         """Write `daemon.json` (protocol 1, section 6), whole or not at all, for us alone.
@@ -132,7 +127,25 @@ def _make(directory: Path) -> None:
         raise PlaceError(f"{directory} can't be made: {error.strerror}") from error
 
 
-def _check(directory: Path) -> None:
+def check_socket(path: Path) -> None:
+    """
+    Raises:
+        PlaceError: the path is too long for a socket.
+    """
+    length = len(os.fsencode(path))
+    if length > SOCKET_BYTES:
+        raise PlaceError(
+            f"{path} is {length} bytes long and a socket's path has {SOCKET_BYTES} at most: "
+            "give a shorter --runtime-dir"
+        )
+
+
+def check_directory(directory: Path) -> None:
+    """
+    Raises:
+        PlaceError: it is not ours alone.
+        OSError: it can't be looked at.
+    """
     found = directory.stat()
     if found.st_uid != os.geteuid():
         raise PlaceError(f"{directory} belongs to uid {found.st_uid}, not to us (uid {os.geteuid()}): choose another")

@@ -26,7 +26,7 @@ PAUSE = 0.02  # s for those that were killed to be dead
 
 @attrs.frozen
 class Former:
-    """A life that is over.
+    """A life that has left its file.
 
     Args:
         instance_id: what was started in it is marked with this.
@@ -37,6 +37,11 @@ class Former:
     instance_id: InstanceId
     daemon: Process | None = None
     held: frozenset[Process] = frozenset()
+
+    @property
+    def is_over(self) -> bool:
+        """Its daemon is not there any more."""
+        return self.daemon is None or not self.daemon.is_alive
 
     def has_reused(self, process: Process) -> bool:
         """The pid is one that was written down, and this is somebody else."""
@@ -66,21 +71,21 @@ def sweep(lives: Sequence[Former], seconds: float) -> list[Remnant]:
         seconds: it may take.
     """
     end = time.monotonic() + seconds
-    over = [life for life in lives if life.daemon is None or not life.daemon.is_alive]
+    over = [life for life in lives if life.is_over]
     seen: dict[Process, str] = {}
-    while over and time.monotonic() < end and (found := _alive(over)):
+    while over and time.monotonic() < end and (found := alive_of(over)):
         seen.update((process, procfs.name_of(process.pid)) for process in found)
         stopped = [process for process in found if _signal(process, signal.SIGSTOP)]
         if not stopped:
             break
-        if set(_alive(over)) <= set(found):
+        if set(alive_of(over)) <= set(found):
             _kill(found)
             _pause()
     _kill(seen)  # whom we have stopped when time was over
     return [Remnant(process, name, over=not process.is_alive) for process, name in seen.items()]
 
 
-def _alive(lives: Iterable[Former]) -> list[Process]:
+def alive_of(lives: Iterable[Former]) -> list[Process]:
     """Who carries a mark of theirs, and all that comes of those; neither ourselves nor those that we come from."""
     marks = {f"{name}={life.instance_id}".encode(): life for life in lives for name in (INSTANCE, WARDEN_OF)}
     ours, spared = os.getuid(), _lineage()
