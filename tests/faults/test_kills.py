@@ -54,8 +54,6 @@ class Trial:
     unanswered: dict[str, tuple[str, str]] = attrs.field(factory=dict)
     """requestKey → session and words of prompts whose answer never came."""
     keys: int = 0
-    stops: bool = False
-    """The daemon was told to stop: what it had in hand then is answered `internal`, its fate is not known."""
     words: dict[str, str] = attrs.field(factory=dict)
 
     async def live(self) -> None:
@@ -76,12 +74,10 @@ class Trial:
 
     async def _work(self, process: trio.Process) -> None:
         """Until it is killed at some moment, perhaps while it stops."""
-        self.stops = False
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._clients)
             await trio.sleep(self.chance.uniform(0, 1.2))
             if self.chance.random() < 0.2:
-                self.stops = True
                 process.terminate()
                 await trio.sleep(self.chance.uniform(0, 0.5))
             process.kill()
@@ -103,12 +99,9 @@ class Trial:
             try:
                 await act(client)
             except RpcError as no:
-                if no.kind not in EXPECTED and not self._is_unknown(no):
+                if no.kind not in EXPECTED:
                     raise
             await trio.sleep(self.chance.uniform(0, 0.02))
-
-    def _is_unknown(self, no: RpcError) -> bool:
-        return self.stops and no.kind == "internal"
 
     @asynccontextmanager
     async def _listening(self) -> Any:
@@ -136,6 +129,8 @@ class Trial:
 
     async def _delete(self, client: RawClient) -> None:
         """A session goes for good, and there is room for another one."""
+        if not self.sessions:
+            return
         session_id = self.chance.choice(self.sessions)
         self.history.removed(session_id)  # from here on it may be open, closed or gone
         self.sessions.remove(session_id)
@@ -162,9 +157,8 @@ class Trial:
             self.unanswered[key] = session_id, WORDS
         try:
             receipt = await client.request("session/prompt", sessionId=session_id, prompt=WORDS, requestKey=key)
-        except RpcError as no:
-            if not self._is_unknown(no):
-                self.unanswered.pop(key, None)
+        except RpcError:
+            self.unanswered.pop(key, None)
             raise
         self.unanswered.pop(key, None)
         self.words[key] = session_id
