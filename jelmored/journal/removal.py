@@ -10,30 +10,30 @@ from jelmored.journal.sums import release
 
 UNSHARED_ATTACHMENTS = """
     DELETE FROM attachments
-    WHERE sha256 IN (SELECT sha256 FROM attachment_uses WHERE session = ?1)
+    WHERE sha256 IN (SELECT sha256 FROM attachment_uses WHERE session = :row)
     AND NOT EXISTS (
-        SELECT 1 FROM attachment_uses AS other WHERE other.sha256 = attachments.sha256 AND other.session <> ?1
+        SELECT 1 FROM attachment_uses AS other WHERE other.sha256 = attachments.sha256 AND other.session <> :row
     )
 """
 REMEMBER = """
-    INSERT INTO removed SELECT session_id FROM sessions WHERE id = ?1 AND facts IS NOT NULL ON CONFLICT DO NOTHING
+    INSERT INTO removed SELECT session_id FROM sessions WHERE id = :row AND facts IS NOT NULL ON CONFLICT DO NOTHING
 """
 PARTS = (
     UNSHARED_ATTACHMENTS,
-    "DELETE FROM attachment_uses WHERE session = ?1",
-    "DELETE FROM events WHERE session = ?1",
-    "DELETE FROM open_items WHERE session = ?1",
-    "DELETE FROM prompts WHERE session = ?1",
-    "DELETE FROM sessions WHERE id = ?1",
+    "DELETE FROM attachment_uses WHERE session = :row",
+    "DELETE FROM events WHERE session = :row",
+    "DELETE FROM open_items WHERE session = :row",
+    "DELETE FROM prompts WHERE session = :row",
+    "DELETE FROM sessions WHERE id = :row",
 )
 """By the session's row, in this order."""
 
 
 def remove(connection: sqlite3.Connection, row: int, session_id: SessionId) -> None:
     """Delete a session in a transaction that has begun. One that is gone already stays so."""
-    connection.execute(REMEMBER, (row,))
+    connection.execute(REMEMBER, {"row": row})
     for part in PARTS:
-        connection.execute(part, (row,))
+        connection.execute(part, {"row": row})
     release(connection, session_id)
     connection.execute("DELETE FROM keys WHERE session_id = ?", (session_id,))
 
