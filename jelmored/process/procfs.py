@@ -94,6 +94,24 @@ def name_of(pid: int) -> str:
     return _read(PROC / str(pid) / "comm").decode(errors="replace").strip()
 
 
+def open_files(pid: int) -> list[str]:
+    """What its descriptors lead to: paths, `socket:[INODE]` and the like. Nothing, if we may not look."""
+    home = PROC / str(pid) / "fd"
+    return [_target(home / descriptor) for descriptor in _listed(home)]
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
+
+
+def network(table: str) -> bytes:
+    """A table of the network that we are in: `tcp`, `tcp6`."""
+    return _read(PROC / "net" / table)
+
+
 def environment_of(pid: int) -> list[bytes]:
     """As it was at its exec, `NAME=value` each; a zombie has none."""
     return _read(PROC / str(pid) / "environ").split(b"\0")

@@ -1,0 +1,43 @@
+"""The kernel's table of connections, on the kernel itself."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from jelmored.process import sockets
+from jelmored.process.sockets import Socket, find, holders
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1"])
+def test_the_other_end_is_found(host: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listener:
+        ours = listener.getsockname()[:2]
+        with socket.create_connection(ours) as client:
+            theirs = client.getsockname()[:2]
+            found = find(theirs, ours)
+            assert found == Socket(os.fstat(client.fileno()).st_ino, os.getuid())
+            assert os.getpid() in holders(found.inode)
+            assert find(ours, ours) is None
+            assert find((theirs[0], theirs[1]), (ours[0], 1)) is None
+        assert find(theirs, ours) is None
+
+
+def test_one_that_comes_to_an_old_address_by_a_new_socket_is_found_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(socket.AF_INET6) as client:
+        client.connect(("::ffff:127.0.0.1", listener.getsockname()[1]))
+        accepted, theirs = listener.accept()
+        with accepted:
+            assert find(theirs, accepted.getsockname()) == Socket(os.fstat(client.fileno()).st_ino, os.getuid())
+
+
+def test_a_socket_that_nobody_has_has_no_holders() -> None:
+    assert holders(2**40) == []
+
+
+def test_whose_it_is() -> None:
+    assert sockets.is_ours(Socket(1, os.getuid()))
+    assert not sockets.is_ours(Socket(1, os.getuid() + 1))
