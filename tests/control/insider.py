@@ -45,7 +45,29 @@ def abandoned() -> None:
     time.sleep(0.2)
 
 
-BEFORE: dict[str, Callable[[], None]] = {"plainly": plainly, "twice-forked": twice_forked, "orphaned": orphaned}
+def as_nobody() -> None:
+    """Another user."""
+    become(65534)
+
+
+def as_daemon() -> None:
+    """And another one."""
+    become(1)
+
+
+def become(uid: int) -> None:
+    os.setgroups([])
+    os.setgid(uid)
+    os.setuid(uid)
+
+
+BEFORE: dict[str, Callable[[], None]] = {
+    "plainly": plainly,
+    "twice-forked": twice_forked,
+    "orphaned": orphaned,
+    "as-nobody": as_nobody,
+    "as-daemon": as_daemon,
+}
 AFTER: dict[str, Callable[[], None]] = {"abandoned": abandoned}
 
 
@@ -62,11 +84,19 @@ def connected(where: str) -> tuple[socket.socket, bytes]:
 
 def main(how: str, where: str, *methods: str) -> None:
     BEFORE.get(how, plainly)()
-    client, data = connected(where)
+    try:
+        client, data = connected(where)
+    except OSError as error:
+        print(type(error).__name__)
+        return
     AFTER.get(how, plainly)()
     client.settimeout(10)
     client.sendall(data)
     heard = client.makefile("rb")
+    status = heard.readline().split()[1].decode()
+    if status != "101":
+        print("refused", status)
+        return
     while heard.readline() not in {b"\r\n", b""}:
         pass
     client.sendall(request("initialize", 0, **HELLO))
