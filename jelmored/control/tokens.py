@@ -70,9 +70,7 @@ class TokenFiles:
         Raises:
             PlaceError: it can't be made, or is not ours alone.
         """
-        with _told(self.directory):
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._check()
+        self._make()
         if not self.names():
             self.add(DEFAULT, Scope.ADMIN)
 
@@ -126,9 +124,7 @@ class TokenFiles:
             PlaceError: there is one of this name, or it can't be written.
         """
         path = self._path(name)
-        with _told(self.directory):
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._check()
+        self._make()
         if path.exists():
             raise PlaceError(f"there is a token {name} already: `jelmored token rotate {name}` makes it another one")
         self._write(path, scope)
@@ -150,6 +146,12 @@ class TokenFiles:
         path = self._path(name)
         with _told(path):
             path.unlink()
+
+    def _make(self) -> None:
+        with _told(self.directory):
+            for directory in (self.directory.parent, self.directory):  # `parents` are open to all
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._check()
 
     def _path(self, name: str) -> Path:
         if not is_name(name):

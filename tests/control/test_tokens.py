@@ -17,13 +17,14 @@ from jelmored.errors import PlaceError
 
 @pytest.fixture
 def files(tmp_path: Path) -> TokenFiles:
-    return TokenFiles(tmp_path / "tokens")
+    return TokenFiles(tmp_path / "state" / "tokens")
 
 
 def test_the_first_one_is_made_by_itself_and_is_ours_alone(files: TokenFiles) -> None:
     files.ensure()
     path = files.path("admin")
     assert stat.S_IMODE(files.directory.stat().st_mode) == 0o700
+    assert stat.S_IMODE(files.directory.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     scope, _, chance = path.read_text().strip().partition(".")
     assert scope == "admin"
@@ -166,6 +167,7 @@ def test_a_directory_that_others_can_read_is_refused(files: TokenFiles) -> None:
 
 def test_a_directory_that_is_a_link_is_refused(files: TokenFiles, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir(mode=0o700)
+    files.directory.parent.mkdir()
     files.directory.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PlaceError, match="is no directory"):
         files.ensure()
