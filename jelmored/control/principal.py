@@ -104,4 +104,5 @@ class Principal:
 
     @property
     def author(self) -> Author:
-        return Author(connection_id=self.connection_id, client=self.client, uid=self.visitor.uid)
+        who = self.visitor
+        return Author(connection_id=self.connection_id, client=self.client, uid=who.uid, token=who.token)

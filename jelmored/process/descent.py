@@ -10,6 +10,7 @@ import ctypes
 import enum
 import os
 import sys
+from collections.abc import Iterator
 
 from . import procfs, reaper, sockets
 
@@ -44,12 +45,13 @@ def origin_of_socket(found: sockets.Socket | None) -> Origin:
         return Origin.ELSEWHERE
     if found is None:
         return Origin.UNKNOWN
-    origins = {origin_of(pid) for pid in sockets.holders(found.inode)}
-    if Origin.AGENT in origins:
+    if any(sockets.has(pid, found) for pid in _of_agents()):
         return Origin.AGENT
-    if origins == {Origin.ELSEWHERE}:
-        return Origin.ELSEWHERE
-    return Origin.UNKNOWN if sockets.is_ours(found) or found.uid in _users_of_agents() else Origin.ELSEWHERE
+    for pid in sorted(procfs.everyone(), reverse=True):  # a client has mostly just begun
+        if sockets.has(pid, found) and (origin := origin_of(pid)) is not Origin.UNKNOWN:
+            return origin
+    mine = sockets.is_ours(found) or found.uid in map(procfs.owner_of, _of_agents())
+    return Origin.UNKNOWN if mine else Origin.ELSEWHERE
 
 
 def _walk(pid: int) -> Origin | None:
@@ -85,6 +87,7 @@ def _is_subreaper() -> bool:
     return bool(yes.value)
 
 
-def _users_of_agents() -> set[int | None]:
-    wardens = [pid for pid, is_agents in list(reaper.WARDENS.items()) if is_agents]  # we are in a thread
-    return {procfs.owner_of(pid) for warden in wardens for pid in procfs.descendants_of(warden)}
+def _of_agents() -> Iterator[int]:
+    for warden, is_agents in list(reaper.WARDENS.items()):  # we are in a thread
+        if is_agents:
+            yield from procfs.descendants_of(warden)

@@ -94,13 +94,13 @@ def name_of(pid: int) -> str:
     return _read(PROC / str(pid) / "comm").decode(errors="replace").strip()
 
 
-def open_files(pid: int) -> list[str]:
-    """What its descriptors lead to: paths, `socket:[INODE]` and the like. Nothing, if we may not look."""
-    home = PROC / str(pid) / "fd"
-    return [_target(home / descriptor) for descriptor in _listed(home)]
+def has_open(pid: int, what: str) -> bool:
+    """Does one of its descriptors lead there: to a path, to `socket:[INODE]`? False too, if we may not look."""
+    home = f"{PROC}/{pid}/fd"
+    return any(_target(f"{home}/{descriptor}") == what for descriptor in _listed(Path(home)))
 
 
-def _target(link: Path) -> str:
+def _target(link: str) -> str:
     try:
         return os.readlink(link)
     except OSError:

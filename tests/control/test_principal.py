@@ -41,6 +41,8 @@ VISITOR = Visitor(scope=Scope.ADMIN, uid=7, pid=8)
 def test_what_the_log_says_of_it() -> None:
     principal = Principal(connection_id=ConnectionId("con_x"), client="editor", visitor=VISITOR)
     assert principal.author == Author(connection_id=ConnectionId("con_x"), client="editor", uid=7)
+    by_port = attrs.evolve(principal, visitor=attrs.evolve(VISITOR, token="ci"))
+    assert by_port.author == attrs.evolve(principal.author, token="ci")
 
 
 def test_who_is_confined_is_an_observer_at_most() -> None:
