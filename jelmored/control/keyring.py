@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 from collections.abc import Callable, Collection, Sequence
 
@@ -42,7 +43,8 @@ class Keyring:
         task_status.started()
         while True:
             await trio.sleep(LOOK_SECONDS)
-            self._take(*await trio.to_thread.run_sync(_looked_at, self.files, abandon_on_cancel=True))
+            with contextlib.suppress(OSError):  # it can't be told now: what was good is, until it can
+                self._take(*await trio.to_thread.run_sync(_looked_at, self.files, abandon_on_cancel=True))
 
     def find(self, text: str) -> Token | None:
         """The token that this is. All are compared, so that the time tells nothing."""
@@ -63,8 +65,11 @@ class Keyring:
 
 
 def _opened(files: TokenFiles) -> Sequence[Token]:
-    files.ensure()
-    tokens, faults = files.read()
+    try:
+        files.ensure()
+        tokens, faults = files.read()
+    except OSError as error:
+        raise PlaceError(f"{files.directory} can't be read: {error.strerror}") from error
     if faults:
         raise PlaceError("\n".join(faults))
     return tokens

@@ -3,6 +3,7 @@ else. A token begins with its scope and is compared as a whole, so nobody can wi
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -22,6 +23,9 @@ DEFAULT = "admin"
 MAX_TOKENS = 100
 _BYTES = 32  # of chance
 _LONGEST = 256  # bytes of a file that may be a token
+
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EINTR)
+"""Errors that come and go."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _TEXT = re.compile(rf"({'|'.join(Scope)})\.[A-Za-z0-9_-]{{43}}")
@@ -87,6 +91,7 @@ class TokenFiles:
 
         Raises:
             PlaceError: the directory is not ours alone, can't be read, or has too many.
+            OSError: it can't be told now.
         """
         names = self.names()
         if len(names) > MAX_TOKENS:
@@ -195,12 +200,14 @@ def _check_ours(path: Path, found: os.stat_result, mode: str) -> None:
 
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Tell the system's errors as a `PlaceError`."""
+    """Tell the system's errors as a `PlaceError`, unless they say nothing of the path."""
     try:
         yield
     except FileNotFoundError:
         raise PlaceError(f"there is no {path}") from None
     except OSError as error:
+        if error.errno in _PASSING:
+            raise
         raise PlaceError(f"{path} can't be used: {error.strerror}") from error
 
 

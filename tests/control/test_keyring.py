@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hmac
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -89,3 +91,27 @@ async def test_all_are_compared_whichever_it_is(files: TokenFiles, monkeypatch: 
                 compared.clear()
                 ring.find(text)
                 assert sorted(compared) == sorted(token.digest for token in files.read()[0])
+
+
+async def test_for_want_of_a_descriptor_nobody_is_locked_out(
+    files: TokenFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[Collection[bytes]] = []
+    ring = Keyring(files, lost.append)
+    looks: list[object] = []
+
+    def out_of_descriptors(*where: object) -> list[str]:
+        looks.append(where)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with running(ring.run):
+        first = text_of(files, "admin")
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "listdir", out_of_descriptors)
+            await eventually(lambda: len(looks) > 3, 5)
+        assert ring.find(first)
+        assert lost == []
+    monkeypatch.setattr(os, "listdir", out_of_descriptors)
+    with pytest.raises(PlaceError, match="can't be read: Too many"):
+        async with running(Keyring(files, lost.append).run):
+            pass
