@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import orjson
 import trio
 
 from jelmored import __version__, limits, logs
 from jelmored.config import catalogue, loading, places
-from jelmored.config.settings import Settings
+from jelmored.config.settings import ControlSettings, Settings
+from jelmored.control import tokening
+from jelmored.control.tokens import TokenFiles
 from jelmored.domain.catalogue import Catalogue
 from jelmored.errors import AlreadyRunning, ConfigError, JelmoreError, JournalError, PlaceError, leaves
 from jelmored.providers import registry
@@ -56,7 +59,8 @@ EXITS: Mapping[type[JelmoreError], Exit] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code. What is no `JelmoreError` is a fault of the program and passes."""
-    options = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    options = tokening.parser().parse_args(words[1:]) if words[:1] == ["token"] else _parser().parse_args(words)
     status = Exit.OK
     try:
         status = _COMMANDS[options.command](options) or Exit.OK
@@ -66,11 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    settings, models = _settings(options), _catalogue(options)
+    settings, models = _with_port(_settings(options), options.tcp), _catalogue(options)
     where = places.find(state=options.state_dir, runtime=options.runtime_dir)
     logs.configure(options.log_level, secrets=settings.secrets())
     limits.raise_open_files()
-    where.prepare()
+    where.prepare(shared=bool(settings.control.allow_users))
     trio.run(_live, settings, models, where)
 
 
@@ -147,6 +151,22 @@ def _openrpc(options: argparse.Namespace) -> None:
     _say(orjson.dumps(document(), option=orjson.OPT_INDENT_2).decode())
 
 
+def _with_port(settings: Settings, tcp: str | None) -> Settings:
+    """The port of the arguments wins."""
+    if tcp is None:
+        return settings
+    control, faults = loading.structured({"tcp": tcp}, ControlSettings, ("--tcp",))
+    if faults:
+        raise ConfigError([f"--tcp: {what}" for _, what in faults])
+    return attrs.evolve(settings, control=attrs.evolve(settings.control, tcp=control.tcp))
+
+
+def _token(options: argparse.Namespace) -> None:
+    files = TokenFiles(places.find(state=options.state_dir).tokens)
+    asked = tokening.Asked(files=files, name=options.name, scope=options.scope, say=_say)
+    tokening.ACTIONS[options.action](asked)
+
+
 def _settings(options: argparse.Namespace) -> Settings:
     return loading.load(loading.files(options.config), registry.settings_classes())
 
@@ -178,7 +198,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 COMMANDS = (
     "serve, if nothing is said; drain: ask the daemon that runs for quiet, and wait until no turn is in hand; "
-    "doctor: what is wrong here, and what to do"
+    "doctor: what is wrong here, and what to do; token: see `jelmored token --help`"
 )
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], Exit | None]] = {
     "serve": _serve,
@@ -186,6 +206,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], Exit | None]] = {
     "openrpc": _openrpc,
     "drain": _drain,
     "doctor": _doctor,
+    "token": _token,
 }
 
 
@@ -202,6 +223,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, metavar="F", help="read this file instead of the usual ones")
     parser.add_argument("--state-dir", type=Path, metavar="D", help="where the journal is")
     parser.add_argument("--runtime-dir", type=Path, metavar="D", help="where the socket is")
+    parser.add_argument("--tcp", metavar="127.0.0.1:PORT", help="a port on loopback as well; 0: any that is free")
     parser.add_argument(
         "--log-level", type=logs.Level, metavar="L", default=logs.Level.INFO, help=", ".join(logs.Level)
     )

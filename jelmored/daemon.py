@@ -19,7 +19,7 @@ from jelmored.actors.supervisor import Supervisor
 from jelmored.config.places import Places
 from jelmored.config.settings import ProviderEntry, Settings
 from jelmored.control.dialogue import routes
-from jelmored.control.listeners import Listeners
+from jelmored.control.doors import Doors
 from jelmored.control.server import Connections
 from jelmored.control.services import Instance, Services
 from jelmored.domain import ranking
@@ -117,7 +117,7 @@ async def serve(
         stopping=end.has_begun,
     )
     connections = Connections(routes(services), allowed_origins=settings.control.allowed_origins)
-    listeners = Listeners(places.socket, connections)
+    doors = Doors(settings.control, places, connections)
 
     async with running_in_order(
         [
@@ -132,12 +132,13 @@ async def serve(
             providers.run,
             sessions.begin_turns,
             _janitor(settings, sessions.sweeper).run,
-            Supervisor("listeners", [Child("listeners", listeners.run)], ESSENTIAL).run,
+            *doors.before,
+            Supervisor("listeners", [Child("listeners", doors.listeners.run)], ESSENTIAL).run,
         ],
         deadline=STOP_DEADLINE,
     ) as stop:
-        announce(_notice(instance, places))
-        log.info("ready", socket=str(places.socket), instance=instance.instance_id)
+        announce({**_notice(instance, places), **(reached := doors.notice())})
+        log.info("ready", socket=str(places.socket), url=reached.get("url"), instance=instance.instance_id)
         within = await end.wait()
         await end.let_turns_end(sessions.draining, settings.sessions.drain_seconds if within is None else within)
         stop.within = STOP_DEADLINE if within is None else min(STOP_DEADLINE, within)

@@ -137,7 +137,11 @@ class ErrorKind(enum.StrEnum):
         "All places of the provider, or of all, are taken, and the prompt was not to wait.",
     )
 
-    FORBIDDEN = "forbidden", 1400, "The client's scope is too small."
+    FORBIDDEN = (
+        "forbidden",
+        1400,
+        "The client's scope is too small; or it is a process of one of our own agents, or can't be told from one.",
+    )
 
     JOURNAL_FULL = (
         "journal-full",

@@ -65,22 +65,27 @@ async def started(
     notify: str = "desktop = false",
     environ: Mapping[str, str] = MappingProxyType({}),
     sessions: str = "",
+    control: str = "",
+    stderr: int | None = None,
 ) -> AsyncIterator[Daemon]:
     """A daemon that is just starting; it is killed if it has not ended when the body has.
 
     Args:
         notify: the lines of `[notify]`.
         sessions: the lines of `[sessions]`.
+        control: the lines of `[control]`.
+        stderr: where it goes, if not to ours.
         environ: laid over its environment.
     """
     home = {"HOME": str(root), "PATH": os.defpath, "PYTHONPATH": str(Path(jelmored.__file__).parents[1]), **environ}
     config = root / "config.toml"
     config.write_text(
         f'default_provider = "demo"\n[providers.claude]\nenabled = false\n[notify]\n{notify}\n[sessions]\n{sessions}\n'
+        f"[control]\n{control}\n"
     )
     places = ["--config", str(config), "--state-dir", str(root / "s"), "--runtime-dir", str(root / "r")]
     command = [sys.executable, "-m", "jelmored", *places]
-    process = await trio.lowlevel.open_process(command, env=home, stdout=subprocess.PIPE)
+    process = await trio.lowlevel.open_process(command, env=home, stdout=subprocess.PIPE, stderr=stderr)
     assert process.stdout is not None
     async with process.stdout:
         try:

@@ -24,12 +24,19 @@ class UnixAddress:
 
 @attrs.frozen
 class TcpAddress:
+    """`token_file`: where the token was read, and is read again before each connection: it may have been replaced."""
+
     host: str
     port: int
     token: str = attrs.field(repr=False)
+    token_file: str | None = attrs.field(default=None, eq=False)
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def now(self) -> TcpAddress:
+        """With the token that is good now. Raises `NoDaemon` if it can't be read."""
+        return self if self.token_file is None else attrs.evolve(self, token=_token(self.token_file))
 
 
 Address = UnixAddress | TcpAddress
@@ -55,7 +62,7 @@ def parse(url: str, token_file: str | None) -> Address:
     parts = urlsplit(url)
     if parts.scheme != "ws" or parts.hostname is None or parts.port is None:
         raise NoDaemon(f"{url!r} is no address of a daemon: ws://127.0.0.1:PORT/v1 or {UNIX_SCHEME}/PATH:/v1")
-    return TcpAddress(parts.hostname, parts.port, _token(token_file))
+    return TcpAddress(parts.hostname, parts.port, _token(token_file), token_file)
 
 
 def running(places: Places) -> Address | None:

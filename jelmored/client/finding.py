@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from .addresses import Address, named, running
+from .addresses import Address, TcpAddress, named, running
 from .errors import NoDaemon
 from .places import Places
 from .starting import Starter
@@ -59,4 +59,4 @@ class Finder:
         address = self.named or running(self.places)
         if address is None:
             raise NoDaemon(f"no daemon is ready in {self.places.runtime}")
-        return address
+        return address.now() if isinstance(address, TcpAddress) else address

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import ipaddress
+import pwd
 import shutil
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, get_args, get_origin
@@ -56,6 +58,44 @@ def _is_web(url: str) -> bool:
         return False
 
 
+def loopback(text: str) -> tuple[str, int]:
+    """The host and the port of an address of loopback, as the system takes them.
+
+    Raises:
+        ValueError: it is none.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not (port.isascii() and port.isdecimal() and int(port) < 1 << 16):
+        raise ValueError("no port")
+    if host == "localhost":
+        return "127.0.0.1", int(port)
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    address = ipaddress.ip_address(bare)
+    if not address.is_loopback or (address.version == 6) != (bare != host) or "%" in bare:
+        raise ValueError("not loopback")
+    return str(address), int(port)
+
+
+def _fault_of_loopback(text: str) -> str | None:
+    try:
+        if text:
+            loopback(text)
+    except ValueError:
+        return (
+            'expected an address of loopback with a port, such as "127.0.0.1:0" (0: any that is free); nothing else is '
+            "ever bound: from another machine use `ssh BOX jelmore connect`"
+        )
+    return None
+
+
+def _fault_of_user(name: str) -> str | None:
+    try:
+        pwd.getpwnam(name)
+    except (KeyError, ValueError):
+        return f"there is no user {name!r} on this machine"
+    return None
+
+
 def _fault_of_argv(argv: tuple[str, ...]) -> str | None:
     if not argv:
         return None
@@ -80,6 +120,8 @@ DaysOrNone = Annotated[float, Between(0, 36_500)]
 Usd = Annotated[float, Between(0, 1_000_000)]
 """0 means no limit."""
 Url = Annotated[str, Such("an http or https URL, or empty", _fault_of_url)]
+Loopback = Annotated[str, Such("an address of loopback with a port, or empty", _fault_of_loopback)]
+LocalUser = Annotated[str, Such("a user of this machine", _fault_of_user)]
 Argv = Annotated[tuple[str, ...], Such("a program and its arguments, or empty", _fault_of_argv)]
 """It is looked for when it is read: one that is missing is told at once, not when it is needed."""
 

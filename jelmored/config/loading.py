@@ -158,6 +158,8 @@ def _faults(key: Key, error: Exception) -> Iterator[Fault]:
             yield (*key, extra), f"unknown key{hint}"
     elif isinstance(error, Unexpected) and error.choices:
         yield key, f"{error}, got {error.got!r}{nearest(error.got, error.choices)}"
+    elif isinstance(error, KeyError):
+        yield key, "is missing"
     else:
         yield key, str(error)
 

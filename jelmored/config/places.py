@@ -20,6 +20,9 @@ from jelmored.errors import AlreadyRunning, PlaceError
 SOCKET_BYTES = 107 if sys.platform == "linux" else 103
 """The longest path of a Unix socket that the system takes."""
 
+PASSABLE = 0o011
+"""For a directory: others know that it is there, and can open in it what they know the name of and may open."""
+
 LOOKS = 20
 """A client that looks whether a daemon lives holds its lock for an instant, so look again before giving up."""
 LOOK_SECONDS = 0.025
@@ -44,8 +47,15 @@ class Places:
     def lock(self) -> Path:
         return self.runtime / "daemon.lock"
 
-    def prepare(self) -> None:
+    @property
+    def tokens(self) -> Path:
+        return self.state / "tokens"
+
+    def prepare(self, *, shared: bool = False) -> None:
         """Make the directories, for us alone.
+
+        Args:
+            shared: other users are to come to the socket: they may pass the runtime directory, and not read it.
 
         Raises:
             PlaceError: one can't be made, is not ours alone, or is too long for a socket.
@@ -53,7 +63,13 @@ class Places:
         check_socket(self.socket)
         for directory in (self.state, self.runtime):
             _make(directory)
-            check_directory(directory)
+            check_directory(directory, PASSABLE if directory == self.runtime else 0)
+        with _told(self.runtime):
+            self.runtime.chmod(0o700 | PASSABLE if shared else 0o700)
+
+    def closed_to_others(self) -> Path | None:
+        """The directory on the way to the socket that keeps other users out, if one does by its mode alone."""
+        return next((path for path in self.runtime.parents if not path.stat().st_mode & stat.S_IXOTH), None)
 
     def publish(self, notice: Mapping[str, Any]) -> None:
         """Write `daemon.json` (protocol 1, section 6), whole or not at all, for us alone.
@@ -140,8 +156,9 @@ def check_socket(path: Path) -> None:
         )
 
 
-def check_directory(directory: Path) -> None:
-    """
+def check_directory(directory: Path, passable: int = 0) -> None:
+    """`passable`: what others may have of it, see `PASSABLE`.
+
     Raises:
         PlaceError: it is not ours alone.
         OSError: it can't be looked at.
@@ -149,7 +166,8 @@ def check_directory(directory: Path) -> None:
     found = directory.stat()
     if found.st_uid != os.geteuid():
         raise PlaceError(f"{directory} belongs to uid {found.st_uid}, not to us (uid {os.geteuid()}): choose another")
-    if mode := stat.S_IMODE(found.st_mode) & 0o077:
+    mode = stat.S_IMODE(found.st_mode) & 0o077
+    if mode & ~passable:
         raise PlaceError(f"{directory} is open to others (mode has {mode:03o}): run `chmod 700 {directory}`")
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import attrs
 
 from jelmored.domain.ids import ProviderName
+from jelmored.domain.scopes import Scope
 
-from .checks import Argv, Count, DaysOrNone, Seconds, SecondsOrNone, Url, Usd
+from .checks import Argv, Count, DaysOrNone, LocalUser, Loopback, Seconds, SecondsOrNone, Url, Usd
 from .providers import ClaudeSettings, DemoSettings, OpencodeSettings, ProviderSettings
 from .secrets import Secret
 
@@ -26,8 +27,18 @@ class Synchronous(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
+class AllowedUser:
+    """Another user of this machine who may come to the socket."""
+
+    name: LocalUser
+    scope: Scope = Scope.OBSERVER
+
+
+@attrs.frozen(kw_only=True)
 class ControlSettings:
+    tcp: Loopback = ""
     allowed_origins: tuple[str, ...] = ()
+    allow_users: tuple[AllowedUser, ...] = ()
 
 
 class ResumeInterrupted(enum.StrEnum):

@@ -131,6 +131,8 @@ class Dialogue:
         method = METHODS.get(request.method)
         if method is None:
             raise Refused(ErrorKind.METHOD_NOT_FOUND, f"there is no method {request.method[:80]!r}")
+        if (confined := self.principal.visitor.confined) and not method.for_agents:
+            raise _for_agents(confined)
         if not self.principal.scope.includes(method.scope):
             raise Refused(ErrorKind.FORBIDDEN, f"{method.name} needs the scope {method.scope}")
         if method.scope is Scope.OPERATOR and self.services.stopping():  # what is begun now would only be cut
@@ -148,6 +150,11 @@ class Dialogue:
         finally:
             self._running -= 1
         self.outbound.reply(payload)
+
+
+def _for_agents(why: str) -> Refused:
+    words = f"{why}: it may `ping` and read `daemon/status`, nothing else"
+    return Refused(ErrorKind.FORBIDDEN, words, remedy="ask from a process that lives, outside of any agent's")
 
 
 def _stopping() -> Refused:

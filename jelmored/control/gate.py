@@ -1,33 +1,32 @@
 """Who comes in: one decision over the head of the request, before trio-websocket sees it (protocol 1, section 1).
 
-wsproto decodes headers without a guard and keeps the Host to itself, so the head is read and judged here, as bytes.
+The order is the same at every door; what a door asks of its own, and how it knows its clients, is its `Guard`'s.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
+from typing import Protocol
 
 import attrs
 
-from jelmored.domain.scopes import Scope
+from .head import Head, parse
+from .principal import NetPeer, Peer, Visitor
 
-from .principal import Peer
-
-MAX_HEAD_BYTES = 16 * 1024
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SINGLE = ("host", "origin", "authorization")
+TOKEN_WORD = "jelmored.token."  # noqa: S105  # what a token begins with that a web page sends as a subprotocol
 
 
 @attrs.frozen
 class Refusal:
-    """An HTTP answer instead of the 101. `text` is one line for a person."""
+    """An HTTP answer instead of the 101. `text` is one line for a person, `headers` what a program wants to know."""
 
     status: HTTPStatus
     text: str
+    headers: tuple[tuple[str, str], ...] = ()
 
     def encode(self) -> bytes:
         body = f"{self.text}\n".encode()
@@ -37,6 +36,7 @@ class Refusal:
             f"Content-Length: {len(body)}",
             "Sec-WebSocket-Version: 13",
             "Connection: close",
+            *(f"{name}: {value}" for name, value in self.headers),
         ]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
@@ -47,104 +47,88 @@ class Upgrade:
 
     path: str
     subprotocol: str | None
-    scope: Scope
+    visitor: Visitor
 
 
 @attrs.frozen(kw_only=True)
-class Door:
-    """What a door lets in.
+class House:
+    """What is the same behind every door.
 
     Args:
         subprotocols: of each path that there is.
         allowed_origins: web origins that may connect, each as a browser sends it.
-        users: what the processes of each user may do; of others none may connect.
     """
 
     subprotocols: Mapping[str, str]
     allowed_origins: Collection[str] = ()
-    users: Mapping[int, Scope]
 
 
-@attrs.frozen
-class Head:
-    """The head of a request: header names in lower case, in the order they came."""
-
-    method: str
-    target: str
-    headers: tuple[tuple[str, str], ...]
-
-    def all(self, name: str) -> tuple[str, ...]:
-        return tuple(value for key, value in self.headers if key == name)
-
-    def only(self, name: str) -> str:
-        """The value of a header that stands there once; empty if it does not."""
-        values = self.all(name)
-        return values[0] if len(values) == 1 else ""
-
-    def words(self, name: str) -> tuple[str, ...]:
-        """The parts of a list that may stand in several headers."""
-        return tuple(part.strip() for value in self.all(name) for part in value.split(",") if part.strip())
+_FULL = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients; close one and try again")
 
 
-def parse(data: bytes) -> Head | None:
-    """None: this is no HTTP/1.1 request, or one that a WebSocket client would not send."""
-    head, _, early = data.partition(b"\r\n\r\n")
-    if early or not head.isascii():  # a client waits for the 101 before it says more
-        return None
-    request, *lines = head.decode("ascii").split("\r\n")
-    match request.split(" "):
-        case [method, target, "HTTP/1.1"] if request.isprintable():
-            headers = tuple(_header(line) for line in lines)
-            return None if None in headers else Head(method, target, tuple(filter(None, headers)))
-    return None
+class Guard(Protocol):
+    """What a door asks of its own."""
+
+    def misdirected(self, head: Head, peer: Peer | NetPeer) -> Refusal | None:
+        """Was this request meant for us at all?"""
+
+    async def recognise(self, head: Head, peer: Peer | NetPeer) -> Visitor | Refusal:
+        """Who this is, and what it may do."""
 
 
-def _header(line: str) -> tuple[str, str] | None:
-    name, colon, value = line.partition(":")
-    sane = colon and _NAME.fullmatch(name) and value.replace("\t", " ").isprintable()
-    return (name.lower(), value.strip()) if sane else None
-
-
-def judge(data: bytes | None, peer: Peer, door: Door, *, full: bool) -> Upgrade | Refusal:
+async def judge(
+    data: bytes | None, peer: Peer | NetPeer, guard: Guard, house: House, *, full: Callable[[], bool]
+) -> Upgrade | Refusal:
     """The whole decision, in the order of protocol 1, section 1.
 
     Args:
         data: all that came before we answered, None if that was no head.
         peer: who connected, as the kernel says.
-        full: there is no place for another client.
+        guard: of the door by which it came.
+        house: what is behind all doors.
+        full: is there no place for another client?
     """
-    if full:
-        return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients; close one and try again")
+    if full():
+        return _FULL
     head = parse(data) if data is not None else None
     if head is None:
-        return _bad("this is not the request of a WebSocket client")
+        return bad("this is not the request of a WebSocket client")
+    if no := _misplaced(head, house) or guard.misdirected(head, peer) or _from_elsewhere(head, house):
+        return no
+    visitor = await guard.recognise(head, peer)
+    if isinstance(visitor, Refusal):
+        return visitor
+    if full():  # while the guard looked, somebody else has come in
+        return _FULL
+    return _judge_what(head, house.subprotocols[head.target], visitor)
+
+
+def _misplaced(head: Head, house: House) -> Refusal | None:
     path, question, _ = head.target.partition("?")
-    if path not in door.subprotocols:
-        return Refusal(HTTPStatus.NOT_FOUND, f"there is {', '.join(door.subprotocols)} here")
+    if path not in house.subprotocols:
+        return Refusal(HTTPStatus.NOT_FOUND, f"there is {', '.join(house.subprotocols)} here")
     for name in _SINGLE:
         if len(head.all(name)) > 1:
-            return _bad(f"more than one {name.capitalize()} header")
+            return bad(f"more than one {name.capitalize()} header")
     if question:
-        return _bad("nothing may follow the path; a token belongs into the Authorization header, never into a URL")
-    return _judge_who(head, peer, door) or _judge_what(head, path, door, door.users[peer.uid])
-
-
-def _judge_who(head: Head, peer: Peer, door: Door) -> Refusal | None:
-    for origin in head.all("origin"):
-        if origin == "null" or origin not in door.allowed_origins:
-            return Refusal(HTTPStatus.FORBIDDEN, "this web origin is not in control.allowed_origins")
-    if peer.uid not in door.users:
-        return Refusal(HTTPStatus.FORBIDDEN, "another user's daemon")
+        return bad("nothing may follow the path; a token belongs into the Authorization header, never into a URL")
     return None
 
 
-def _judge_what(head: Head, path: str, door: Door, scope: Scope) -> Upgrade | Refusal:
-    wanted, offered = door.subprotocols[path], head.words("sec-websocket-protocol")
+def _from_elsewhere(head: Head, house: House) -> Refusal | None:
+    for origin in head.all("origin"):
+        if origin == "null" or origin not in house.allowed_origins:
+            return Refusal(HTTPStatus.FORBIDDEN, "this web origin is not in control.allowed_origins")
+    return None
+
+
+def _judge_what(head: Head, wanted: str, visitor: Visitor) -> Upgrade | Refusal:
+    offered = head.words("sec-websocket-protocol")
     if offered and wanted not in offered:
-        return _bad(f"the subprotocol here is {wanted}")
+        return bad(f"the subprotocol here is {wanted}")
     if fault := _not_a_websocket(head):
         return fault
-    return Upgrade(path, wanted if offered else None, scope)
+    return Upgrade(head.target, wanted if offered else None, visitor)
 
 
 def _not_a_websocket(head: Head) -> Refusal | None:
@@ -153,13 +137,13 @@ def _not_a_websocket(head: Head) -> Refusal | None:
     if head.method != "GET" or upgrade != "websocket" or head.only("sec-websocket-version") != "13":
         return Refusal(HTTPStatus.UPGRADE_REQUIRED, "this door speaks WebSocket, version 13")
     if "upgrade" not in (word.strip().lower() for word in head.only("connection").split(",")):
-        return _bad("the Connection header must say Upgrade")
+        return bad("the Connection header must say Upgrade")
     if head.all("content-length") + head.all("transfer-encoding"):
-        return _bad("an upgrade has no body")
+        return bad("an upgrade has no body")
     if not _is_key(head.only("sec-websocket-key")):
-        return _bad("Sec-WebSocket-Key must be 16 bytes in base64")
+        return bad("Sec-WebSocket-Key must be 16 bytes in base64")
     if not _is_host(head.only("host")):
-        return _bad("the Host header is missing or malformed")
+        return bad("the Host header is missing or malformed")
     return None
 
 
@@ -177,5 +161,6 @@ def _is_host(text: str) -> bool:
         return False
 
 
-def _bad(text: str) -> Refusal:
+def bad(text: str) -> Refusal:
+    """A request that nobody should have sent."""
     return Refusal(HTTPStatus.BAD_REQUEST, text)

@@ -56,6 +56,7 @@ class Method(Generic[P, R]):
         handler: an ordinary function does all of it at once; a coroutine function may wait.
         result: its type.
         absent: params of the protocol that are not spoken yet: refused by name rather than ignored.
+        for_agents: processes of our own agents may ask it too.
         lane: requests with the same lane take effect one after the other; None: beside all others.
     """
 
@@ -65,6 +66,7 @@ class Method(Generic[P, R]):
     handler: Callable[[Caller, P], R | Awaitable[R]]
     result: type[R] | tuple[type[Any], ...]
     absent: tuple[str, ...] = ()
+    for_agents: bool = False
     lane: Callable[[Caller, P], str | None] = lambda _, params: getattr(params, "session_id", None)
 
     @property

@@ -57,10 +57,10 @@ def _session_of_state(_: Caller, params: ResumeSession | m.ImportSession) -> str
 WATCH, WORK, GOVERN = Scope.OBSERVER, Scope.OPERATOR, Scope.ADMIN
 
 _TABLE: tuple[Method[Any, Any], ...] = (
-    Method("initialize", WATCH, m.Initialize, daemon.initialize, m.Welcome),
-    Method("ping", WATCH, m.Nothing, daemon.ping, m.Nothing),
+    Method("initialize", WATCH, m.Initialize, daemon.initialize, m.Welcome, for_agents=True),
+    Method("ping", WATCH, m.Nothing, daemon.ping, m.Nothing, for_agents=True),
     Method("rpc.discover", WATCH, m.Nothing, rpc_discover, Schema),
-    Method("daemon/status", WATCH, m.Nothing, daemon.status, m.DaemonStatus),
+    Method("daemon/status", WATCH, m.Nothing, daemon.status, m.DaemonStatus, for_agents=True),
     Method("daemon/drain", GOVERN, m.Nothing, daemon.drain, m.DaemonStatus),
     Method("daemon/undrain", GOVERN, m.Nothing, daemon.undrain, m.DaemonStatus),
     Method("daemon/shutdown", GOVERN, m.Shutdown, daemon.shutdown, m.Nothing),

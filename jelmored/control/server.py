@@ -7,9 +7,9 @@ that nursery is the connection's own, and what comes out of it is counted and lo
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from functools import partial
 
 import attrs
 import structlog
@@ -18,12 +18,12 @@ from trio_websocket import ConnectionClosed, wrap_server_stream
 
 from jelmored.actors.running import STOPS, Stop, grace, open_plain_nursery, running_in_order
 from jelmored.domain.ids import new_connection_id
-from jelmored.domain.scopes import Scope
 from jelmored.errors import leaves
 
 from .connection import Connection, Speaker
-from .gate import MAX_HEAD_BYTES, Door, Refusal, Upgrade, judge
-from .principal import Peer, Principal, peer_of
+from .gate import Guard, House, Refusal, Upgrade, judge
+from .head import MAX_HEAD_BYTES
+from .principal import Principal, Visitor, peer_of
 from .stream import MAX_MESSAGE_BYTES, CloseCode, FrameStream
 
 MAX_CLIENTS = 512  # protocol 1, section 1
@@ -34,6 +34,9 @@ STOP_SECONDS = 5
 
 log = structlog.get_logger(__name__)
 
+Judged = Callable[[bytes | None], Awaitable[Upgrade | Refusal]]
+"""From the head of a request, if one came, to what becomes of it."""
+
 
 @attrs.frozen
 class Route:
@@ -43,29 +46,34 @@ class Route:
     speak: Callable[[Connection], Speaker]
 
 
+@attrs.define(eq=False)
+class _Seat:
+    """The place of a client. `connection`: once the upgrade is over. `expelled`: it is to go."""
+
+    visitor: Visitor
+    connection: Connection | None = None
+    expelled: bool = False
+
+    def expel(self) -> None:
+        self.expelled = True
+        if self.connection is not None:
+            self.connection.end(CloseCode.TOKEN, "your token was replaced or revoked")
+
+
 class Connections:
     """The parent of all connections, upgraded or not. It accepts none itself: see `Listeners`.
 
     Args:
         routes: by path.
         allowed_origins: web origins that may connect.
-        users: what the processes of each user may do; default: ours everything.
     """
 
-    def __init__(
-        self,
-        routes: Mapping[str, Route],
-        *,
-        allowed_origins: Collection[str] = (),
-        users: Mapping[int, Scope] | None = None,
-    ) -> None:
+    def __init__(self, routes: Mapping[str, Route], *, allowed_origins: Collection[str] = ()) -> None:
         self._routes = routes
-        self._door = Door(
-            subprotocols={path: route.subprotocol for path, route in routes.items()},
-            allowed_origins=allowed_origins,
-            users={os.getuid(): Scope.ADMIN} if users is None else users,
+        self._house = House(
+            subprotocols={path: route.subprotocol for path, route in routes.items()}, allowed_origins=allowed_origins
         )
-        self._seats: dict[FrameStream, Connection | None] = {}
+        self._seats: dict[FrameStream, _Seat] = {}
         self._waiting: dict[trio.CancelScope, None] = {}
         self._nursery: trio.Nursery | None = None
         self._stops: tuple[Stop, ...] = ()
@@ -110,18 +118,25 @@ class Connections:
         finally:
             self._gone.set()
 
+    def expel(self, keys: Collection[bytes]) -> None:
+        """Whoever came by one of these tokens goes, also who is just coming in."""
+        for seat in self._seats.values():
+            if seat.visitor.key in keys:
+                seat.expel()
+
     def _say_goodbye(self) -> None:
         self._stopping.set()
         for scope in self._waiting:
             scope.cancel()
-        for connection in filter(None, self._seats.values()):
-            connection.end(CloseCode.SHUTDOWN, "the daemon stops")
+        for seat in self._seats.values():
+            if seat.connection is not None:
+                seat.connection.end(CloseCode.SHUTDOWN, "the daemon stops")
 
-    async def serve(self, transport: trio.SocketStream) -> None:
+    async def serve(self, transport: trio.SocketStream, guard: Guard) -> None:
         """One connection from accept to close. Raises nothing."""
         STOPS.set(self._stops)  # a task begins with the context of its listener, but this one stops when we do
         try:
-            await self._admit(FrameStream(transport), peer_of(transport))
+            await self._admit(FrameStream(transport), partial(self._judge, transport, guard))
         except* Exception as errors:  # noqa: BLE001 - the barrier
             self._note(errors)
         finally:
@@ -134,13 +149,17 @@ class Connections:
             log.warning("a connection failed", error=name, times=self.failures[name])
             log.debug("a connection failed", exc_info=error)
 
-    async def _admit(self, stream: FrameStream, peer: Peer) -> None:
+    async def _judge(self, transport: trio.SocketStream, guard: Guard, head: bytes | None) -> Upgrade | Refusal:
+        """The peer is looked at now: while we waited for its head it may have ended."""
+        return await judge(head, peer_of(transport), guard, self._house, full=lambda: self.count >= MAX_CLIENTS)
+
+    async def _admit(self, stream: FrameStream, judged: Judged) -> None:
         async with trio.open_nursery() as nursery:  # trio-websocket reads in it
             try:
                 with self._in_line():
-                    await self._upgrade(nursery, stream, peer)
-                if (connection := self._seats.get(stream)) is not None:
-                    await self._talk(connection)
+                    await self._upgrade(nursery, stream, judged)
+                if (seat := self._seats.get(stream)) is not None and seat.connection is not None:
+                    await self._talk(seat.connection)
             finally:
                 self._seats.pop(stream, None)
             nursery.cancel_scope.cancel()
@@ -157,15 +176,16 @@ class Connections:
             finally:
                 del self._waiting[scope]
 
-    async def _upgrade(self, nursery: trio.Nursery, stream: FrameStream, peer: Peer) -> None:
+    async def _upgrade(self, nursery: trio.Nursery, stream: FrameStream, judged: Judged) -> None:
         with contextlib.suppress(trio.BrokenResourceError, ConnectionClosed):  # it has left already
-            head = await stream.head(MAX_HEAD_BYTES)
-            verdict = judge(head, peer, self._door, full=self.count >= MAX_CLIENTS)
+            verdict = await judged(await stream.head(MAX_HEAD_BYTES))
             if isinstance(verdict, Refusal):
                 await stream.send_all(verdict.encode())
             else:
-                self._seats[stream] = None
-                self._seats[stream] = await _accept(nursery, stream, verdict, peer, lambda: self.count)
+                seat = self._seats[stream] = _Seat(verdict.visitor)
+                seat.connection = await _accept(nursery, stream, verdict, lambda: self.count)
+                if seat.expelled:
+                    seat.expel()
 
     async def _talk(self, connection: Connection) -> None:
         try:
@@ -176,15 +196,13 @@ class Connections:
 
 
 async def _accept(
-    nursery: trio.Nursery, stream: FrameStream, verdict: Upgrade, peer: Peer, clients: Callable[[], int]
+    nursery: trio.Nursery, stream: FrameStream, verdict: Upgrade, clients: Callable[[], int]
 ) -> Connection:
     request = await wrap_server_stream(nursery, stream, max_message_size=MAX_MESSAGE_BYTES)
     ws = await request.accept(subprotocol=verdict.subprotocol)
     principal = Principal(
         connection_id=new_connection_id(),
         client="unnamed",  # until `initialize`
-        uid=peer.uid,
-        pid=peer.pid,
-        scope=verdict.scope,
+        visitor=verdict.visitor,
     )
     return Connection(principal, ws, stream, path=verdict.path, clients=clients)

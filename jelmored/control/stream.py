@@ -44,6 +44,7 @@ class CloseCode(enum.IntEnum):
     HANDSHAKE = 1002, "No `initialize`."
     SIZE = 1009, "A message larger than 16 MiB."
     OUR_FAULT = 1011, "A fault of the daemon's; its log has it."
+    TOKEN = 4001, "The token that you came by was replaced or revoked. Read its file again, and come back."
     SLOW = 4008, "You took nothing, or did not answer a ping. Come back with your last `seq`."
 
 

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from jelmored.config.places import check_directory, check_socket
+from jelmored.config.places import PASSABLE, check_directory, check_socket
 from jelmored.errors import PlaceError
 from jelmored.journal.schema import APPLICATION_ID, MIGRATIONS
 
@@ -30,9 +30,10 @@ def configuration(scene: Scene) -> Iterator[Finding]:
 
 def directories(scene: Scene) -> Iterator[Finding]:
     area = Area("directories")
+    shared = bool(scene.settings and scene.settings.control.allow_users)
     for name, directory in (("state", scene.places.state), ("runtime", scene.places.runtime)):
         try:
-            check_directory(directory)
+            check_directory(directory, PASSABLE if shared and name == "runtime" else 0)
         except FileNotFoundError:
             yield area.note(f"{name}: {directory} is not there yet; the first start makes it")
         except PlaceError as error:

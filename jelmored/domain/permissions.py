@@ -165,6 +165,7 @@ class Resolver:
     connection_id: ConnectionId | None = None
     client: str | None = None
     uid: int | None = None
+    token: str | None = None
     option_id: str | None = None
 
 

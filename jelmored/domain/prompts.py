@@ -72,11 +72,13 @@ Block = TextBlock | ImageBlock | FileBlock | DocumentBlock
 
 @attrs.frozen(kw_only=True)
 class Author:
-    """Who asked: stands in the log as `by`."""
+    """Who asked: stands in the log as `by`. `uid`: of its user, as the kernel says; `token`: the name of the one by
+    which it came in at the port."""
 
     connection_id: ConnectionId
     client: str
     uid: int | None = None
+    token: str | None = None
 
 
 ELSEWHERE = Author(connection_id=ConnectionId("con_none"), client="not jelmored")

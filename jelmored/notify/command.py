@@ -41,7 +41,7 @@ class NoticeCommand:
 
     async def tell(self, notice: Notice) -> None:
         env = child_environment(self._environ, variables(notice), instance_id=self._instance_id)
-        command = Command(argv=self._argv, cwd=env["HOME"], env=env)
+        command = Command(argv=self._argv, cwd=env["HOME"], env=env, operators=True)
         try:
             ended = await run_to_end(command, name="notify", stdin=codec.encode(notice) + b"\n", seconds=SECONDS)
         except (ProviderError, trio.TooSlowError) as error:

@@ -22,11 +22,13 @@ class Command:
         argv: the program, by name or path (a relative one is meant from `cwd`), and its arguments.
         cwd: the absolute directory it is started in.
         env: its whole environment; `environment.child_environment` makes one. The program is looked for in its PATH.
+        operators: it is the operator's own, and no agent: what it asks of us counts as theirs.
     """
 
     argv: tuple[str, ...]
     cwd: str
     env: Mapping[str, str] = attrs.field(repr=False)
+    operators: bool = False
 
     async def checked(self) -> Program:
         """Look whether it can be run. The disk is asked in a thread: a dead network mount stops nobody else.

@@ -94,6 +94,24 @@ def name_of(pid: int) -> str:
     return _read(PROC / str(pid) / "comm").decode(errors="replace").strip()
 
 
+def has_open(pid: int, what: str) -> bool:
+    """Does one of its descriptors lead there: to a path, to `socket:[INODE]`? False too, if we may not look."""
+    home = f"{PROC}/{pid}/fd"
+    return any(_target(f"{home}/{descriptor}") == what for descriptor in _listed(Path(home)))
+
+
+def _target(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
+
+
+def network(table: str) -> bytes:
+    """A table of the network that we are in: `tcp`, `tcp6`."""
+    return _read(PROC / "net" / table)
+
+
 def environment_of(pid: int) -> list[bytes]:
     """As it was at its exec, `NAME=value` each; a zombie has none."""
     return _read(PROC / str(pid) / "environ").split(b"\0")

@@ -23,16 +23,9 @@ PATROL = 5.0  # s between two looks; one costs 0.1 ms
 PATIENCE = 2.0  # s for the killed to be dead
 PAUSE = 0.005  # s; what dies leaves us its children
 
-WARDENS: set[int] = set()
-"""The living wardens of this process. Children belong to a process, so this is the one fact that is kept for it."""
-
-
-def descends_from_agent(pid: int) -> bool:
-    """Whether this process, or one that it comes from, was started by one of our agents. False if it is gone."""
-    ancestor: int | None = pid
-    while ancestor and ancestor not in WARDENS:
-        ancestor = procfs.parent_of(ancestor)
-    return bool(ancestor)
+WARDENS: dict[int, bool] = {}
+"""The living wardens of this process, and whether what each holds is an agent's. Children belong to a process, so this
+is the one fact that is kept for it."""
 
 
 @attrs.frozen

@@ -67,7 +67,7 @@ class Warded:
                 start_new_session=True,
             )
             on_failure.pop_all()
-        reaper.WARDENS.add(process.pid)
+        reaper.WARDENS[process.pid] = not command.operators
         ledger.note(process.pid)
         return cls(command, program, process, trio.SocketStream(trio.socket.from_stdlib_socket(ours)))
 
@@ -93,7 +93,7 @@ class Warded:
         if self.process.returncode is None:
             self.process.kill()
             await self.process.wait()
-        reaper.WARDENS.discard(self.process.pid)
+        reaper.WARDENS.pop(self.process.pid, None)
         self._line.socket.close()
         if not self._all_gone:
             await self._bury()

@@ -119,7 +119,12 @@ def _check_form(approval: Approval, command: ResolveApproval) -> None:
 
 def _resolver(command: ResolveApproval, by: Author) -> Resolver:
     return Resolver(
-        kind="client", connection_id=by.connection_id, client=by.client, uid=by.uid, option_id=command.option_id
+        kind="client",
+        connection_id=by.connection_id,
+        client=by.client,
+        uid=by.uid,
+        token=by.token,
+        option_id=command.option_id,
     )
 
 

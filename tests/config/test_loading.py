@@ -7,12 +7,13 @@ from pathlib import Path
 import attrs
 import pytest
 
-from jelmored.config.checks import key_of
+from jelmored.config.checks import key_of, loopback
 from jelmored.config.loading import files, load
 from jelmored.config.providers import ClaudeSettings
 from jelmored.config.settings import ControlSettings, NotifySettings, Settings, Synchronous
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.permissions import PermissionMode
+from jelmored.domain.scopes import Scope
 from jelmored.errors import ConfigError
 
 CLAUDE, DEMO, WORK = ProviderName("claude"), ProviderName("demo"), ProviderName("claude-work")
@@ -253,3 +254,59 @@ def test_the_users_file_is_found(tmp_path: Path) -> None:
 
     assert files(environ={"XDG_CONFIG_HOME": str(tmp_path)})[-1] == tmp_path / "jelmored" / "config.toml"
     assert files(Path("other.toml"), environ={"XDG_CONFIG_HOME": str(tmp_path)}) == [Path("other.toml")]
+
+
+@pytest.mark.parametrize("tcp", ["", "127.0.0.1:0", "localhost:8080", "[::1]:65535", "127.0.0.2:1"])
+def test_a_port_on_loopback(tmp_path: Path, tcp: str) -> None:
+    assert _load(tmp_path, f'[control]\ntcp = "{tcp}"').control.tcp == tcp
+
+
+def test_where_a_port_is() -> None:
+    assert loopback("localhost:1") == loopback("127.0.0.1:1") == ("127.0.0.1", 1)
+    assert loopback("[::1]:0") == ("::1", 0)
+
+
+@pytest.mark.parametrize(
+    "tcp",
+    [
+        *("0.0.0.0:1", "[::]:1", "192.168.1.5:80", "10.0.0.1:0", "example.org:80", "127.0.0.1.example.org:80", "*:80"),
+        *(
+            "127.0.0.1",
+            "127.0.0.1:",
+            "127.0.0.1:65536",
+            "127.0.0.1:-1",
+            "127.0.0.1:٣",
+            ":1",
+            "1",
+            "::1:8",
+            "::1",
+            "[::1",
+        ),
+        *(
+            "[127.0.0.1]:1",
+            "[::ffff:127.0.0.1]:1",
+            "[::1%lo]:1",
+            "2130706433:1",
+            "127.1:1",
+            "0x7f.0.0.1:1",
+            " 127.0.0.1:1",
+        ),
+    ],
+)
+def test_nothing_but_loopback_is_taken(tmp_path: Path, tcp: str) -> None:
+    (fault,) = _faults(tmp_path, f'[control]\ntcp = "{tcp}"')
+    assert fault.startswith("config.toml:2: control.tcp: expected an address of loopback with a port")
+    assert fault.endswith("from another machine use `ssh BOX jelmore connect`")
+
+
+def test_other_users(tmp_path: Path) -> None:
+    settings = _load(tmp_path, '[control]\nallow_users = [{ name = "root" }, { name = "root", scope = "operator" }]')
+    assert [user.scope for user in settings.control.allow_users] == [Scope.OBSERVER, Scope.OPERATOR]
+    text = """[control]
+    allow_users = [{ name = "nobody-at-all" }, { scope = "observer" }, { name = "root", scope = "boss" }, "root"]"""
+    assert [fault.partition(": ")[2] for fault in _faults(tmp_path, text)] == [
+        "control.allow_users.0.name: there is no user 'nobody-at-all' on this machine",
+        "control.allow_users.1.name: is missing",
+        "control.allow_users.2.scope: expected one of observer, operator, admin, got 'boss'",
+        "control.allow_users.3: expected a table, got a string",
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -165,3 +166,17 @@ async def test_a_client_that_looks_is_no_daemon(places: Places) -> None:
         nursery.start_soon(hold)
         await wait_all_tasks_blocked()
         os.close(looker)
+
+
+def test_where_other_users_come_they_may_pass_and_not_read(places: Places) -> None:
+    for shared, mode in ((False, 0o700), (True, 0o711), (True, 0o711), (False, 0o700)):
+        places.prepare(shared=shared)
+        assert stat.S_IMODE(places.runtime.stat().st_mode) == mode
+        assert stat.S_IMODE(places.state.stat().st_mode) == 0o700
+
+
+def test_what_keeps_other_users_from_the_socket_is_named(places: Places, tmp_path: Path) -> None:
+    places.prepare(shared=True)
+    tmp_path.chmod(0o700)
+    assert places.closed_to_others() in (tmp_path, *tmp_path.parents)
+    assert Places(state=Path("/"), runtime=Path("/usr/bin")).closed_to_others() is None

@@ -1,4 +1,5 @@
-"""Clients that mean no good, in a process of their own: `python -m tests.control.hostile SOCKET CONNECTIONS SEED`.
+"""Clients that mean no good, in a process of their own: `python -m tests.control.hostile SOCKET CONNECTIONS SEED`, or
+`… HOST:PORT:TOKEN CONNECTIONS SEED` for some that have a token.
 
 Each kind opens one connection and misbehaves in its own way; most leave without reading, so that answers run into a
 closed socket. It prints how many connections of how many kinds there were.
@@ -15,6 +16,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from tests.control.wire import BINARY, CLOSE, HELLO, PING, TEXT, frame, head, request
 
@@ -196,10 +198,33 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def attack(path: str, kind: Kind, seed: int) -> None:
-    with socket.socket(socket.AF_UNIX) as client:
+class AtPort(socket.socket):
+    """Says what a port wants to hear, where nothing else was meant to be said."""
+
+    token = ""
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        host, port = self.getpeername()
+        right = f"Host: {host}:{port}\r\nAuthorization: Bearer {self.token}\r\n".encode()
+        super().sendall(bytes(data).replace(b"Host: localhost\r\n", right, 1), flags)
+
+
+def reached(where: str) -> socket.socket:
+    if where.startswith("/"):
+        client = socket.socket(socket.AF_UNIX)
         client.settimeout(PATIENCE)
-        client.connect(path)
+        client.connect(where)
+        return client
+    host, port, token = where.split(":")
+    at_port = AtPort(socket.AF_INET)
+    at_port.token = token
+    at_port.settimeout(PATIENCE)
+    at_port.connect((host, int(port)))
+    return at_port
+
+
+def attack(where: str, kind: Kind, seed: int) -> None:
+    with reached(where) as client:
         kind(client, random.Random(seed))
 
 
@@ -211,10 +236,10 @@ def plan(connections: int, seed: int) -> Iterator[tuple[Kind, int]]:
     yield from ((kind, chance.randrange(1 << 30)) for kind in kinds)
 
 
-def main(path: str, connections: int, seed: int) -> None:
+def main(where: str, connections: int, seed: int) -> None:
     os.nice(10)  # what is measured is the daemon, not who gets the processor
     with ThreadPoolExecutor(THREADS) as threads:
-        done = [threads.submit(attack, path, kind, one) for kind, one in plan(connections, seed)]
+        done = [threads.submit(attack, where, kind, one) for kind, one in plan(connections, seed)]
     for one in done:
         one.result()
     print(len(done), len(KINDS))

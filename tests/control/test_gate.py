@@ -1,22 +1,28 @@
-"""The door, case by case: over values, and over a socket."""
+"""The order of the door, case by case: over values. The same over sockets, and what a port asks more: test_doors.py."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from jelmored.control.gate import Door, Refusal, Upgrade, judge
-from jelmored.control.principal import Peer
+from jelmored.control.gate import House, Refusal, Upgrade, judge
+from jelmored.control.guards import ByUser
+from jelmored.control.principal import Peer, Visitor
 from jelmored.domain.scopes import Scope
 
-from .stage import staged
-from .wire import KEY, dial, head
+from .wire import KEY, head
 
 OURS, ANOTHERS = 1000, 1001
-DOOR = Door(
-    subprotocols={"/v1": "jelmored.v1"},
-    allowed_origins=("https://editor.example", "null"),
-    users={OURS: Scope.OPERATOR},
-)
+HOUSE = House(subprotocols={"/v1": "jelmored.v1"}, allowed_origins=("https://editor.example", "null"))
+GUARD = ByUser({OURS: Scope.OPERATOR})
+VISITOR = Visitor(scope=Scope.OPERATOR, uid=OURS, pid=os.getpid())
+
+
+async def verdict_on(data: bytes | None, uid: int = OURS, *, full: bool = False) -> Upgrade | Refusal:
+    return await judge(data, Peer(os.getpid(), uid), GUARD, HOUSE, full=lambda: full)
+
+
 SUBPROTOCOL, ORIGIN = "Sec-WebSocket-Protocol", "Origin"
 
 LET_IN = {
@@ -29,6 +35,11 @@ LET_IN = {
     "a token in its header": (head("/v1", ("Authorization", "Bearer x")), None),
     "browser's connection header": (head("/v1", ("Connection", "keep-alive, Upgrade"), without="Connection"), None),
     "capitals": (head("/v1", ("upgrade", "WebSocket"), without="Upgrade"), None),
+    "a page's token, where none is asked for": (
+        head("/v1", (SUBPROTOCOL, "jelmored.token.x, jelmored.v1")),
+        "jelmored.v1",
+    ),
+    "tabs": (head("/v1", ("X", "\ta\tb\t")), None),
     "an extension": (head("/v1", ("Sec-WebSocket-Extensions", "permessage-deflate")), None),
 }
 
@@ -54,6 +65,12 @@ REFUSED = {
     "origin before subprotocol": (head("/v1", (ORIGIN, "https://evil.example"), (SUBPROTOCOL, "other")), 403),
     "unknown subprotocol": (head("/v1", (SUBPROTOCOL, "jelmored.v2")), 400),
     "token without the subprotocol": (head("/v1", (SUBPROTOCOL, "jelmored.token.abc")), 400),
+    "token and another subprotocol": (head("/v1", (SUBPROTOCOL, "jelmored.token.abc, jelmored.v2")), 400),
+    "subprotocol in another case": (head("/v1", (SUBPROTOCOL, "JELMORED.V1")), 400),
+    "path in another case": (head("/V1"), 404),
+    "path with dots": (head("/x/../v1"), 404),
+    "path with a fragment": (head("/v1#x"), 404),
+    "two upgrades": (head("/v1", ("Upgrade", "websocket")), 426),
     "no upgrade": (head(without="Upgrade"), 426),
     "upgrade to another": (head("/v1", ("Upgrade", "h2c"), without="Upgrade"), 426),
     "other version": (head("/v1", ("Sec-WebSocket-Version", "8"), without="Sec-WebSocket-Version"), 426),
@@ -68,6 +85,8 @@ REFUSED = {
     "a body": (head("/v1", ("Content-Length", "3")), 400),
     "chunks": (head("/v1", ("Transfer-Encoding", "chunked")), 400),
     "early frames": (head() + b"\x81\x80abcd", 400),
+    "bare newlines": (head().replace(b"\r\n", b"\n") + b"\r\n\r\n", 400),
+    "no target": (head("").replace(b"GET  HTTP", b"GET HTTP"), 400),
     "no HTTP": (b"EHLO localhost\r\n\r\n", 400),
     "HTTP/1.0": (head().replace(b"HTTP/1.1", b"HTTP/1.0"), 400),
     "no colon": (head().replace(b"Host: ", b"Host "), 400),
@@ -85,15 +104,15 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", LET_IN)
-def test_lets_in(name: str) -> None:
+async def test_lets_in(name: str) -> None:
     data, subprotocol = LET_IN[name]
-    assert judge(data, Peer(1, OURS), DOOR, full=False) == Upgrade("/v1", subprotocol, Scope.OPERATOR)
+    assert await verdict_on(data) == Upgrade("/v1", subprotocol, VISITOR)
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refuses(name: str) -> None:
+async def test_refuses(name: str) -> None:
     data, status = REFUSED[name]
-    verdict = judge(data, Peer(1, OURS), DOOR, full=False)
+    verdict = await verdict_on(data)
     assert isinstance(verdict, Refusal)
     assert verdict.status == status
     assert verdict.text
@@ -111,35 +130,14 @@ def test_refuses(name: str) -> None:
         (None, OURS, False, 400),
     ],
 )
-def test_refuses_by_what_is_not_in_the_head(data: bytes | None, uid: int, full: bool, status: int) -> None:
-    verdict = judge(data, Peer(1, uid), DOOR, full=full)
+async def test_refuses_by_what_is_not_in_the_head(data: bytes | None, uid: int, full: bool, status: int) -> None:
+    verdict = await verdict_on(data, uid, full=full)
     assert isinstance(verdict, Refusal)
     assert verdict.status == status
 
 
-async def test_refusals_arrive_and_nothing_of_them_stays() -> None:
-    async with staged(allowed_origins=("https://editor.example",)) as stage:
-        for name, (data, status) in REFUSED.items():
-            async with await dial(stage.socket) as wire:
-                await wire.send(data)
-                got, body = await wire.head()
-                assert (got, body.count("\n")) == (status, 1), name
-        assert stage.connections.count == 0
-        assert not stage.connections.failures
-
-
-async def test_those_let_in_get_the_subprotocol_they_offered() -> None:
-    async with staged(allowed_origins=("https://editor.example",)) as stage:
-        for name, (data, subprotocol) in LET_IN.items():
-            async with await dial(stage.socket) as wire:
-                await wire.send(data)
-                status, answer = await wire.head()
-                assert status == 101, name
-                selected = [line for line in answer.split("\r\n") if line.startswith(SUBPROTOCOL)]
-                assert selected == ([f"{SUBPROTOCOL}: {subprotocol}"] if subprotocol else [])
-
-
-async def test_another_user_is_refused() -> None:
-    async with staged(user=4_000_000_000) as stage, await dial(stage.socket) as wire:
-        await wire.send(head())
-        assert (await wire.head())[0] == 403
+async def test_a_place_that_was_taken_meanwhile_is_none() -> None:
+    answers = iter((False, True))
+    verdict = await judge(head(), Peer(os.getpid(), OURS), GUARD, HOUSE, full=lambda: next(answers))
+    assert isinstance(verdict, Refusal)
+    assert verdict.status == 503

@@ -8,6 +8,7 @@ import random
 import sys
 import time
 
+import pytest
 import trio
 
 from tests.client_raw import RawClient, connect
@@ -28,10 +29,11 @@ def test_there_are_kinds_enough() -> None:
     assert {"host not ASCII", "host not IDNA", "subprotocol not ASCII", "extension not ASCII"} < set(HEADS)
 
 
-async def test_hostile_clients() -> None:
+@pytest.mark.parametrize("door", ["socket", "port"])
+async def test_hostile_clients(door: str) -> None:
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
-    async with staged() as stage, connect(stage.socket, name="honest") as honest:
+    async with staged(host="127.0.0.1") as stage, connect(stage.socket, name="honest") as honest:
         session = stage.directory.open()
         await honest.request("session/subscribe", sessionId="*")
         tasks, descriptors = _tasks(), _descriptors()
@@ -42,7 +44,7 @@ async def test_hostile_clients() -> None:
         async with trio.open_nursery() as nursery:
             over = trio.Event()
             nursery.start_soon(_ping, honest, waits, over)
-            assert await _attack(stage, seed) == f"{CONNECTIONS} {len(KINDS)}\n"
+            assert await _attack(stage, door, seed) == f"{CONNECTIONS} {len(KINDS)}\n"
             over.set()
         trio.lowlevel.remove_instrument(steps)
         gc.unfreeze()
@@ -77,8 +79,10 @@ async def _ping(client: RawClient, waits: list[float], over: trio.Event) -> None
         await trio.sleep(0.005)
 
 
-async def _attack(stage: Stage, seed: int) -> str:
-    command = [sys.executable, "-m", "tests.control.hostile", str(stage.socket), str(CONNECTIONS), str(seed)]
+async def _attack(stage: Stage, door: str, seed: int) -> str:
+    assert stage.port is not None
+    where = str(stage.socket) if door == "socket" else f"{stage.port.host}:{stage.port.port}:{stage.token}"
+    command = [sys.executable, "-m", "tests.control.hostile", where, str(CONNECTIONS), str(seed)]
     done = await trio.run_process(command, capture_stdout=True)
     return done.stdout.decode()
 

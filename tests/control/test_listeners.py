@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import stat
 import tempfile
@@ -10,8 +11,10 @@ import pytest
 import trio
 
 from jelmored.actors.running import running
-from jelmored.control.listeners import Listeners, bind
+from jelmored.control.guards import ByUser
+from jelmored.control.listeners import Listeners, LoopbackPort, UnixSocket, Way, bind
 from jelmored.control.server import Connections
+from jelmored.domain.scopes import Scope
 from jelmored.errors import PlaceError
 
 from .stage import staged
@@ -23,6 +26,10 @@ def runtime() -> Iterator[Path]:
     """A short path: pytest's own are too long for a socket."""
     with tempfile.TemporaryDirectory() as path:
         yield Path(path)
+
+
+def ways(path: Path) -> list[Way]:
+    return [Way(UnixSocket(path), ByUser({os.getuid(): Scope.ADMIN}))]
 
 
 async def test_the_socket_is_ours_alone_and_goes_with_the_listener() -> None:
@@ -54,7 +61,7 @@ async def test_listeners_stop_before_connections(runtime: Path) -> None:
     path = runtime / "control.sock"
     connections = Connections({})
     async with running(connections.run):
-        async with running(Listeners(path, connections).run):
+        async with running(Listeners(ways(path), connections).run):
             early = await dial(path)
         with pytest.raises(OSError, match=r"No such file|refused"):
             await dial(path)
@@ -65,5 +72,30 @@ async def test_listeners_stop_before_connections(runtime: Path) -> None:
 
 async def test_without_connections_nobody_listens(runtime: Path) -> None:
     with pytest.raises(RuntimeError, match="has not started"):
-        async with running(Listeners(runtime / "control.sock", Connections({})).run):
+        async with running(Listeners(ways(runtime / "control.sock"), Connections({})).run):
             await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "::ffff:127.0.0.1", "example.org", ""])
+def test_nothing_but_loopback_is_bound(host: str) -> None:
+    with pytest.raises(ValueError, match=host or "does not appear"):
+        LoopbackPort(host, 0)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_a_port_is_the_same_whenever_it_listens(host: str) -> None:
+    port = LoopbackPort(host, 0)
+    urls = []
+    for _ in range(3):
+        with port.bound() as listener, socket.create_connection((host, port.port)):
+            assert listener.socket.getsockname()[:2] == (host, port.port)
+            urls.append(port.url)
+    assert port.port
+    assert urls == [f"ws://{f'[{host}]' if ':' in host else host}:{port.port}"] * 3
+
+
+async def test_a_port_that_somebody_has_is_told() -> None:
+    with LoopbackPort("127.0.0.1", 0).bound() as listener:
+        taken = LoopbackPort("127.0.0.1", listener.socket.getsockname()[1])
+        with pytest.raises(PlaceError, match=r"can't be had: Address already in use: choose another"), taken.bound():
+            pass

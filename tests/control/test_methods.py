@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
+from jelmored.control.method import Method
 from jelmored.control.methods import METHODS
+from jelmored.domain.scopes import Scope
+from jelmored.wire.messages import Nothing
+from tests.client_raw import RpcError, connect
+
+from .stage import staged
 
 SPOKEN = {
     "initialize": "observer",
@@ -55,3 +63,28 @@ SPOKEN = {
 
 def test_the_table_is_the_protocol_s() -> None:
     assert {name: method.scope.value for name, method in METHODS.items()} == SPOKEN
+
+
+@pytest.mark.parametrize("scope", Scope)
+async def test_every_method_in_every_scope(scope: Scope) -> None:
+    """What a scope does not include is forbidden before anything else is looked at, and nothing else is."""
+    methods = sorted(
+        METHODS.values(), key=lambda method: method.name == "daemon/shutdown"
+    )  # after it less can be asked
+    async with staged(scope=scope) as stage, connect(stage.socket) as client:
+        assert client.hello["scope"] == scope
+        forbidden = set()
+        for method in methods:
+            try:
+                await client.request(method.name)
+            except RpcError as error:
+                if error.kind == "forbidden":
+                    forbidden.add(method.name)
+        order = ["observer", "operator", "admin"]
+        assert forbidden == {name for name, least in SPOKEN.items() if order.index(least) > order.index(scope)}
+        assert bool(stage.shutdowns.asked) is (scope is Scope.ADMIN)
+
+
+def test_a_method_without_a_scope_is_none() -> None:
+    with pytest.raises(TypeError, match="scope"):
+        Method("x/new", params=Nothing, handler=lambda *_: Nothing(), result=Nothing)  # type: ignore[call-arg]

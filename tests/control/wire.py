@@ -133,6 +133,10 @@ async def dial(path: Path) -> Wire:
     return Wire(await trio.open_unix_socket(path))
 
 
+async def dial_port(host: str, port: int) -> Wire:
+    return Wire(await trio.open_tcp_stream(host, port))
+
+
 async def upgraded(path: Path, *, hello: bool = False) -> Wire:
     """A connection after its 101; with `hello`, after `initialize` as well."""
     wire = await dial(path)

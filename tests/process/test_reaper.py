@@ -10,7 +10,7 @@ import trio
 from jelmored.process import procfs
 from jelmored.process.child import Child
 from jelmored.process.environment import INSTANCE
-from jelmored.process.reaper import Reaper, descends_from_agent
+from jelmored.process.reaper import Reaper
 from tests.process.trees import STUBBORN, command, foreign, is_alive, marked, marker, said, sh, until
 
 ROUNDS = 5
@@ -79,22 +79,6 @@ async def test_what_was_left_before_is_found_on_patrol(nursery: trio.Nursery) ->
     await until(lambda: not set(family) & set(procfs.children_of(os.getpid())))
     left.wait()
     nursery.cancel_scope.cancel()
-
-
-async def test_who_descends_from_an_agent(nursery: trio.Nursery) -> None:
-    other = foreign("sleep", "1000")
-    child = Child(sh("( setsid sh -c 'echo $$; sleep 1000 & wait' & ); exec sleep 1000"), name="x")
-    await nursery.start(child.run)
-    forgotten = int((await child.read_lines())[0])
-    await until(lambda: len(procfs.children_of(forgotten)) == 1)
-    assert descends_from_agent(child.pid or 0)
-    assert descends_from_agent(forgotten)
-    assert descends_from_agent(procfs.children_of(forgotten)[0])
-    child.kill()
-    await child.wait()
-    assert not any(descends_from_agent(pid) for pid in (forgotten, other.pid, os.getpid(), os.getppid(), 1))
-    other.kill()
-    other.wait()
 
 
 async def test_where_it_does_not_run_only_the_agent_dies_with_its_warden(nursery: trio.Nursery) -> None:

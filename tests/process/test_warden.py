@@ -100,7 +100,7 @@ async def test_nothing_is_left(end: Callable[[Child, trio.CancelScope], Awaitabl
                     await child.wait()
         assert marked(mark) == []
         assert [pid for pid in family if is_alive(pid)] == []
-        assert set() == WARDENS
+        assert not WARDENS
         nursery.cancel_scope.cancel()
 
 
