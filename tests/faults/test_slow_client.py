@@ -172,9 +172,9 @@ async def compared(words: str, *what: str) -> float:
     rates: dict[bool, list[Run]] = {False: [], True: []}
     for with_stalled in (False, True) * ROUNDS:
         rates[with_stalled].append(await run(words, watching=1, drinking=49, with_stalled=with_stalled))
-    shares = []
+    shares: list[float] = []
     for name in what:
         without, with_it = (statistics.median(getattr(one, name) for one in rates[which]) for which in (False, True))
         shares.append(with_it / without - 1)
         print(f"{words}: {name} without {without:.2f}, with {with_it:.2f}: {100 * shares[-1]:+.2f} %")
-    return shares[0]
+    return float(shares[0])
