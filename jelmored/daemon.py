@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import attrs
@@ -137,8 +138,8 @@ async def serve(
         ],
         deadline=STOP_DEADLINE,
     ) as stop:
-        announce({**_notice(instance, places), **(reached := doors.notice())})
-        log.info("ready", socket=str(places.socket), url=reached.get("url"), instance=instance.instance_id)
+        announce({**_notice(instance, doors.socket), **(reached := doors.notice())})
+        log.info("ready", socket=str(doors.socket), url=reached.get("url"), instance=instance.instance_id)
         within = await end.wait()
         await end.let_turns_end(sessions.draining, settings.sessions.drain_seconds if within is None else within)
         stop.within = STOP_DEADLINE if within is None else min(STOP_DEADLINE, within)
@@ -261,11 +262,11 @@ def _tell_journal(hub: Hub, trouble: JournalPaused | None) -> None:
     hub.broadcast("daemon/event", codec.encode(told))
 
 
-def _notice(instance: Instance, places: Places) -> Mapping[str, Any]:
+def _notice(instance: Instance, socket: Path) -> Mapping[str, Any]:
     return {
         "version": instance.version,
         "pid": instance.pid,
         "instanceId": instance.instance_id,
-        "socket": str(places.socket),
+        "socket": str(socket),
         "protocolVersions": [PROTOCOL_VERSION],
     }

@@ -19,6 +19,8 @@ from jelmored.cli import Exit
 from jelmored.client import open_client
 from jelmored.client.finding import Finder
 
+from .client_raw import connect
+from .control.wire import HELLO, head, request
 from .eventually import eventually
 from .test_daemon import Daemon, started
 from .test_daemon import root as root  # the fixture
@@ -105,6 +107,58 @@ async def test_it_does_not_open_with_a_token_that_others_can_read(root: Path, mo
         assert re.search(rb"/s/tokens\S* is open to others .*: run `chmod [67]00 ", said)
         await daemon.process.stderr.aclose()
     assert "daemon.json" not in made(root / "r")
+
+
+NOSY = """#!{python} -IS
+import json, os, socket
+for door in json.load(open("{root}/doors")) if os.path.exists("{root}/doors") else []:
+    client = socket.socket(socket.AF_UNIX if isinstance(door["where"], str) else socket.AF_INET)
+    client.connect(door["where"] if isinstance(door["where"], str) else tuple(door["where"]))
+    client.sendall(bytes.fromhex(door["head"]))
+    heard = client.recv(4096)
+    client.sendall(bytes.fromhex(door["asked"]))
+    while b'"id":2' not in heard:
+        heard += client.recv(4096)
+    open("{root}/seen", "ab").write(heard)
+print("2.1.197 (Claude Code)")
+"""
+"""An agent's program that tries the doors whenever it is started."""
+
+
+@pytest.fixture
+def nosy(root: Path) -> Path:
+    program = root / "nosy"
+    program.write_text(NOSY.format(python=sys.executable, root=root))
+    program.chmod(0o700)
+    return program
+
+
+def show_doors(daemon: Daemon) -> None:
+    """Tell that program where they are, with the token, and what to say."""
+    host, _, port = told(daemon)["url"].removeprefix("ws://").removesuffix("/v1").rpartition(":")
+    token = Path(told(daemon)["tokenFile"]).read_text().strip()
+    shown = (("Host", f"{host}:{port}"), ("Authorization", f"Bearer {token}"))
+    asked = request("initialize", 0, **HELLO) + request("ping", 1) + request("session/list", 2)
+    doors = [(str(daemon.socket), head()), ((host, int(port)), head("/v1", *shown, without="Host"))]
+    told_it = [{"where": where, "head": data.hex(), "asked": asked.hex()} for where, data in doors]
+    (daemon.root / "doors").write_text(json.dumps(told_it))
+
+
+async def test_what_an_agent_starts_may_only_look(root: Path, nosy: Path) -> None:
+    control = f'tcp = "127.0.0.1:0"\n[providers.mine]\ntype = "claude"\nclaude_bin = "{nosy}"'
+    async with started(root, control=control) as daemon:
+        await daemon.ready()
+        show_doors(daemon)
+        async with connect(daemon.socket) as client:
+            await client.request("provider/check", name="mine")
+            assert await client.request("session/list") == {"sessions": []}
+    came_in, refused = seen(root).count(b"HTTP/1.1 101"), seen(root).count(b'"kind":"forbidden"')
+    assert came_in == refused >= 2
+    assert came_in == seen(root).count(b'"id":1,"result":{}')
+
+
+def seen(root: Path) -> bytes:
+    return (root / "seen").read_bytes()
 
 
 USERS = 'allow_users = [{ name = "nobody" }]'

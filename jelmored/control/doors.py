@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pwd
+import socket
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import structlog
 
@@ -17,7 +19,7 @@ from jelmored.domain.scopes import Scope
 from .dialogue import PATH
 from .guards import ByToken, ByUser
 from .keyring import Keyring
-from .listeners import Listeners, LoopbackPort, UnixSocket, Way
+from .listeners import HandedSocket, Listeners, LoopbackPort, UnixSocket, Way
 from .server import Connections
 from .tokens import DEFAULT, TokenFiles
 
@@ -33,18 +35,32 @@ class Doors:
         settings: of the control socket.
         places: prepared.
         connections: of all doors.
+        handed: Unix sockets that listen already, to be used instead of one of our own.
     """
 
-    def __init__(self, settings: ControlSettings, places: Places, connections: Connections) -> None:
+    def __init__(
+        self,
+        settings: ControlSettings,
+        places: Places,
+        connections: Connections,
+        handed: Sequence[socket.socket] = (),
+    ) -> None:
         self._places = places
         self._shared = bool(settings.allow_users)
         self._port = LoopbackPort(*loopback(settings.tcp)) if settings.tcp else None
         self._keyring = Keyring(TokenFiles(places.tokens), connections.expel)
-        socket = UnixSocket(places.socket, SHARED if self._shared else 0o600)
-        ways = [Way(socket, ByUser(_users(settings.allow_users)))]
+        own = UnixSocket(places.socket, SHARED if self._shared else 0o600)
+        self._sockets: Sequence[UnixSocket | HandedSocket] = [HandedSocket(one) for one in handed] or [own]
+        users = ByUser(_users(settings.allow_users))
+        ways = [Way(one, users) for one in self._sockets]
         if self._port:
             ways.append(Way(self._port, ByToken(self._keyring)))
         self.listeners = Listeners(ways, connections)
+
+    @property
+    def socket(self) -> Path:
+        """The one at which clients find us."""
+        return self._sockets[0].path
 
     @property
     def before(self) -> Sequence[Service]:

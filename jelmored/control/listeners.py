@@ -90,6 +90,27 @@ class UnixSocket:
             self.path.unlink(missing_ok=True)
 
 
+@attrs.frozen
+class HandedSocket:
+    """A Unix socket that somebody has made for us and keeps: whoever comes while we begin anew, or end, waits in it.
+
+    Args:
+        socket: listens already.
+    """
+
+    socket: socket.socket
+
+    @property
+    def path(self) -> Path:
+        return Path(self.socket.getsockname())
+
+    @contextmanager
+    def bound(self) -> Iterator[trio.SocketListener]:
+        """A copy of it."""
+        with self.socket.dup() as copy:
+            yield trio.SocketListener(trio.socket.from_stdlib_socket(copy))
+
+
 class LoopbackPort:
     """A port that only this machine can reach.
 

@@ -12,7 +12,7 @@ import trio
 
 from jelmored.actors.running import running
 from jelmored.control.guards import ByUser
-from jelmored.control.listeners import Listeners, LoopbackPort, UnixSocket, Way, bind
+from jelmored.control.listeners import HandedSocket, Listeners, LoopbackPort, UnixSocket, Way, bind
 from jelmored.control.server import Connections
 from jelmored.domain.scopes import Scope
 from jelmored.errors import PlaceError
@@ -99,3 +99,19 @@ async def test_a_port_that_somebody_has_is_told() -> None:
         taken = LoopbackPort("127.0.0.1", listener.socket.getsockname()[1])
         with pytest.raises(PlaceError, match=r"can't be had: Address already in use: choose another"), taken.bound():
             pass
+
+
+async def test_a_socket_that_was_handed_to_us_outlives_us(runtime: Path) -> None:
+    path = runtime / "given.sock"
+    with socket.socket(socket.AF_UNIX) as given:
+        given.bind(str(path))
+        given.listen()
+        place = HandedSocket(given)
+        assert place.path == path
+        for _ in range(2):
+            with place.bound() as listener:
+                async with await dial(path), await listener.accept():
+                    pass
+            async with await dial(path):  # it waits for who comes next
+                pass
+        assert path.exists()
