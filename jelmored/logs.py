@@ -1,4 +1,5 @@
-"""The log: lines to read on a terminal, JSON lines elsewhere; no secret at any level, and no prompt's text at info.
+"""The log: lines to read on a terminal, JSON lines elsewhere, in systemd's journal each with its priority; no secret at
+any level, and no prompt's text at info.
 
 Modules say `log = structlog.get_logger()` and bind what they speak of with `about(session=…, turn=…, provider=…)`.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
@@ -34,12 +36,19 @@ class Level(enum.StrEnum):
         return logging.getLevelNamesMapping()[self.upper()]
 
 
-def configure(level: Level = Level.INFO, *, stream: TextIO = sys.stderr, secrets: Iterable[str] = ()) -> None:
+def configure(
+    level: Level = Level.INFO,
+    *,
+    stream: TextIO = sys.stderr,
+    secrets: Iterable[str] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> None:
     """Once, at the start.
 
     Args:
         level: what is below costs next to nothing.
         stream: a terminal gets lines to read, anything else JSON lines.
+        environ: tells whether the stream leads to systemd's journal.
         secrets: values that are never written, whatever they stand in.
     """
     processors: list[Processor] = [
@@ -50,7 +59,7 @@ def configure(level: Level = Level.INFO, *, stream: TextIO = sys.stderr, secrets
         Redaction.of(secrets, texts=level is Level.DEBUG),
     ]
     structlog.configure(
-        processors=[*processors, _renderer(stream)],
+        processors=[*processors, _renderer(stream), *([_with_priority] if leads_to_journal(stream, environ) else [])],
         wrapper_class=structlog.make_filtering_bound_logger(level.number),
         logger_factory=structlog.PrintLoggerFactory(stream)
         if stream.isatty()
@@ -82,6 +91,32 @@ def _renderer(stream: TextIO) -> Processor:
 
 def _dumps(value: Any, **_: Any) -> bytes:
     return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS)
+
+
+# systemd's journal
+
+
+PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+"""As syslog numbers them; what else there is counts as an error."""
+
+
+def leads_to_journal(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
+    """Is this the stream that systemd has connected with its journal? JOURNAL_STREAM has its device and inode."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # no file of the system's
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def prioritised(line: bytes, level: str) -> bytes:
+    """As the journal reads it: `journalctl -p warning` finds what we warn of."""
+    return b"<%d>%b" % (PRIORITIES.get(level, PRIORITIES["error"]), line)
+
+
+def _with_priority(_logger: Any, method: str, line: Any) -> Any:
+    """A processor, the last one. A terminal is no journal, so the line is bytes."""
+    return prioritised(line, method)
 
 
 REDACTED = "[redacted]"

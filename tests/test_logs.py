@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ import trio
 from structlog.testing import capture_logs
 
 from jelmored.domain.ids import ProviderName, SessionId
-from jelmored.logs import Level, about, configure, in_turn
+from jelmored.logs import Level, about, configure, in_turn, leads_to_journal
 
 SECRET = "sk-live-0123456789"
 
@@ -66,6 +68,29 @@ def test_on_a_terminal_it_is_a_line_to_read() -> None:
 
     assert "run started" in terminal.getvalue()
     assert not terminal.getvalue().startswith("{")
+
+
+def test_in_the_journal_a_line_has_its_priority_before_it(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w+") as stream:
+        found = os.fstat(stream.fileno())
+        configure(Level.DEBUG, stream=stream, environ={"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"})
+        for level in ("debug", "info", "warning", "error", "critical", "exception"):
+            getattr(structlog.get_logger(), level)("said")
+        stream.seek(0)
+        lines = stream.read().splitlines()
+    assert [line[:4] for line in lines] == ["<7>{", "<6>{", "<4>{", "<3>{", "<2>{", "<3>{"]
+    assert json.loads(lines[0][3:])["event"] == "said"
+
+
+def test_elsewhere_it_has_none(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w+") as stream:
+        for stream_of in ("1:2", ""):
+            assert not leads_to_journal(stream, {"JOURNAL_STREAM": stream_of})
+        configure(stream=stream, environ={})
+        structlog.get_logger().info("said")
+        stream.seek(0)
+        assert stream.read().startswith("{")
+    assert not leads_to_journal(io.StringIO(), {"JOURNAL_STREAM": "1:2"})
 
 
 def test_what_is_below_the_level_is_not_written() -> None:
