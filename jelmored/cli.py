@@ -23,6 +23,7 @@ from jelmored.control.tokens import TokenFiles
 from jelmored.domain.catalogue import Catalogue
 from jelmored.errors import AlreadyRunning, ConfigError, JelmoreError, JournalError, PlaceError, leaves
 from jelmored.providers import registry
+from jelmored.service.handed import Handed, take
 
 
 class Exit(enum.IntEnum):
@@ -70,15 +71,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> None:
+    handed = take(os.environ)
     settings, models = _with_port(_settings(options), options.tcp), _catalogue(options)
     where = places.find(state=options.state_dir, runtime=options.runtime_dir)
     logs.configure(options.log_level, secrets=settings.secrets())
     limits.raise_open_files()
     where.prepare(shared=bool(settings.control.allow_users))
-    trio.run(_live, settings, models, where)
+    trio.run(_live, settings, models, where, handed)
 
 
-async def _live(settings: Settings, models: Catalogue, where: places.Places) -> None:
+async def _live(settings: Settings, models: Catalogue, where: places.Places, handed: Handed) -> None:
     from jelmored.daemon import serve  # what it needs is not needed to say what is wrong with the configuration
 
     def announce(notice: Mapping[str, Any]) -> None:
@@ -86,7 +88,7 @@ async def _live(settings: Settings, models: Catalogue, where: places.Places) -> 
         _ready(notice)
 
     async with where.held():
-        await serve(settings, models, where, announce=announce)
+        await serve(settings, models, where, announce=announce, handed=handed)
 
 
 def _ready(notice: Mapping[str, Any]) -> None:
@@ -181,9 +183,10 @@ def _say(line: str) -> None:
 
 
 def _told(failed: Sequence[BaseException]) -> Exit:
+    error_sign = "<3>" if logs.leads_to_journal(sys.stderr) else ""
     for error in failed:
         for line in str(error).splitlines():
-            sys.stderr.write(f"jelmored: {line}\n")
+            sys.stderr.write(f"{error_sign}jelmored: {line}\n")
     causes = (cause for error in failed for cause in _causes(error))
     known = (EXITS[kind] for cause in causes for kind in EXITS if isinstance(cause, kind))
     return next(known, Exit.FAILED)

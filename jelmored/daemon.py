@@ -21,6 +21,7 @@ from jelmored.config.places import Places
 from jelmored.config.settings import ProviderEntry, Settings
 from jelmored.control.dialogue import routes
 from jelmored.control.doors import Doors
+from jelmored.control.knocking import knock
 from jelmored.control.server import Connections
 from jelmored.control.services import Instance, Services
 from jelmored.domain import ranking
@@ -38,6 +39,9 @@ from jelmored.process.lives import Lives
 from jelmored.process.reaper import Reaper
 from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, RunTimeouts
+from jelmored.service.handed import NOTHING, Handed
+from jelmored.service.standing import Standing
+from jelmored.service.watchdog import Watchdog, writing
 from jelmored.sessions.directory import Directory
 from jelmored.sessions.draining import Draining
 from jelmored.sessions.hub import Hub
@@ -65,7 +69,12 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 async def serve(
-    settings: Settings, catalogue: Catalogue, places: Places, *, announce: Callable[[Mapping[str, Any]], None]
+    settings: Settings,
+    catalogue: Catalogue,
+    places: Places,
+    *,
+    announce: Callable[[Mapping[str, Any]], None],
+    handed: Handed = NOTHING,
 ) -> None:
     """Run until a signal or a client asks for the end; then stop within 20 s.
 
@@ -74,6 +83,7 @@ async def serve(
         catalogue: the same, of the models.
         places: prepared; the daemon's lock is held.
         announce: told, once clients can connect, what stands in daemon.json.
+        handed: by the service manager that has started us.
 
     Raises:
         JournalError: the journal can't be opened.
@@ -118,7 +128,11 @@ async def serve(
         stopping=end.has_begun,
     )
     connections = Connections(routes(services), allowed_origins=settings.control.allowed_origins)
-    doors = Doors(settings.control, places, connections)
+    doors = Doors(settings.control, places, connections, handed.sockets)
+    standing = Standing(handed.manager, sessions, grace=STOP_DEADLINE)
+    watchdog = Watchdog(
+        handed.manager, handed.watchdog, {"journal": writing(journal), "door": lambda: knock(doors.socket)}
+    )
 
     async with running_in_order(
         [
@@ -133,14 +147,18 @@ async def serve(
             providers.run,
             sessions.begin_turns,
             _janitor(settings, sessions.sweeper).run,
+            standing.run,
             *doors.before,
             Supervisor("listeners", [Child("listeners", doors.listeners.run)], ESSENTIAL).run,
+            watchdog.run,
         ],
         deadline=STOP_DEADLINE,
     ) as stop:
         announce({**_notice(instance, doors.socket), **(reached := doors.notice())})
+        handed.manager.ready()
         log.info("ready", socket=str(doors.socket), url=reached.get("url"), instance=instance.instance_id)
         within = await end.wait()
+        standing.stopping()
         await end.let_turns_end(sessions.draining, settings.sessions.drain_seconds if within is None else within)
         stop.within = STOP_DEADLINE if within is None else min(STOP_DEADLINE, within)
         hub.broadcast("daemon/event", codec.encode(DaemonEvent(kind="stopping", content="the daemon stops")))

@@ -18,6 +18,7 @@ from jelmored.config.places import Places
 from jelmored.config.settings import Settings
 from jelmored.domain.catalogue import Catalogue
 from jelmored.errors import ConfigError, ErrorKind, JournalError, Stopped
+from jelmored.service.handed import Handed
 
 Announce = Callable[[Mapping[str, Any]], None]
 
@@ -51,7 +52,9 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
 def test_it_serves_by_settings_and_places_and_tells_when_it_is_ready(
     arguments: list[str], tmp_path: Path, serve: Callable[[Any], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def daemon(settings: Settings, models: Catalogue, places: Places, *, announce: Announce) -> None:
+    async def daemon(
+        settings: Settings, models: Catalogue, places: Places, *, announce: Announce, handed: Handed
+    ) -> None:
         assert models.find("opus")
         assert settings.max_total_sessions == 3
         assert places == Places(state=tmp_path / "s", runtime=tmp_path / "r")

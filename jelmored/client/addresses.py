@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -71,6 +73,22 @@ def running(places: Places) -> Address | None:
         return None
     notice = places.notice()
     return UnixAddress(notice.socket) if notice else None
+
+
+def awaited(places: Places) -> Address | None:
+    """The address at which a service manager waits for us, to start the daemon when somebody comes; None for none.
+
+    To ask is to come: it starts the daemon.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.setblocking(False)
+        try:
+            caller.connect(os.fspath(places.socket))
+        except BlockingIOError:  # others wait there already
+            pass
+        except (OSError, ValueError):
+            return None
+    return UnixAddress(os.fspath(places.socket))
 
 
 def _token(token_file: str | None) -> str:

@@ -1,4 +1,5 @@
-"""Which daemon is meant: the one that the environment names, else the one that lives in our places, else a new one."""
+"""Which daemon is meant: the one that the environment names, else the one that lives in our places, or that a service
+manager starts there when somebody comes, else a new one."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from .addresses import Address, TcpAddress, named, running
+from .addresses import Address, TcpAddress, awaited, named, running
 from .errors import NoDaemon
 from .places import Places
 from .starting import Starter
@@ -44,7 +45,7 @@ class Finder:
         Raises:
             NoDaemon: there is none, and none is to be or can be started.
         """
-        if self.named is not None or self.places.alive():
+        if self.named is not None or self.places.alive() or awaited(self.places):
             return
         if self.starter is None:
             raise NoDaemon(f"no daemon runs (looked in {self.places.runtime}); `jelmore daemon start` starts one")
@@ -56,7 +57,7 @@ class Finder:
         Raises:
             NoDaemon: none lives, or it is not ready.
         """
-        address = self.named or running(self.places)
+        address = self.named or running(self.places) or awaited(self.places)
         if address is None:
             raise NoDaemon(f"no daemon is ready in {self.places.runtime}")
         return address.now() if isinstance(address, TcpAddress) else address

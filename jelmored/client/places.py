@@ -46,6 +46,11 @@ class Places:
         """Where a daemon that was started on demand writes what it has to say."""
         return self.state / "daemon.log"
 
+    @property
+    def socket(self) -> Path:
+        """Where a daemon listens, if it is not told otherwise."""
+        return self.runtime / "control.sock"
+
     def alive(self) -> bool:
         """Does a daemon hold the lock? Lookers take it shared for an instant, so they don't mislead each other.
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import attrs
 import trio
 
-from .addresses import Address, running
+from .addresses import Address, awaited, running
 from .errors import NoDaemon
 from .places import Places
 
@@ -47,6 +47,8 @@ class Starter:
         Raises:
             NoDaemon: it did not get ready, with the end of its log.
         """
+        if address := awaited(self.places):
+            return address
         child = _Child(self._spawn())
         with trio.move_on_after(self.seconds):
             while True:

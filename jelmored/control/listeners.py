@@ -81,7 +81,7 @@ class UnixSocket:
 
     @contextmanager
     def bound(self) -> Iterator[trio.SocketListener]:
-        """Raises `PlaceError` if something else lies there."""
+        """Raises `PlaceError` if something else lies there, or somebody else listens."""
         listener = bind(self.path, self.mode)
         try:
             yield listener
@@ -152,7 +152,7 @@ def bind(path: Path, mode: int = 0o600) -> trio.SocketListener:
     """A socket in place of a dead one.
 
     Raises:
-        PlaceError: something else lies there.
+        PlaceError: something else lies there, or a socket at which somebody listens.
     """
     _remove_dead(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -175,4 +175,21 @@ def _remove_dead(path: Path) -> None:
         return
     if not stat.S_ISSOCK(mode):
         raise PlaceError(f"{path} is not a socket, and in the way of ours: move it, or give another --runtime-dir")
+    if _is_heard(path):
+        raise PlaceError(
+            f"{path} is a socket at which somebody listens, though no daemon runs: a service manager. Let it start "
+            "the daemon (`systemctl [--user] start jelmored`), or end that (`systemctl [--user] stop jelmored.socket`)"
+        )
     path.unlink()
+
+
+def _is_heard(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.setblocking(False)
+        try:
+            caller.connect(os.fspath(path))
+        except BlockingIOError:  # there is a queue before it
+            return True
+        except OSError:
+            return False
+    return True

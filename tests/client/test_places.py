@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import socket
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from jelmored.client import NoDaemon, Places
-from jelmored.client.addresses import TcpAddress, UnixAddress, named, running
+from jelmored.client.addresses import TcpAddress, UnixAddress, awaited, named, running
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,20 @@ def test_who_looks_does_not_mislead_who_looks_too(tmp_path: Path) -> None:
     with (tmp_path / "daemon.lock").open() as other:
         fcntl.flock(other, fcntl.LOCK_SH)
         assert not Places(runtime=tmp_path, state=tmp_path).alive()
+
+
+def test_a_service_manager_s_socket_is_an_address_though_no_daemon_lives() -> None:
+    with tempfile.TemporaryDirectory() as made:
+        places = Places(runtime=Path(made), state=Path(made))
+        assert awaited(places) is None
+        with socket.socket(socket.AF_UNIX) as manager:
+            manager.bind(str(places.socket))
+            assert awaited(places) is None
+            manager.listen(1)
+            for _ in range(4):  # the last ones find no room to wait in
+                assert awaited(places) == UnixAddress(str(places.socket))
+        assert awaited(places) is None, "what a dead one has left"
+    assert awaited(Places(runtime=Path("/" + "x" * 200), state=Path("/"))) is None
 
 
 def test_a_notice_that_is_none_is_told_by_its_path(tmp_path: Path) -> None:

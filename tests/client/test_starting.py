@@ -91,6 +91,19 @@ async def test_who_loses_the_race_takes_the_winners_daemon(places: Places, daemo
     assert await starter(places, "raise SystemExit(4)").start() == UnixAddress(str(daemon.socket))
 
 
+async def test_where_a_service_manager_waits_none_is_started(places: Places) -> None:
+    places.runtime.mkdir()
+    listening = trio.socket.socket(trio.socket.AF_UNIX)
+    with listening:
+        await listening.bind(str(places.socket))
+        listening.listen()
+        assert await starter(places, "raise SystemExit(4)").start() == UnixAddress(str(places.socket))
+        finder = Finder(named=None, places=places, starter=None)
+        await finder.prepare()
+        assert finder.find() == UnixAddress(str(places.socket))
+    assert not places.state.exists()
+
+
 async def test_a_large_log_is_set_aside(places: Places) -> None:
     places.state.mkdir()
     places.log.write_bytes(b"x" * (9 * 1024 * 1024))

@@ -115,3 +115,14 @@ async def test_a_socket_that_was_handed_to_us_outlives_us(runtime: Path) -> None
             async with await dial(path):  # it waits for who comes next
                 pass
         assert path.exists()
+
+
+async def test_a_socket_at_which_somebody_listens_is_not_replaced(runtime: Path) -> None:
+    path = runtime / "control.sock"
+    with socket.socket(socket.AF_UNIX) as manager:
+        manager.bind(str(path))
+        manager.listen(1)
+        for _ in range(4):  # the last ones find no room to wait in
+            with pytest.raises(PlaceError, match=r"service manager.*systemctl"):
+                bind(path)
+    assert path.exists()
