@@ -360,6 +360,10 @@ def _daemon(add: Add) -> None:
     drain = add("drain", "daemons:drain", "begin no turns; those that run end, prompts wait", to=verbs)
     drain.add_argument("--wait", action="store_true", help="until no turn runs")
     add("undrain", "daemons:undrain", "begin turns again, first with what has waited", to=verbs)
+    install = add("install", "installing:install", "let systemd run it, now and at every start", to=verbs)
+    _installed(install)
+    install.add_argument("--socket", action="store_true", help="start it only when somebody connects")
+    _installed(add("uninstall", "installing:uninstall", "undo `install`; sessions stay", to=verbs))
     logs = add("logs", "daemons:logs", "what it has said", to=verbs)
     logs.add_argument("-f", "--follow", action="store_true", help="and what it goes on to say")
     logs.add_argument("-n", "--number", type=count, default=50, help="so many lines")
@@ -371,6 +375,17 @@ def _daemon(add: Add) -> None:
     add("connect", "connect:connect", "stdin lines to frames and back, for programs without WebSocket")
     completion = add("completion", "completion:script", "a script for your shell, so that TAB completes all of this")
     completion.add_argument("of", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
+
+
+def _installed(command: argparse.ArgumentParser) -> None:
+    """Whose service it is."""
+    whose = command.add_mutually_exclusive_group()
+    whose.add_argument("--user", dest="system", action="store_false", help="yours alone; so it is without any of these")
+    whose.add_argument(
+        "--system", dest="system", action="store_true", help="the machine's, with a user of its own; by root"
+    )
+    command.set_defaults(system=False)
+    command.add_argument("--dry-run", action="store_true", help="only show what would be done")
 
 
 def _session(command: argparse.ArgumentParser) -> None:

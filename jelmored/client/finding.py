@@ -11,6 +11,7 @@ from .addresses import Address, TcpAddress, awaited, named, running
 from .errors import NoDaemon
 from .places import Places
 from .starting import Starter
+from .units import unit_start
 
 PATIENCE = 5.0  # seconds for a daemon that holds its lock to open its door
 
@@ -32,7 +33,9 @@ class Finder:
     @classmethod
     def of(cls, environ: Mapping[str, str], *, spawn: bool) -> Finder:
         places = Places.of(environ)
-        return cls(named=named(environ), places=places, starter=Starter(places) if spawn else None)
+        return cls(
+            named=named(environ), places=places, starter=Starter(places, unit=unit_start(environ)) if spawn else None
+        )
 
     @property
     def patience(self) -> float:

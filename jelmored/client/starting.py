@@ -1,4 +1,4 @@
-"""Start a daemon when none runs: detached, so that it outlives whoever needed it first."""
+"""Start a daemon when none runs: detached, so that it outlives whoever needed it first; or by systemd, where it is."""
 
 from __future__ import annotations
 
@@ -33,12 +33,14 @@ class Starter:
         places: given to the daemon too, so that both mean the same ones.
         program: and its first arguments.
         options: further arguments of `jelmored serve`.
+        unit: the command by which systemd starts it; none: we do.
         seconds: until it must be ready.
     """
 
     places: Places
     program: Sequence[str] = PROGRAM
     options: Sequence[str] = ()
+    unit: Sequence[str] = ()
     seconds: float = START_SECONDS
 
     async def start(self) -> Address:
@@ -49,6 +51,8 @@ class Starter:
         """
         if address := awaited(self.places):
             return address
+        if self.unit:
+            return await self._by_systemd()
         child = _Child(self._spawn())
         with trio.move_on_after(self.seconds):
             while True:
@@ -58,6 +62,16 @@ class Starter:
                     raise NoDaemon(f"the daemon ended as it started ({child.how}){self._evidence()}")
                 await trio.sleep(LOOK_SECONDS)
         raise NoDaemon(f"the daemon was not ready within {self.seconds:g} s{self._evidence()}")
+
+    async def _by_systemd(self) -> Address:
+        """The command returns when the daemon is ready, or can't be."""
+        done = await trio.run_process(  # noqa: TID251 – no agent, and nothing that stays
+            self.unit, stdin=b"", capture_stdout=True, capture_stderr=True, check=False
+        )
+        if address := running(self.places):
+            return address
+        said = done.stderr.decode(errors="replace").strip() or f"it is not in {self.places.runtime}"
+        raise NoDaemon(f"systemd did not start the daemon (`systemctl --user status jelmored` says more): {said}")
 
     def _spawn(self) -> int:
         places = self.places

@@ -104,6 +104,23 @@ async def test_where_a_service_manager_waits_none_is_started(places: Places) -> 
     assert not places.state.exists()
 
 
+async def test_where_it_is_installed_systemd_starts_it(places: Places) -> None:
+    """`unit` is what systemctl does: it returns when the daemon is ready."""
+    places.runtime.mkdir()
+    begun = f"{sys.executable} -c '{READY}' --runtime-dir {places.runtime} </dev/null >/dev/null 2>&1 &"
+    unit = ("sh", "-c", f"{begun} while [ ! -e {places.runtime}/daemon.json ]; do sleep 0.02; done")
+    address = await Starter(places, program=("/nowhere",), unit=unit).start()
+    notice = places.notice()
+    assert notice is not None
+    os.kill(notice.pid, signal.SIGKILL)
+    assert address == UnixAddress(f"{places.runtime}/s")
+
+
+async def test_what_systemd_says_when_it_can_t_is_told(places: Places) -> None:
+    with pytest.raises(NoDaemon, match=r"systemctl --user status.*: no such unit"):
+        await Starter(places, unit=("sh", "-c", "echo no such unit >&2; exit 5")).start()
+
+
 async def test_a_large_log_is_set_aside(places: Places) -> None:
     places.state.mkdir()
     places.log.write_bytes(b"x" * (9 * 1024 * 1024))

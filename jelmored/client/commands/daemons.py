@@ -16,6 +16,7 @@ from jelmored.client.places import Places
 from jelmored.client.shell import Shell
 from jelmored.client.starting import Starter, last_lines
 from jelmored.client.terminal.amounts import duration
+from jelmored.client.units import unit_start
 from jelmored.domain.models import Health, ProviderView
 from jelmored.domain.status import IN_TURN
 from jelmored.wire.messages import DaemonStatus, JournalHealth
@@ -39,12 +40,13 @@ async def status(shell: Shell) -> Exit:
 
 
 async def start(shell: Shell, *, config: str | None) -> Exit:
-    """Start a daemon in the background, if none runs."""
+    """Start a daemon in the background, if none runs; by systemd, where it is installed there."""
     options = ("--config", config) if config else ()
     address = running(shell.places)
     words = "runs already" if address else "started"
     if address is None:
-        address = await Starter(shell.places, options=options).start()
+        unit = () if options else unit_start(shell.environ)
+        address = await Starter(shell.places, options=options, unit=unit).start()
     if shell.json:
         shell.give({"socket": str(address)})
     else:
