@@ -35,6 +35,7 @@ AT_ONCE = 5  # turns
 TURN_SECONDS = 120.0
 MEMORY_PER_HOUR = 1.0  # MiB, by the line that fits best; of an hour, for less of it is no line
 SPREAD = 16.0  # MiB that two lives may differ by
+PAGE = 30  # events
 REST_SECONDS = 25.0  # in which agents are gone and sessions' tasks at rest
 IDLE_SECONDS = 14.0  # Trio's worker threads end after 10; what is tied to a thread ends with them
 
@@ -62,9 +63,10 @@ class Reading:
 
 
 async def read(running: Daemon, client: RawClient, begun: float) -> Reading:
-    """What the daemon holds when nothing is at work and the journal's caches are full; then it may go on."""
+    """What the daemon holds when nothing is at work and the journal's caches are full; then it may go on. The pages are
+    as small as the logs are in the first life: larger ones, of logs that have grown, would leave a larger heap."""
     for session in (await client.request("session/list", limit=200))["sessions"]:
-        await client.request("session/history", sessionId=session["sessionId"], after=0)
+        await client.request("session/history", sessionId=session["sessionId"], after=0, limit=PAGE)
     await client.request("provider/drain", name="demo")
     await eventually(lambda: not [one for one in running.family() if "demo.agent" in one.command], REST_SECONDS)
     await trio.sleep(REST_SECONDS)
