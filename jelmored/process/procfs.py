@@ -108,8 +108,8 @@ def _target(link: str) -> str:
 
 
 def network(table: str) -> bytes:
-    """A table of the network that we are in: `tcp`, `tcp6`."""
-    return _read(PROC / "net" / table)
+    """A table of the network that we are in: `tcp`, `tcp6`. By our own entry: not every /proc has another."""
+    return _read(PROC / "self" / "net" / table)
 
 
 def environment_of(pid: int) -> list[bytes]:

@@ -67,7 +67,7 @@ def test_systemd_finds_no_fault_in_the_system_s(units: Units) -> None:
 
 
 @NEEDED
-@pytest.mark.parametrize("drop_in", ["homes.conf", "sandboxes.conf"])
+@pytest.mark.parametrize("drop_in", ["homes.conf", "sandboxes.conf", "users.conf"])
 def test_nor_in_the_drop_ins(units: Units, drop_in: str) -> None:
     units.install("system", *SYSTEM)
     units.add(drop_in)
