@@ -19,6 +19,7 @@ from jelmored.actors.running import STOP_DEADLINE, running_in_order
 from jelmored.actors.supervisor import Supervisor
 from jelmored.config.places import Places
 from jelmored.config.settings import ProviderEntry, Settings
+from jelmored.config.sources import Configuration
 from jelmored.control.dialogue import routes
 from jelmored.control.doors import Doors
 from jelmored.control.knocking import knock
@@ -69,7 +70,7 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 async def serve(
-    settings: Settings,
+    configuration: Configuration,
     catalogue: Catalogue,
     places: Places,
     *,
@@ -79,7 +80,7 @@ async def serve(
     """Run until a signal or a client asks for the end; then stop within 20 s.
 
     Args:
-        settings: loaded and checked.
+        configuration: loaded and checked.
         catalogue: the same, of the models.
         places: prepared; the daemon's lock is held.
         announce: told, once clients can connect, what stands in daemon.json.
@@ -89,6 +90,7 @@ async def serve(
         JournalError: the journal can't be opened.
         RestartLimitReached: something essential failed too often.
     """
+    settings = configuration.settings
     instance = Instance(instance_id=new_instance_id(), version=__version__, pid=os.getpid(), started_at=utc_now())
     end = _End()
     hub = Hub()

@@ -11,7 +11,9 @@ import attrs
 from jelmored import cli, errors
 from jelmored.client import exits
 from jelmored.client.terminal import desk
+from jelmored.config import environment
 from jelmored.config.checks import Such, key_of
+from jelmored.config.documents import dotted
 from jelmored.config.providers import ClaudeSettings, DemoSettings, OpencodeSettings
 from jelmored.config.settings import Settings
 from jelmored.domain.failures import CLASS_OF
@@ -44,6 +46,7 @@ def blocks() -> Mapping[str, Block]:
             ("code", ""), tuple((str(int(code)), exits.MEANING[code]) for code in exits.Exit), words=False
         ),
         "keys": Text(("```text", *desk.HELP.rstrip("\n").split("\n"), "```")),
+        "short names": Table(("variable", "key"), tuple(_short_names()), words=False),
         "settings": _settings(Settings, ()),
         "settings of claude": _settings(ClaudeSettings, ("providers", "claude")),
         "settings of opencode": _settings(OpencodeSettings, ("providers", "opencode")),
@@ -90,6 +93,10 @@ def _failures() -> Iterator[tuple[str, str]]:
 
 
 # Settings
+
+
+def _short_names() -> Iterator[tuple[str, ...]]:
+    yield from ((f"`{name}`", f"`{dotted(key)}`") for name, key in environment.SHORT.items())
 
 
 def _settings(cls: type, table: tuple[str, ...]) -> Table:
