@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import trio
 
-from jelmored import __version__, limits, logs
+from jelmored import __version__, configuring, limits, logs
 from jelmored.config import catalogue, flags, places
 from jelmored.config.documents import Document
 from jelmored.config.environment import PREFIX
@@ -62,7 +62,8 @@ EXITS: Mapping[type[JelmoreError], Exit] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code. What is no `JelmoreError` is a fault of the program and passes."""
     words = sys.argv[1:] if argv is None else argv
-    options = tokening.parser().parse_args(words[1:]) if words[:1] == ["token"] else _parser().parse_args(words)
+    own = _OWN.get(words[0]) if words else None
+    options = own().parse_args(words[1:]) if own else _parser().parse_args(words)
     status = Exit.OK
     try:
         status = _COMMANDS[options.command](options) or Exit.OK
@@ -111,6 +112,19 @@ def _check_config(options: argparse.Namespace) -> None:
         note = "" if provider.named else ", there by itself"
         _say(f"provider: {name} (type {provider.type}{note})")
     _say(f"models: {len(_catalogue(sources).entries)} in the catalogue")
+
+
+def _config(options: argparse.Namespace) -> None:
+    sources = _sources(options)
+    match options.verb:
+        case "show":
+            configuring.show(sources, _say, key=options.key, as_json=options.json, origins=options.origins)
+        case "check":
+            _check_config(options)
+        case "set":
+            configuring.change(sources, _say, options.key, options.value)
+        case _:
+            configuring.change(sources, _say, options.key, None)
 
 
 def _drain(options: argparse.Namespace) -> None:
@@ -204,7 +218,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 COMMANDS = (
     "serve, if nothing is said; drain: ask the daemon that runs for quiet, and wait until no turn is in hand; "
-    "doctor: what is wrong here, and what to do; token: see `jelmored token --help`"
+    "doctor: what is wrong here, and what to do; token, config: see `jelmored token --help`, `jelmored config --help`"
 )
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], Exit | None]] = {
     "serve": _serve,
@@ -212,8 +226,12 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], Exit | None]] = {
     "openrpc": _openrpc,
     "drain": _drain,
     "doctor": _doctor,
+    "config": _config,
     "token": _token,
 }
+
+_OWN: Mapping[str, Callable[[], argparse.ArgumentParser]] = {"token": tokening.parser, "config": configuring.parser}
+"""Commands with arguments of their own."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -226,15 +244,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("command", nargs="?", choices=_COMMANDS, default="serve", help=COMMANDS)
-    parser.add_argument("--config", type=Path, metavar="F", help="read this file instead of the usual ones")
-    parser.add_argument(
-        "--set",
-        action="append",
-        dest="settings",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a setting, above files and environment: sessions.hibernate_after=60; may be repeated",
-    )
+    configuring.add_sources(parser)
     parser.add_argument("--state-dir", type=Path, metavar="D", help="where the journal is")
     parser.add_argument("--runtime-dir", type=Path, metavar="D", help="where the socket is")
     parser.add_argument("--tcp", metavar="127.0.0.1:PORT", help="a port on loopback as well; 0: any that is free")

@@ -47,7 +47,15 @@ def read(file: Path) -> Document:
     Raises:
         ConfigError: it can't be read or is neither; with the line, as far as the parser tells.
     """
-    text = _text(file)
+    return parsed(file, text_of(file))
+
+
+def parsed(file: Path, text: str) -> Document:
+    """The same of what is to stand in the file.
+
+    Raises:
+        ConfigError: it is no configuration.
+    """
     is_json = file.suffix == ".json"
     try:
         tree = orjson.loads(text) if is_json else tomllib.loads(text)
@@ -122,7 +130,12 @@ def _inside(value: Any) -> list[Any]:
     return [one for one in inner if isinstance(one, dict | list)]
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """What stands in it.
+
+    Raises:
+        ConfigError: it can't be read.
+    """
     try:
         with file.open("rb") as stream:
             raw = stream.read(LARGEST + 1)

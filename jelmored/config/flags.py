@@ -29,7 +29,7 @@ def document(flags: Sequence[str]) -> tuple[Document, list[str]]:
             faults.append(f"{PLACE} {cut(name)}: expected UTF-8")
             continue
         try:
-            tree = overlaid(tree, nested(key_of(name), _value(text)))
+            tree = overlaid(tree, nested(key_of(name), value_from(text)))
         except ValueError as error:
             faults.append(f"{PLACE} {cut(name)}: {error}")
     return Document(PLACE, tree), faults
@@ -64,7 +64,8 @@ def nested(key: Key, value: Any) -> dict[str, Any]:
     return value  # type: ignore[no-any-return]
 
 
-def _value(text: str) -> Any:
+def value_from(text: str) -> Any:
+    """A value of TOML, or a bare word."""
     try:
         return value_of(text)
     except ValueError:

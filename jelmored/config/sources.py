@@ -10,9 +10,12 @@ from typing import Any
 
 import attrs
 
+from jelmored.domain.ids import ProviderName
+
 from . import environment, flags
 from .checks import key_of
 from .documents import Document, dotted, merged
+from .effect import Counts, counts
 from .lines import Key
 from .loading import Kinds, files, read_all, settled
 from .secrets import Secret
@@ -32,11 +35,13 @@ class Entry:
         key: in its tables.
         value: of JSON's kinds.
         origin: `FILE:LINE`, the variable, the flag, or `default`.
+        counts: from when on a change of it counts.
     """
 
     key: Key
     value: Any = attrs.field(repr=False)
     origin: str
+    counts: Counts
 
     @property
     def name(self) -> str:
@@ -70,8 +75,13 @@ class Configuration:
 
     def entries(self) -> Mapping[Key, Entry]:
         """Every setting, in the order of the reference; of a table that is free to have any key, each of them."""
-        found = ((key, value) for key, value in _leaves((), self.settings))
-        return {key: Entry(key=key, value=value, origin=self.origin(key)) for key, value in found}
+        return {key: self._entry(key, value) for key, value in _leaves((), self.settings)}
+
+    def _entry(self, key: Key, value: Any) -> Entry:
+        provider = self.settings.providers.get(ProviderName(key[1])) if key[0] == "providers" else None
+        return Entry(
+            key=key, value=value, origin=self.origin(key), counts=counts(key, provider.type if provider else "")
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -102,12 +112,18 @@ class Sources:
     def files(self) -> list[Path]:
         return files(self.file, self.environ)
 
-    def read(self) -> Configuration:
+    def read(self, edited: Document | None = None) -> Configuration:
         """
+        Args:
+            edited: stands for the file of its name, which is the last one if it is not there yet.
+
         Raises:
             ConfigError: with every fault of all of them.
         """
-        documents, faults = read_all(self.files)
+        others = [file for file in self.files if edited is None or str(file) != edited.name]
+        documents, faults = read_all(others)
+        if edited is not None:
+            documents.append(edited)
         for document, wrong in (environment.document(self.environ, merged(documents)), flags.document(self.flags)):
             documents.append(document)
             faults += wrong

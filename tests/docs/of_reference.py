@@ -14,6 +14,7 @@ from jelmored.client.terminal import desk
 from jelmored.config import environment
 from jelmored.config.checks import Such, key_of
 from jelmored.config.documents import dotted
+from jelmored.config.effect import counts
 from jelmored.config.providers import ClaudeSettings, DemoSettings, OpencodeSettings
 from jelmored.config.settings import Settings
 from jelmored.domain.failures import CLASS_OF
@@ -100,7 +101,7 @@ def _short_names() -> Iterator[tuple[str, ...]]:
 
 
 def _settings(cls: type, table: tuple[str, ...]) -> Table:
-    return Table(("key", "value", "default", ""), tuple(_keys(cls, table)), words=False)
+    return Table(("key", "value", "default", "counts", ""), tuple(_keys(cls, table)), words=False)
 
 
 def _keys(cls: type, table: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -111,7 +112,13 @@ def _keys(cls: type, table: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
             yield from _keys(hints[field.name], key)
         elif key != ("providers",):
             shown = ".".join(key[len(table) if table[:1] == ("providers",) else 0 :])
-            yield f"`{shown}`", _value(hints[field.name]), f"`{_toml(field.default)}`", _said_of(key)
+            yield (
+                f"`{shown}`",
+                _value(hints[field.name]),
+                f"`{_toml(field.default)}`",
+                counts(key, table[-1] if table else ""),
+                _said_of(key),
+            )
 
 
 def _value(hint: Any) -> str:
