@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
 import orjson
 import trio
 
-from jelmored import __version__, limits, logs
-from jelmored.config import catalogue, loading, places
-from jelmored.config.settings import ControlSettings, Settings
+from jelmored import __version__, configuring, limits, logs
+from jelmored.config import catalogue, flags, places
+from jelmored.config.documents import Document
+from jelmored.config.environment import PREFIX
+from jelmored.config.sources import Configuration, Sources
 from jelmored.control import tokening
 from jelmored.control.tokens import TokenFiles
 from jelmored.domain.catalogue import Catalogue
@@ -61,7 +62,8 @@ EXITS: Mapping[type[JelmoreError], Exit] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code. What is no `JelmoreError` is a fault of the program and passes."""
     words = sys.argv[1:] if argv is None else argv
-    options = tokening.parser().parse_args(words[1:]) if words[:1] == ["token"] else _parser().parse_args(words)
+    own = _OWN.get(words[0]) if words else None
+    options = own().parse_args(words[1:]) if own else _parser().parse_args(words)
     status = Exit.OK
     try:
         status = _COMMANDS[options.command](options) or Exit.OK
@@ -72,15 +74,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace) -> None:
     handed = take(os.environ)
-    settings, models = _with_port(_settings(options), options.tcp), _catalogue(options)
+    sources = _sources(options)
+    configuration, models = sources.read(), _catalogue(sources)
     where = places.find(state=options.state_dir, runtime=options.runtime_dir)
-    logs.configure(options.log_level, secrets=settings.secrets())
+    logs.configure(options.log_level, secrets=configuration.settings.secrets())
     limits.raise_open_files()
-    where.prepare(shared=bool(settings.control.allow_users))
-    trio.run(_live, settings, models, where, handed)
+    where.prepare(shared=bool(configuration.settings.control.allow_users))
+    trio.run(_live, configuration, models, where, handed)
 
 
-async def _live(settings: Settings, models: Catalogue, where: places.Places, handed: Handed) -> None:
+async def _live(configuration: Configuration, models: Catalogue, where: places.Places, handed: Handed) -> None:
     from jelmored.daemon import serve  # what it needs is not needed to say what is wrong with the configuration
 
     def announce(notice: Mapping[str, Any]) -> None:
@@ -88,7 +91,7 @@ async def _live(settings: Settings, models: Catalogue, where: places.Places, han
         _ready(notice)
 
     async with where.held():
-        await serve(settings, models, where, announce=announce, handed=handed)
+        await serve(configuration, models, where, announce=announce, handed=handed)
 
 
 def _ready(notice: Mapping[str, Any]) -> None:
@@ -99,13 +102,29 @@ def _ready(notice: Mapping[str, Any]) -> None:
 
 
 def _check_config(options: argparse.Namespace) -> None:
-    settings = _settings(options)
-    read = ", ".join(str(file) for file in loading.files(options.config)) or "no file: everything has its default"
-    _say(f"read: {read}")
-    for name, entry in settings.providers.items():
-        note = "" if entry.named else ", there by itself"
-        _say(f"provider: {name} (type {entry.type}{note})")
-    _say(f"models: {len(_catalogue(options).entries)} in the catalogue")
+    sources = _sources(options)
+    configuration = sources.read()
+    _say(f"read: {', '.join(map(str, sources.files)) or 'no file: everything has its default'}")
+    for entry in configuration.entries().values():
+        if entry.origin.startswith((PREFIX, flags.PLACE)):
+            _say(f"{entry.origin}: {entry.name}")
+    for name, provider in configuration.settings.providers.items():
+        note = "" if provider.named else ", there by itself"
+        _say(f"provider: {name} (type {provider.type}{note})")
+    _say(f"models: {len(_catalogue(sources).entries)} in the catalogue")
+
+
+def _config(options: argparse.Namespace) -> None:
+    sources = _sources(options)
+    match options.verb:
+        case "show":
+            configuring.show(sources, _say, key=options.key, as_json=options.json, origins=options.origins)
+        case "check":
+            _check_config(options)
+        case "set":
+            configuring.change(sources, _say, options.key, options.value)
+        case _:
+            configuring.change(sources, _say, options.key, None)
 
 
 def _drain(options: argparse.Namespace) -> None:
@@ -153,14 +172,16 @@ def _openrpc(options: argparse.Namespace) -> None:
     _say(orjson.dumps(document(), option=orjson.OPT_INDENT_2).decode())
 
 
-def _with_port(settings: Settings, tcp: str | None) -> Settings:
+def _sources(options: argparse.Namespace) -> Sources:
     """The port of the arguments wins."""
-    if tcp is None:
-        return settings
-    control, faults = loading.structured({"tcp": tcp}, ControlSettings, ("--tcp",))
-    if faults:
-        raise ConfigError([f"--tcp: {what}" for _, what in faults])
-    return attrs.evolve(settings, control=attrs.evolve(settings.control, tcp=control.tcp))
+    tcp = getattr(options, "tcp", None)
+    return Sources(
+        config=options.config,
+        environ=os.environ,
+        flags=options.settings,
+        above=() if tcp is None else (Document("--tcp", {"control": {"tcp": tcp}}),),
+        kinds=registry.settings_classes(),
+    )
 
 
 def _token(options: argparse.Namespace) -> None:
@@ -169,12 +190,8 @@ def _token(options: argparse.Namespace) -> None:
     tokening.ACTIONS[options.action](asked)
 
 
-def _settings(options: argparse.Namespace) -> Settings:
-    return loading.load(loading.files(options.config), registry.settings_classes())
-
-
-def _catalogue(options: argparse.Namespace) -> Catalogue:
-    return catalogue.load(catalogue.files(options.config))
+def _catalogue(sources: Sources) -> Catalogue:
+    return catalogue.load(catalogue.files(sources.file))
 
 
 def _say(line: str) -> None:
@@ -201,7 +218,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 COMMANDS = (
     "serve, if nothing is said; drain: ask the daemon that runs for quiet, and wait until no turn is in hand; "
-    "doctor: what is wrong here, and what to do; token: see `jelmored token --help`"
+    "doctor: what is wrong here, and what to do; token, config: see `jelmored token --help`, `jelmored config --help`"
 )
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], Exit | None]] = {
     "serve": _serve,
@@ -209,8 +226,12 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], Exit | None]] = {
     "openrpc": _openrpc,
     "drain": _drain,
     "doctor": _doctor,
+    "config": _config,
     "token": _token,
 }
+
+_OWN: Mapping[str, Callable[[], argparse.ArgumentParser]] = {"token": tokening.parser, "config": configuring.parser}
+"""Commands with arguments of their own."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -223,7 +244,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("command", nargs="?", choices=_COMMANDS, default="serve", help=COMMANDS)
-    parser.add_argument("--config", type=Path, metavar="F", help="read this file instead of the usual ones")
+    configuring.add_sources(parser)
     parser.add_argument("--state-dir", type=Path, metavar="D", help="where the journal is")
     parser.add_argument("--runtime-dir", type=Path, metavar="D", help="where the socket is")
     parser.add_argument("--tcp", metavar="127.0.0.1:PORT", help="a port on loopback as well; 0: any that is free")

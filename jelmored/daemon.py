@@ -5,40 +5,37 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import attrs
 import structlog
 import trio
 
-from jelmored import __version__
+from jelmored import __version__, meaning
 from jelmored.actors.children import Child
 from jelmored.actors.restarts import Backoff, Limit, Policy
 from jelmored.actors.running import STOP_DEADLINE, running_in_order
 from jelmored.actors.supervisor import Supervisor
 from jelmored.config.places import Places
-from jelmored.config.settings import ProviderEntry, Settings
+from jelmored.config.sources import Configuration
 from jelmored.control.dialogue import routes
 from jelmored.control.doors import Doors
 from jelmored.control.knocking import knock
 from jelmored.control.server import Connections
 from jelmored.control.services import Instance, Services
-from jelmored.domain import ranking
-from jelmored.domain.budget import Budget
 from jelmored.domain.catalogue import Catalogue
 from jelmored.domain.ids import new_instance_id
 from jelmored.domain.models import ProviderView
-from jelmored.domain.requirements import Optimize
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, JournalPaused
 from jelmored.journal.sqlite import SqliteJournal
 from jelmored.notify.notifier import Notifier
-from jelmored.notify.ways import ways
+from jelmored.notify.ways import NAMES, ways
 from jelmored.process.lives import Lives
 from jelmored.process.reaper import Reaper
 from jelmored.providers import registry
-from jelmored.providers.base import BaseProvider, RunTimeouts
+from jelmored.reloading import Current, Owners
 from jelmored.service.handed import NOTHING, Handed
 from jelmored.service.standing import Standing
 from jelmored.service.watchdog import Watchdog, writing
@@ -50,9 +47,7 @@ from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.router import Router
 from jelmored.sessions.salvaging import retold
-from jelmored.sessions.sweeping import Sweeper
 from jelmored.sessions.world import World
-from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
 from jelmored.wire.messages import PROTOCOL_VERSION, DaemonEvent, ProviderChanged
@@ -69,7 +64,7 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 async def serve(
-    settings: Settings,
+    configuration: Configuration,
     catalogue: Catalogue,
     places: Places,
     *,
@@ -79,7 +74,7 @@ async def serve(
     """Run until a signal or a client asks for the end; then stop within 20 s.
 
     Args:
-        settings: loaded and checked.
+        configuration: loaded and checked.
         catalogue: the same, of the models.
         places: prepared; the daemon's lock is held.
         announce: told, once clients can connect, what stands in daemon.json.
@@ -89,6 +84,7 @@ async def serve(
         JournalError: the journal can't be opened.
         RestartLimitReached: something essential failed too often.
     """
+    settings = configuration.settings
     instance = Instance(instance_id=new_instance_id(), version=__version__, pid=os.getpid(), started_at=utc_now())
     end = _End()
     hub = Hub()
@@ -98,15 +94,16 @@ async def serve(
         changed=lambda trouble: _tell_journal(hub, trouble),
         retell=retold,
     )
+    made = registry.build(settings, instance.instance_id, places.state, catalogue)
     providers = Providers(
-        _specs(settings, registry.build(settings, instance.instance_id, places.state, catalogue)),
+        meaning.specs(settings, made),
         max_total_runs=settings.max_total_sessions,
         changed=lambda view: _tell_provider(hub, view),
         journal=journal,
-        policy=_policy(settings),
+        policy=meaning.policy(settings),
         catalogue=catalogue,
     )
-    purse = Purse(Budget(**attrs.asdict(settings.budget)))
+    purse = Purse(meaning.budget(settings))
     router = Router(providers, settings.failover)
     world = World(
         journal=journal,
@@ -114,16 +111,20 @@ async def serve(
         hub=hub,
         router=router,
         purse=purse,
-        resume=settings.sessions.resume_interrupted,
-        approval_timeout=settings.sessions.approval_timeout_seconds,
+        wishes=meaning.wishes(settings),
     )
-    sessions = Directory(world, _defaults(settings))
-    notifier = Notifier(hub, sessions.get, tuple(ways(settings.notify, os.environ, instance.instance_id)))
+    defaults = Defaults(permission_modes=meaning.permission_modes(settings))
+    sessions = Directory(world, defaults)
+    janitor = Janitor(sessions.sweeper, **meaning.tidying(settings))
+    way_of = partial(ways, environ=os.environ, instance_id=instance.instance_id)
+    notifier = Notifier(hub, sessions.get, tuple(way_of(settings.notify)), NAMES)
+    current = Current(configuration)
     services = Services(
         directory=sessions,
         providers=providers,
         journal=journal,
         instance=instance,
+        configuration=current,
         shutdown=end.ask,
         stopping=end.has_begun,
     )
@@ -133,10 +134,24 @@ async def serve(
     watchdog = Watchdog(
         handed.manager, handed.watchdog, {"journal": writing(journal), "door": lambda: knock(doors.socket)}
     )
+    current.owners = Owners(
+        made=made,
+        providers=providers,
+        purse=purse,
+        router=router,
+        wishes=world.wishes,
+        defaults=defaults,
+        janitor=janitor,
+        notifier=notifier,
+        way_of=way_of,
+        connections=connections,
+        go_on=sessions.go_on,
+    )
 
     async with running_in_order(
         [
             end.hear_signals,  # to the very last: a signal during the stop must not cut it short
+            current.hear_signals,
             Reaper(instance.instance_id).run,
             Supervisor("journal", [Child("journal", journal.run)], ESSENTIAL).run,
             Lives(places.state, instance.instance_id).run,  # the journal holds the lock of the state directory
@@ -146,7 +161,7 @@ async def serve(
             sessions.run,
             providers.run,
             sessions.begin_turns,
-            _janitor(settings, sessions.sweeper).run,
+            janitor.run,
             standing.run,
             *doors.before,
             Supervisor("listeners", [Child("listeners", doors.listeners.run)], ESSENTIAL).run,
@@ -159,7 +174,8 @@ async def serve(
         log.info("ready", socket=str(doors.socket), url=reached.get("url"), instance=instance.instance_id)
         within = await end.wait()
         standing.stopping()
-        await end.let_turns_end(sessions.draining, settings.sessions.drain_seconds if within is None else within)
+        drain = current.settings.sessions.drain_seconds if within is None else within
+        await end.let_turns_end(sessions.draining, drain)
         stop.within = STOP_DEADLINE if within is None else min(STOP_DEADLINE, within)
         hub.broadcast("daemon/event", codec.encode(DaemonEvent(kind="stopping", content="the daemon stops")))
         log.info("stopping")
@@ -218,50 +234,6 @@ class _End:
             async for number in signals:
                 log.info("signal", name=signal.Signals(number).name)
                 self.ask()
-
-
-def _specs(settings: Settings, made: Mapping[Any, BaseProvider]) -> list[ProviderSpec]:
-    return [_spec(settings, made[name], entry) for name, entry in settings.providers.items()]
-
-
-def _spec(settings: Settings, provider: BaseProvider, entry: ProviderEntry) -> ProviderSpec:
-    own = entry.settings
-    return ProviderSpec(
-        provider=provider,
-        type=entry.type,
-        enabled=own.enabled,
-        named=entry.named,
-        max_runs=own.max_concurrent_sessions,
-        timeouts=RunTimeouts(model=own.timeout_seconds, tool=own.tool_timeout_seconds),
-        hibernate_after=settings.sessions.hibernate_after,
-        check_interval=settings.health_check_interval,
-        by_itself=registry.kind_of(entry.type).by_itself,
-        default_model=getattr(own, "default_model", None) or None,
-    )
-
-
-def _janitor(settings: Settings, sweeper: Sweeper) -> Janitor:
-    return Janitor(
-        sweeper,
-        every=settings.session_cleanup_interval,
-        expire_after=settings.sessions.expire_after,
-        retention_days=settings.journal.retention_days,
-    )
-
-
-def _policy(settings: Settings) -> ranking.Policy:
-    wishes = ((settings.cost_optimization, Optimize.COST), (settings.load_balancing, Optimize.LOAD))
-    return ranking.Policy(
-        default=settings.default_provider,
-        auto_selection=settings.auto_selection,
-        failover_order=settings.failover.order,
-        optimize=tuple(wish for wanted, wish in wishes if wanted),
-    )
-
-
-def _defaults(settings: Settings) -> Defaults:
-    modes = {name: entry.settings.permission_mode for name, entry in settings.providers.items()}
-    return Defaults(permission_modes=modes)
 
 
 def _tell_provider(hub: Hub, view: ProviderView) -> None:

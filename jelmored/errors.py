@@ -143,6 +143,12 @@ class ErrorKind(enum.StrEnum):
         "The client's scope is too small; or it is a process of one of our own agents, or can't be told from one.",
     )
 
+    CONFIG_INVALID = (
+        "config-invalid",
+        1401,
+        "The configuration has faults: `data.faults` has a line for each. What was there before still counts.",
+    )
+
     JOURNAL_FULL = (
         "journal-full",
         1500,

@@ -131,22 +131,37 @@ _TEXT_KEYS = frozenset({
 _COUNT_KEY = re.compile(r"tokens$", re.IGNORECASE)
 
 
-@attrs.frozen
+def hide(secrets: Iterable[str]) -> None:
+    """These are secrets too, from now on; what was one stays one."""
+    for processor in structlog.get_config()["processors"]:
+        if isinstance(processor, Redaction):
+            processor.learn(secrets)
+
+
+@attrs.define
 class Redaction:
     """A processor that replaces what must not be read: by the names of keys, and known secrets wherever they stand.
 
     Args:
-        secrets: finds any known one; None if none is known.
+        known: no value is written that has one of these in it.
         texts: prompts and answers may be written out.
     """
 
-    secrets: re.Pattern[str] | None
+    known: frozenset[str] = frozenset()
     texts: bool = False
+    _pattern: re.Pattern[str] | None = None
 
     @classmethod
     def of(cls, secrets: Iterable[str], *, texts: bool = False) -> Redaction:
-        known = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
-        return cls(re.compile("|".join(map(re.escape, known))) if known else None, texts)
+        made = cls(texts=texts)
+        made.learn(secrets)
+        return made
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """These too, from now on."""
+        self.known |= {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+        words = sorted(self.known, key=len, reverse=True)  # of two that begin alike the longer one goes as a whole
+        self._pattern = re.compile("|".join(map(re.escape, words))) if words else None
 
     def __call__(self, _logger: Any, _method: str, record: Record) -> Record:
         return {key: self._value(key, value, DEPTH) for key, value in record.items()}
@@ -158,7 +173,7 @@ class Redaction:
             return f"[{len(value)} characters]" if isinstance(value, str) else f"[{type(value).__name__}]"
         match value:
             case str():
-                return self.secrets.sub(REDACTED, value) if self.secrets else value
+                return self._pattern.sub(REDACTED, value) if self._pattern else value
             case None | bool() | int() | float():
                 return value
             case _ if depth == 0:

@@ -15,7 +15,7 @@ import trio
 import jelmored
 from jelmored.cli import EXITS, Exit, main
 from jelmored.config.places import Places
-from jelmored.config.settings import Settings
+from jelmored.config.sources import Configuration
 from jelmored.domain.catalogue import Catalogue
 from jelmored.errors import ConfigError, ErrorKind, JournalError, Stopped
 from jelmored.service.handed import Handed
@@ -53,10 +53,10 @@ def test_it_serves_by_settings_and_places_and_tells_when_it_is_ready(
     arguments: list[str], tmp_path: Path, serve: Callable[[Any], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def daemon(
-        settings: Settings, models: Catalogue, places: Places, *, announce: Announce, handed: Handed
+        configuration: Configuration, models: Catalogue, places: Places, *, announce: Announce, handed: Handed
     ) -> None:
         assert models.find("opus")
-        assert settings.max_total_sessions == 3
+        assert configuration.settings.max_total_sessions == 3
         assert places == Places(state=tmp_path / "s", runtime=tmp_path / "r")
         announce({"pid": 7, "socket": str(places.socket)})
         assert json.loads(places.notice.read_bytes())["pid"] == 7
@@ -141,6 +141,34 @@ def test_a_place_that_cannot_be_used(arguments: list[str], tmp_path: Path, capsy
 def test_check_config_says_what_it_read(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check-config", *arguments]) == Exit.OK
     assert "c.toml" in capsys.readouterr().out
+
+
+def test_settings_of_the_environment_and_of_flags_are_heeded_in_this_order(
+    arguments: list[str], serve: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    async def daemon(configuration: Configuration, *_: Any, **__: Any) -> None:
+        settings = configuration.settings
+        seen.append((settings.max_total_sessions, settings.load_balancing, settings.sessions.hibernate_after))
+
+    serve(daemon)
+    monkeypatch.setenv("JELMORE_MAX_TOTAL_SESSIONS", "4")
+    monkeypatch.setenv("JELMORE_LOAD_BALANCING", "yes")
+
+    assert main([*arguments, "--set", "sessions.hibernate_after=60", "--set", "load_balancing=false"]) == Exit.OK
+    assert seen == [(4, False, 60)]
+
+
+def test_check_config_says_what_does_not_come_from_a_file(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JELMORE_LOAD_BALANCING", "yes")
+
+    assert main(["check-config", *arguments, "--set", "sessions.hibernate_after=60"]) == Exit.OK
+    said = capsys.readouterr().out.splitlines()
+    assert "JELMORE_LOAD_BALANCING: load_balancing" in said
+    assert "--set: sessions.hibernate_after" in said
 
 
 def test_check_config_names_every_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

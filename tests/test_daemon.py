@@ -153,6 +153,46 @@ async def test_the_notice_says_who_is_there_and_is_gone_with_it(root: Path) -> N
         assert not notice.exists()
 
 
+async def test_it_reads_its_configuration_again_while_a_turn_goes_on(root: Path) -> None:
+    async with started(root) as daemon:
+        await daemon.ready()
+        config = root / "config.toml"
+        async with connect(daemon.socket) as client:
+            session_id = await waits(client)
+            runs = (await client.request("daemon/status"))["runs"]
+            config.write_text(f"max_total_sessions = 7\n{config.read_text()}")
+            daemon.process.send_signal(signal.SIGHUP)
+            with trio.fail_after(PATIENCE):
+                while (await setting(client, "max_total_sessions"))["origin"] == "default":  # noqa: ASYNC110
+                    await trio.sleep(0.02)
+            assert await setting(client, "max_total_sessions") == {
+                "key": "max_total_sessions",
+                "value": 7,
+                "origin": f"{config}:1",
+                "counts": "live",
+            }
+            config.write_text("max_total_sessions = 0\nx = 1")
+            with pytest.raises(RpcError) as refused:
+                await client.request("daemon/reload")
+            assert refused.value.data["kind"] == "config-invalid"
+            assert len(refused.value.data["faults"]) == 2
+            assert (await setting(client, "max_total_sessions"))["value"] == 7
+            assert (await client.request("daemon/status"))["runs"] == runs
+            await deny(client, session_id)
+            await eventually_idle(client, session_id)
+
+
+async def setting(client: RawClient, key: str) -> Json:
+    settings: list[Json] = (await client.request("config/get"))["settings"]
+    return next(one for one in settings if one["key"] == key)
+
+
+async def eventually_idle(client: RawClient, session_id: str) -> None:
+    with trio.fail_after(PATIENCE):
+        while (await client.request("session/get", sessionId=session_id))["status"] != "idle":  # noqa: ASYNC110
+            await trio.sleep(0.02)
+
+
 async def test_a_client_may_give_the_stop_less_time_than_it_would_take(root: Path) -> None:
     async with started(root) as daemon:
         await daemon.ready()

@@ -91,7 +91,7 @@ async def test_nothing_but_loopback_is_bound(root: Path, address: str) -> None:
     where = ["--state-dir", str(root / "s"), "--runtime-dir", str(root / "r")]
     done = await run("jelmored", "serve", "--tcp", address, *where, environ={"HOME": str(root)})
     assert done.returncode == Exit.CONFIG
-    assert b"jelmored: --tcp: expected an address of loopback" in done.stderr
+    assert b"jelmored: --tcp: control.tcp: expected an address of loopback" in done.stderr
     assert b"ssh BOX jelmore connect" in done.stderr
     assert "r" not in made(root)
 

@@ -35,7 +35,7 @@ ELSEWHERE = {
         "client/link.py",
         "client/outputs.py",
     ),
-    "config/test_loading.py": ("config/checks.py", "config/documents.py"),
+    "config/test_loading.py": ("config/checks.py",),
     "config/test_secrets.py": ("config/settings.py",),
     "journal/test_sqlite.py": (
         "journal/changes.py",

@@ -16,7 +16,7 @@ import trio
 from structlog.testing import capture_logs
 
 from jelmored.domain.ids import ProviderName, SessionId
-from jelmored.logs import Level, about, configure, in_turn, leads_to_journal
+from jelmored.logs import Level, about, configure, hide, in_turn, leads_to_journal
 
 SECRET = "sk-live-0123456789"
 
@@ -187,3 +187,14 @@ def test_a_value_that_json_does_not_know_is_shown_as_python_shows_it() -> None:
     structlog.get_logger().info("x", status=Level.INFO, place=3 + 1j)
 
     assert lines()[0].items() >= {"status": "info", "place": "(3+1j)"}.items()
+
+
+def test_what_becomes_a_secret_later_is_hidden_from_then_on() -> None:
+    lines = _pipe(secrets=["first-secret"])
+    bound = structlog.get_logger()
+    bound.info("first-secret second-secret")
+    hide(["second-secret", "short"])
+    bound.info("first-secret second-secret short")
+
+    said = [line["event"] for line in lines()]
+    assert said == ["[redacted] second-secret", "[redacted] [redacted] short"]

@@ -357,6 +357,7 @@ def _daemon(add: Add) -> None:
     start.add_argument("--config", metavar=Operand.FILE, help="its configuration")
     stop = add("stop", "daemons:stop", "stop it; sessions stay", to=verbs)
     stop.add_argument("--grace", type=amount, metavar="S", help="seconds that turns have to end; else as configured")
+    add("reload", "daemons:reload", "read the configuration again; no session is ended", to=verbs)
     drain = add("drain", "daemons:drain", "begin no turns; those that run end, prompts wait", to=verbs)
     drain.add_argument("--wait", action="store_true", help="until no turn runs")
     add("undrain", "daemons:undrain", "begin turns again, first with what has waited", to=verbs)
@@ -372,6 +373,7 @@ def _daemon(add: Add) -> None:
     doctor.add_argument(
         "--bundle", metavar=Operand.FILE, help="make this file (.tar.gz) for a bug report, without secrets"
     )
+    _configuration(add)
     add("connect", "connect:connect", "stdin lines to frames and back, for programs without WebSocket")
     completion = add("completion", "completion:script", "a script for your shell, so that TAB completes all of this")
     completion.add_argument("of", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
@@ -386,6 +388,22 @@ def _installed(command: argparse.ArgumentParser) -> None:
     )
     command.set_defaults(system=False)
     command.add_argument("--dry-run", action="store_true", help="only show what would be done")
+
+
+def _configuration(add: Add) -> None:
+    config = add("config", "configuration:show", "the configuration: what counts, is it right, change it")
+    verbs = config.add_subparsers(title="commands", metavar="COMMAND")
+    show = add("show", "configuration:show", "what the daemon that runs goes by, or one that is started now", to=verbs)
+    show.add_argument("--origins", action="store_true", help="where each value was said, and when a change counts")
+    show.add_argument("key", nargs="?", default="", metavar="KEY", help="only this one, or this table")
+    check = add("check", "configuration:check", "is it right? Every fault is told, with its line", to=verbs)
+    check.add_argument("--config", metavar=Operand.FILE, help="this file instead of the usual ones")
+    change = add("set", "configuration:change", "change a setting in your file; its comments stay", to=verbs)
+    change.add_argument("key", metavar="KEY", help="as in a file, with its table: sessions.hibernate_after")
+    change.add_argument("value", metavar="VALUE", help="as in a file; a bare word is a string")
+    unset = add("unset", "configuration:change", "take a setting out of your file", to=verbs)
+    unset.set_defaults(value=None)
+    unset.add_argument("key", metavar="KEY", help="as in a file, with its table")
 
 
 def _session(command: argparse.ArgumentParser) -> None:

@@ -31,6 +31,7 @@ from jelmored.wire import codec
 from jelmored.wire.messages import (
     ApprovalList,
     DaemonStatus,
+    EffectiveSettings,
     FindUsage,
     ImportProgress,
     ImportSession,
@@ -40,7 +41,9 @@ from jelmored.wire.messages import (
     RankedProvider,
     Ranking,
     RankProviders,
+    Reloaded,
     SessionPage,
+    Setting,
     UsageReport,
     Welcome,
 )
@@ -115,6 +118,18 @@ class Client:
         them; it returns at once."""
         params = {} if grace_seconds is None else {"graceSeconds": grace_seconds}
         await self.call("daemon/shutdown", params, again=False)
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration again.
+
+        Raises:
+            RpcError: `config-invalid`, with `data["faults"]`; nothing has changed.
+        """
+        return await self._ask("daemon/reload", {}, Reloaded)
+
+    async def settings(self) -> tuple[Setting, ...]:
+        """Every setting that counts, with where it was said."""
+        return (await self._ask("config/get", {}, EffectiveSettings)).settings
 
     async def drain(self) -> DaemonStatus:
         """It begins no turns; those that run end."""

@@ -16,7 +16,8 @@ from jelmored.errors import ConfigError
 
 from .checks import Between
 from .documents import merged
-from .loading import Fault, line_of, nearest, read_all, structured, user_directory
+from .faults import Fault, line_of, nearest
+from .loading import read_all, structured, user_directory
 
 FILE = "models.toml"
 SYSTEM = Path("/etc/jelmored") / FILE

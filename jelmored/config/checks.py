@@ -15,6 +15,7 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 
 from . import secrets
+from .words import Word, meant
 
 
 @attrs.frozen
@@ -178,11 +179,14 @@ def _is(kind: type, value: Any) -> bool:
 
 
 def _expected(what: str, value: Any) -> Unexpected:
+    if isinstance(value, Word):  # it could not be anything but a string
+        return Unexpected(f"expected {what}")
     return Unexpected(f"expected {what}, got {_WORDS.get(type(value), type(value).__name__)}")
 
 
 def _exactly(kind: type) -> Callable[[Any, Any], Any]:
     def check(value: Any, _: Any) -> Any:
+        value = meant(value, kind)
         if not _is(kind, value):
             raise _expected(_WORDS[kind], value)
         return value
@@ -198,7 +202,7 @@ def _string(value: Any, _: Any) -> str:
             raise Unexpected(str(error)) from error
     if not isinstance(value, str):
         raise _expected("a string", value)
-    return value
+    return str(value) if isinstance(value, Word) else value
 
 
 def _annotated(made: cattrs.Converter) -> Callable[[Any, Any], Any]:
@@ -218,6 +222,7 @@ def _such(value: Any, demand: Such) -> Any:
 
 
 def _bounded(value: Any, kind: type, bounds: Between) -> Any:
+    value = meant(value, kind)
     if not _is(kind, value):
         raise _expected(f"{_WORDS[kind]} {bounds}", value)
     if not bounds.low <= value <= bounds.high:
@@ -236,6 +241,7 @@ def _one_of(value: Any, hint: type[enum.StrEnum]) -> enum.StrEnum:
 
 def _array(made: cattrs.Converter) -> Callable[[Any, Any], Any]:
     def check(value: Any, hint: Any) -> Any:
+        value = meant(value, list)
         if not isinstance(value, list):
             raise _expected("an array", value)
         items: Any = list[get_args(hint)[0]]  # type: ignore[misc]
@@ -254,14 +260,16 @@ def _mapping(made: cattrs.Converter) -> Callable[[Any, Any], Any]:
 
 def _anything(value: Any, _: Any) -> Any:
     """What belongs to a program and not to us, as it is; a pointer at a secret is followed there too."""
-    match value:
+    match value := meant(value, object):
         case dict() if secrets.is_pointer(value):
             return _string(value, str)
         case dict():
             return {key: _anything(inner, Any) for key, inner in value.items()}
         case list():
             return [_anything(inner, Any) for inner in value]
-    return value
+        case int() if not -(2**63) <= value < 2**63:
+            raise Unexpected("expected a whole number of 64 bits")
+    return str(value) if isinstance(value, Word) else value
 
 
 def _table(made: cattrs.Converter, cls: type[Any]) -> Callable[[Any, Any], Any]:
@@ -271,6 +279,7 @@ def _table(made: cattrs.Converter, cls: type[Any]) -> Callable[[Any, Any], Any]:
 
 
 def _needs_table(value: Any) -> Any:
+    value = meant(value, dict)
     if not isinstance(value, dict):
         raise _expected("a table", value)
     return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +15,9 @@ from jelmored.domain.ids import ProviderName
 from jelmored.errors import ConfigError
 
 from .checks import Unexpected, converter, key_of
-from .documents import Document, Key, merged, read
+from .documents import Document, merged, read
+from .faults import Fault, cut, line_of, nearest, unknown
+from .lines import Key
 from .providers import ProviderSettings
 from .settings import KINDS, ProviderEntry, Settings, built_in
 
@@ -27,9 +28,6 @@ _converter = converter()
 
 Kinds = Mapping[str, type[ProviderSettings]]
 """Types of provider, with the classes of their settings."""
-
-Fault = tuple[Key, str]
-"""What is wrong, and with which key."""
 
 
 def files(config: Path | None = None, environ: Mapping[str, str] = os.environ) -> list[Path]:
@@ -55,10 +53,22 @@ def load(files: Iterable[Path], kinds: Kinds = KINDS) -> Settings:
     Raises:
         ConfigError: with every fault of all files.
     """
-    documents, faults = read_all(files)
-    tree = merged(documents)
-    settings, wrong = build(tree, kinds)
-    if faults := faults + [line_of(documents, fault) for fault in wrong]:
+    return settled(*read_all(files), kinds)
+
+
+def settled(documents: Sequence[Document], faults: Sequence[str], kinds: Kinds = KINDS) -> Settings:
+    """What documents say together; later ones win key by key.
+
+    Args:
+        documents: of files and of elsewhere.
+        faults: that were found while they were read.
+        kinds: as above.
+
+    Raises:
+        ConfigError: with these faults, and with those of what they say.
+    """
+    settings, wrong = build(merged(documents), kinds)
+    if faults := [*faults, *(line_of(documents, fault) for fault in wrong)]:
         raise ConfigError(faults)
     return settings
 
@@ -70,7 +80,7 @@ def build(tree: Mapping[str, Any], kinds: Kinds = KINDS) -> tuple[Settings, list
     providers, more = _providers(tree.get("providers", {}), kinds)
     faults += more
     if settings.default_provider not in providers:
-        faults.append((("default_provider",), _unknown("provider", settings.default_provider, providers)))
+        faults.append((("default_provider",), unknown("provider", settings.default_provider, providers)))
     return attrs.evolve(settings, providers=providers), faults
 
 
@@ -124,7 +134,7 @@ def _bad_type(key: Key, table: Any, kinds: Kinds) -> Fault | None:
         return (*key, "type"), "; ".join(error.faults)
     if "type" not in table:
         return key, f"needs a type, one of {', '.join(kinds)}"
-    return (*key, "type"), _unknown("type", str(kind), kinds)
+    return (*key, "type"), unknown("type", str(kind), kinds)
 
 
 # Faults
@@ -157,26 +167,8 @@ def _faults(key: Key, error: Exception) -> Iterator[Fault]:
             hint = nearest(extra, known) or f"; there is {', '.join(known)}"
             yield (*key, extra), f"unknown key{hint}"
     elif isinstance(error, Unexpected) and error.choices:
-        yield key, f"{error}, got {error.got!r}{nearest(error.got, error.choices)}"
+        yield key, f"{error}, got {cut(error.got)!r}{nearest(error.got, error.choices)}"
     elif isinstance(error, KeyError):
         yield key, "is missing"
     else:
         yield key, str(error)
-
-
-def _unknown(what: str, word: str, known: Iterable[str]) -> str:
-    return f"no {what} {word!r}; there is {', '.join(known)}{nearest(word, known)}"
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A question to put behind a fault, if one of the known words is like it."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def line_of(documents: Sequence[Document], fault: Fault) -> str:
-    """A fault as it is told: the place, the key, what is wrong."""
-    key, what = fault
-    places = (document.place(key) or document.place(key[:-1]) for document in reversed(documents))
-    place = next((place for place in places if place is not None), "configuration")
-    return f"{place}: {'.'.join(key)}: {what}"

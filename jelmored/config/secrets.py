@@ -10,6 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .faults import cut
+
+LARGEST = 64 * 1024  # bytes of a file with a secret
+
 
 class Secret(str):
     """A string that does not show itself."""
@@ -45,9 +49,18 @@ def _variable(name: str) -> str:
 
 def _file(path: str) -> str:
     try:
-        return Path(path).expanduser().read_text("utf-8").rstrip("\r\n")
+        with Path(path).expanduser().open("rb") as file:
+            content = file.read(LARGEST + 1)
     except OSError as error:
         raise ValueError(f"{path} can't be read: {error.strerror}") from error
+    except (RuntimeError, ValueError) as error:  # nobody's home; no system has such a name
+        raise ValueError(f"{cut(path)} can't be read: {error}") from None
+    if len(content) > LARGEST:
+        raise ValueError(f"{path} is larger than {LARGEST // 1024} KiB")
+    try:
+        return content.decode().rstrip("\r\n")
+    except UnicodeDecodeError:  # whose words would show some of it
+        raise ValueError(f"{path} is not UTF-8") from None
 
 
 def _credential(name: str) -> str:

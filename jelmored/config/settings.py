@@ -106,7 +106,7 @@ class NotifySettings:
 
     desktop: bool = True
     command: Argv = ()
-    webhook: Url = ""
+    webhook: Url = attrs.field(default="", repr=False)
 
     def secrets(self) -> Iterator[str]:
         """The whole address of a webhook: whoever knows it may post there."""
@@ -169,9 +169,14 @@ class Settings:
         return frozenset((*providers, *self.notify.secrets()))
 
 
+def is_secret(name: str) -> bool:
+    """Whatever goes by this name in a provider's table is one."""
+    return _SECRET.search(name) is not None
+
+
 def _secrets(settings: ProviderSettings) -> Iterator[str]:
     for field in attrs.fields(type(settings)):
-        yield from _secrets_in(getattr(settings, field.name), named=False)
+        yield from _secrets_in(getattr(settings, field.name), named=is_secret(field.name))
 
 
 def _secrets_in(value: Any, *, named: bool) -> Iterator[str]:
@@ -179,7 +184,7 @@ def _secrets_in(value: Any, *, named: bool) -> Iterator[str]:
     match value:
         case Mapping():
             for name, inner in value.items():
-                yield from _secrets_in(inner, named=bool(_SECRET.search(name)))
+                yield from _secrets_in(inner, named=is_secret(name))
         case list() | tuple():
             for inner in value:
                 yield from _secrets_in(inner, named=named)

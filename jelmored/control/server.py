@@ -82,6 +82,14 @@ class Connections:
         self.failures: Counter[str] = Counter()
         """How many connections ended by an exception, by its class."""
 
+    def allow_origins(self, origins: Collection[str]) -> None:
+        """These web origins may connect from now on, and no others; who is connected stays."""
+        self._house = attrs.evolve(self._house, allowed_origins=origins)
+
+    @property
+    def allowed_origins(self) -> Collection[str]:
+        return self._house.allowed_origins
+
     @property
     def count(self) -> int:
         """Clients that are connected, or just being let in."""

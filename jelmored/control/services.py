@@ -35,7 +35,7 @@ from jelmored.domain.sessions import BackgroundTask, PastSessionView, SessionVie
 from jelmored.domain.status import Status
 from jelmored.journal.base import Journal, Page
 from jelmored.sessions.hub import Hub
-from jelmored.wire.messages import ImportProgress, ImportSession
+from jelmored.wire.messages import ImportProgress, ImportSession, Reloaded, Setting
 from jelmored.wire.states import Document
 
 
@@ -141,6 +141,14 @@ class Providers(Protocol):
     def runs(self) -> int: ...
 
 
+class Configured(Protocol):
+    """The configuration that counts; `jelmored.reloading` has it."""
+
+    def get(self) -> tuple[Setting, ...]: ...
+
+    async def reload(self) -> Reloaded: ...
+
+
 @attrs.frozen(kw_only=True)
 class Instance:
     """This life of the daemon."""
@@ -160,5 +168,6 @@ class Services:
     providers: Providers
     journal: Journal
     instance: Instance
+    configuration: Configured
     shutdown: Callable[[float | None], None]
     stopping: Callable[[], bool]

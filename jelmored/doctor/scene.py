@@ -13,9 +13,10 @@ from jelmored.client.errors import ClientError
 from jelmored.client.finding import Finder
 from jelmored.client.places import DaemonNotice
 from jelmored.client.places import Places as Seen
-from jelmored.config import catalogue, loading
+from jelmored.config import catalogue
 from jelmored.config.places import Places
 from jelmored.config.settings import Settings
+from jelmored.config.sources import Sources
 from jelmored.domain.models import ProviderView
 from jelmored.errors import ConfigError
 from jelmored.providers import registry
@@ -60,9 +61,9 @@ class Scene:
 
 async def look(places: Places, config: Path | None, environ: Mapping[str, str]) -> Scene:
     """Read the files, and ask the daemon if one runs."""
-    files = loading.files(config, environ)
-    settings, faults = _settings(config, files, environ)
-    scene = Scene(places=places, environ=environ, files=files, settings=settings, faults=faults)
+    sources = Sources(config=config, environ=environ)
+    settings, faults = _settings(sources)
+    scene = Scene(places=places, environ=environ, files=sources.files, settings=settings, faults=faults)
     try:
         seen = Seen(runtime=places.runtime, state=places.state)
         if not seen.alive():
@@ -73,18 +74,16 @@ async def look(places: Places, config: Path | None, environ: Mapping[str, str]) 
         return attrs.evolve(scene, silence=str(error) or f"no answer within {ANSWER_SECONDS:g} s")
 
 
-def _settings(
-    config: Path | None, files: Sequence[Path], environ: Mapping[str, str]
-) -> tuple[Settings | None, Sequence[str]]:
+def _settings(sources: Sources) -> tuple[Settings | None, Sequence[str]]:
     """Both the settings and the catalogue must be right for a daemon to start."""
     faults: list[str] = []
     settings = None
     try:
-        settings = loading.load(files, registry.settings_classes())
+        settings = attrs.evolve(sources, kinds=registry.settings_classes()).read().settings
     except ConfigError as error:
         faults += error.faults
     try:
-        catalogue.load(catalogue.files(config, environ))
+        catalogue.load(catalogue.files(sources.file, sources.environ))
     except ConfigError as error:
         faults += error.faults
     return settings, faults

@@ -60,7 +60,7 @@ def day_verdict(budget: Budget, spent: float, now: datetime) -> Failure | None:
     return Failure(
         kind=ErrorKind.BUDGET_EXCEEDED,
         message=f"all sessions have cost {_money(spent)} today, of the {_money(budget.per_day_usd)} that they may",
-        remedy="raise per_day_usd in [budget] of the configuration and restart jelmored, or wait until 00:00 UTC",
+        remedy="raise budget.per_day_usd in the configuration and run `jelmore daemon reload`, or wait until 00:00 UTC",
         retry_at=day_after(now),
         evidence={"spentUsd": round(spent, 10), "limitUsd": budget.per_day_usd},
     )

@@ -34,14 +34,15 @@ class Courier:
     """Notices that wait for one way, and whoever tells them.
 
     Args:
-        way: where they go, one after the other.
+        way: where they go, one after the other; None: nobody is told this way now.
+        name: of the way.
     """
 
-    def __init__(self, way: Way) -> None:
-        self.name = way.name
+    def __init__(self, way: Way | None, name: str = "") -> None:
+        self.name = way.name if way else name
         self.dropped = 0
         """Notices that nobody was told."""
-        self._way = way
+        self.way = way
         self._waiting: deque[Notice] = deque()
         self._at_work = False
         self._busy = False
@@ -49,6 +50,8 @@ class Courier:
 
     def take(self, notice: Notice) -> None:
         """Tell it when those before it are told."""
+        if self.way is None:
+            return
         if len(self._waiting) == ROOM:
             self._drop(self._waiting.popleft())
         self._waiting.append(notice)
@@ -84,7 +87,8 @@ class Courier:
     async def _tell(self, notice: Notice) -> None:
         self._busy = True
         try:
-            await self._way.tell(notice)
+            if self.way is not None:
+                await self.way.tell(notice)
         finally:
             self._busy = False
             self._changed.unpark_all()

@@ -36,13 +36,28 @@ class Notifier:
         hub: where sessions publish.
         look: at a session; raises `Refused` (`not-found`).
         ways: by which a person is told.
+        names: of all ways that there may be later.
     """
 
-    def __init__(self, hub: Hub, look: Callable[[SessionId], SessionView], ways: Sequence[Way]) -> None:
+    def __init__(
+        self, hub: Hub, look: Callable[[SessionId], SessionView], ways: Sequence[Way], names: Sequence[str] = ()
+    ) -> None:
         self._hub = hub
         self._look = look
-        self._couriers = tuple(map(Courier, ways))
+        self._couriers = tuple(Courier(None, name) for name in dict.fromkeys((*(way.name for way in ways), *names)))
         self._questions: dict[SessionId, Questions] = {}
+        self.heed(ways)
+
+    def heed(self, ways: Sequence[Way]) -> None:
+        """By these from now on, and no others; what waits goes with them."""
+        by_name = {way.name: way for way in ways}
+        for courier in self._couriers:
+            courier.way = by_name.get(courier.name)
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """By which a person is told now."""
+        return tuple(courier.way for courier in self._couriers if courier.way is not None)
 
     def push(self, feed: Feed, frames: Sequence[Frame]) -> None:
         """As an observer of the hub."""

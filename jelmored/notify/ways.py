@@ -11,6 +11,8 @@ from .command import NoticeCommand
 from .courier import Way
 from .desktop import Desktop
 
+NAMES = ("desktop", "command", "webhook")
+
 
 def ways(settings: NotifySettings, environ: Mapping[str, str], instance_id: InstanceId) -> Iterator[Way]:
     """Those that are wanted.

@@ -285,6 +285,11 @@ class BaseProvider(abc.ABC):
         again after failures by the network, until something answers; ≤ 10 s. Default: not known."""
         return None
 
+    def heed(self, settings: Any) -> None:  # noqa: B027 - most have nothing to do
+        """The configuration was read again, and says this of the provider: an object of the class of its settings.
+        What counts only from a new start on is in it as it was. Runs that are there go on as they began. Default:
+        nothing is made of it."""
+
     def check_model(self, model: str, known: Sequence[ModelInfo]) -> None:
         """Is this a model that a session here may ask for? Default: one of those that the last probe saw, by its name
         or an equivalent; any, as long as none was seen.

@@ -44,12 +44,17 @@ class Approvals:
     Args:
         tell: gives the agent an answer, once the decision is durable.
         closed: told of each approval that is open no more.
-        timeout: seconds that a person has to answer; 0: no limit. No question outlives its agent, so no clock has to
-            run on while the daemon is down.
+        timeout: seconds that a person has to answer what is asked now; 0: no limit. No question outlives its agent, so
+            no clock has to run on while the daemon is down.
     """
 
     def __init__(
-        self, chronicle: Chronicle, tell: Tell, closed: Callable[[Approval], None], *, timeout: float = 0
+        self,
+        chronicle: Chronicle,
+        tell: Tell,
+        closed: Callable[[Approval], None],
+        *,
+        timeout: Callable[[], float] = lambda: 0,
     ) -> None:
         self._timeout = timeout
         self._chronicle = chronicle
@@ -94,7 +99,7 @@ class Approvals:
         """What nobody has answered in time is denied; the agent is told so."""
         for opened in list(self._open.values()):
             if (end := opened.approval.expires_at) is not None and end <= now:
-                self._settle(expired(opened, self._timeout))
+                self._settle(expired(opened))
 
     def due(self) -> float | None:
         """Trio's time at which `expire` has something to do; None: never."""
@@ -114,7 +119,7 @@ class Approvals:
 
     def _ask(self, request: PermissionRequest) -> None:
         chronicle = self._chronicle
-        opened = _opened(request, chronicle.facts, chronicle.turn, self._timeout)
+        opened = _opened(request, chronicle.facts, chronicle.turn, self._timeout())
         self._open[opened.approval.approval_id] = opened
         chronicle.know(approvals=(*chronicle.facts.approvals, opened.approval))
         chronicle.record(Draft(EventType.APPROVAL_REQUESTED, opened.approval.title, opened.approval))

@@ -412,6 +412,10 @@ class Directory:
 
     # Life
 
+    def go_on(self) -> None:
+        """What prompts have waited for may be there now: each session looks."""
+        self._roster.go_on()
+
     async def begin_turns(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """For as long as this runs, turns may begin: run it when all is up that they need. Prompts that have waited for
         this go on."""

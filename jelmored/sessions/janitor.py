@@ -47,23 +47,32 @@ class Janitor:
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._sessions = sessions
-        self._every = every
-        self._expire_after = timedelta(seconds=expire_after)
-        self._retention = timedelta(days=retention_days)
         self._now = now
+        self._told = trio.Event()
+        self.heed(every=every, expire_after=expire_after, retention_days=retention_days)
+
+    def heed(self, *, every: float, expire_after: float, retention_days: float) -> None:
+        """From now on these count; the next look is so long from now."""
+        self.every = every
+        self.expire_after = timedelta(seconds=expire_after)
+        self.retention = timedelta(days=retention_days)
+        self._told.set()
+        self._told = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled. What fails is tried again at the next look."""
         task_status.started()
         while True:
-            await trio.sleep(self._every)
+            with trio.move_on_after(self.every):
+                await self._told.wait()
+                continue
             try:
                 await self._tidy()
             except JournalError as error:
                 log.warning("sessions are not tidied up", error=error.message)
 
     async def _tidy(self) -> None:
-        expired = await self._sessions.expire(self._now() - self._expire_after) if self._expire_after else 0
-        removed = await self._sessions.clean_up(self._now() - self._retention) if self._retention else ()
+        expired = await self._sessions.expire(self._now() - self.expire_after) if self.expire_after else 0
+        removed = await self._sessions.clean_up(self._now() - self.retention) if self.retention else ()
         if expired or removed:
             log.info("tidied up", expired=expired, removed=len(removed))

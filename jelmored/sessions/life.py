@@ -105,10 +105,14 @@ class Life:
         self._chronicle = Chronicle(facts, self._log, owner.view_changed)
         in_hand = facts.open_turn.prompt_id if facts.open_turn else None
         self._queue = PromptQueue(queue, self._chronicle, in_hand)
-        self._approvals = Approvals(self._chronicle, self._answer, self._note_closed, timeout=world.approval_timeout)
+        self._approvals = Approvals(
+            self._chronicle, self._answer, self._note_closed, timeout=lambda: world.wishes.approval_timeout
+        )
         self._allowance = Allowance(self._chronicle, world.purse)
         self._turns = Turns(self._chronicle, self._queue)
-        self._resumption = Resumption(self._chronicle, self._queue, world.resume, world.router.settings.mid_turn)
+        self._resumption = Resumption(
+            self._chronicle, self._queue, lambda: world.wishes.resume, lambda: world.router.settings.mid_turn
+        )
         self._work = Work(
             self._chronicle,
             self._queue,

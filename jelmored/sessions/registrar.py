@@ -42,9 +42,10 @@ BIRTH = 10.0  # seconds for a new session to be durable
 RESERVED = ("ses_", "apr_")  # a name that looks like an id would stand for another session
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Defaults:
-    """What a session gets that its client did not ask for. `permission_modes`: by provider."""
+    """What a session gets that its client did not ask for. `permission_modes`: by provider; whoever reads the
+    configuration again sets others."""
 
     permission_modes: Mapping[ProviderName, PermissionMode]
 

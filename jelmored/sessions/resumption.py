@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jelmored.config.settings import MidTurn, ResumeInterrupted
 
 from .chronicle import Chronicle
@@ -19,7 +21,13 @@ class Resumption:
         mid_turn: whether a turn that may have changed something may go on without a person's word.
     """
 
-    def __init__(self, chronicle: Chronicle, queue: PromptQueue, policy: ResumeInterrupted, mid_turn: MidTurn) -> None:
+    def __init__(
+        self,
+        chronicle: Chronicle,
+        queue: PromptQueue,
+        policy: Callable[[], ResumeInterrupted],
+        mid_turn: Callable[[], MidTurn],
+    ) -> None:
         self._chronicle = chronicle
         self._queue = queue
         self._policy = policy
@@ -36,11 +44,11 @@ class Resumption:
         prompt = self._queue.in_hand
         if prompt is None:
             return  # the agent began it by itself: nobody waits for its end
-        if self._policy is ResumeInterrupted.NEVER:
+        if self._policy() is ResumeInterrupted.NEVER:
             self._hold()
         elif not said and (prompt.cut is not None or not side_effects):
             self._queue.put_back()  # as it was
-        elif side_effects and self._mid_turn is not MidTurn.CONTINUE:
+        elif side_effects and self._mid_turn() is not MidTurn.CONTINUE:
             self._leave("it may have changed something, and failover.mid_turn wants a person's word")
         else:
             self._go_on(STOPPED, after)
@@ -49,9 +57,9 @@ class Resumption:
         """The daemon died in a turn. Nobody knows what its agent did that was not told any more."""
         if self._queue.in_hand is None:
             return
-        if self._policy is not ResumeInterrupted.ALWAYS:
+        if self._policy() is not ResumeInterrupted.ALWAYS:
             self._hold()
-        elif self._mid_turn is not MidTurn.CONTINUE:
+        elif self._mid_turn() is not MidTurn.CONTINUE:
             self._leave("it may have changed something, and failover.mid_turn wants a person's word")
         else:
             self._go_on(DIED, after)
@@ -79,5 +87,5 @@ class Resumption:
     def waits(self) -> bool:
         """The queue does not go on by itself: something before it failed, or was cut for good."""
         first = self._queue.first
-        unwanted = self._policy is ResumeInterrupted.NEVER and first is not None and first.cuts > 0
+        unwanted = self._policy() is ResumeInterrupted.NEVER and first is not None and first.cuts > 0
         return self._chronicle.facts.held or unwanted

@@ -88,9 +88,10 @@ def cancelled(approval: Approval, resolver: Resolver) -> Approval:
     return attrs.evolve(approval, status=ApprovalStatus.CANCELLED, resolved_by=resolver)
 
 
-def expired(opened: OpenApproval, timeout: float) -> Settled:
+def expired(opened: OpenApproval) -> Settled:
     """Nobody has answered in time."""
-    words = f"Nobody answered within {timeout:g} s."
+    asked, end = opened.approval.created_at, opened.approval.expires_at
+    words = f"Nobody answered within {(end - asked).total_seconds():g} s." if end else "Nobody answered in time."
     approval = attrs.evolve(
         opened.approval, status=ApprovalStatus.EXPIRED, resolved_by=Resolver(kind="session"), message=words
     )

@@ -14,6 +14,19 @@ from .purse import Purse
 from .router import Router
 
 
+@attrs.define(kw_only=True)
+class Wishes:
+    """What the configuration says of all sessions, now: whoever reads it again changes it here, nobody else."""
+
+    resume: ResumeInterrupted = ResumeInterrupted.PLANNED
+    approval_timeout: float = 0
+    """Seconds that a person has to answer an agent; 0: no limit. It counts for what is asked from now on."""
+
+    def heed(self, other: Wishes) -> None:
+        """These from now on."""
+        self.resume, self.approval_timeout = other.resume, other.approval_timeout
+
+
 @attrs.frozen(kw_only=True)
 class World:
     """What all sessions work with."""
@@ -24,6 +37,4 @@ class World:
     router: Router
     purse: Purse = attrs.field(factory=Purse)
     intake: Intake = attrs.field(factory=Intake)
-    resume: ResumeInterrupted = ResumeInterrupted.PLANNED
-    approval_timeout: float = 0
-    """Seconds that a person has to answer an agent; 0: no limit."""
+    wishes: Wishes = attrs.field(factory=Wishes)

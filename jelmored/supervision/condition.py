@@ -155,6 +155,10 @@ class Condition:
         """It is to take no new runs, or is to take some again."""
         self._change(attrs.evolve(self._facts, draining=wanted))
 
+    def heed(self, *, enabled: bool, named: bool) -> None:
+        """The configuration says so from now on."""
+        self._change(self._facts.configured(enabled=enabled, named=named))
+
     def begin_anew(self) -> None:
         """An operator starts it again."""
         self._change(self._facts.begun_anew())

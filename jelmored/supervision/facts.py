@@ -82,6 +82,10 @@ class HealthFacts:
         mended = probe.failure is None and (asked or (self.probe is not None and _marks(probe) != _marks(self.probe)))
         return attrs.evolve(self, probe=probe, permanent=None if mended else self.permanent)
 
+    def configured(self, *, enabled: bool, named: bool) -> HealthFacts:
+        """The configuration says so from now on."""
+        return attrs.evolve(self, enabled=enabled, named=named)
+
     def begun_anew(self) -> HealthFacts:
         """An operator started it again: whatever was the matter with it gets a new chance, but what its vendor said
         about its limit still holds."""

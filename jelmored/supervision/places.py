@@ -38,6 +38,15 @@ class Places:
         self._doors: dict[ProviderName, trio.StrictFIFOLock] = defaultdict(trio.StrictFIFOLock)
         self._stirred = trio.Event()
 
+    def resize(self, total: int, limits: dict[ProviderName, int]) -> None:
+        """So many from now on. Whoever has one keeps it, also where there are too many now."""
+        self._total, self._limits = total, limits
+        self.stir()
+
+    @property
+    def total(self) -> int:
+        return self._total
+
     @property
     def taken(self) -> int:
         return len(self._tenants)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import attrs
 import structlog
@@ -124,6 +125,9 @@ class ProviderSupervisor:
         self.stopping = False
         """It ends its runs and takes no others."""
         self._no_runs = trio.Event()
+        self._at_work = False
+        """It has begun to look after itself: it was enabled once since it runs."""
+        self._told = trio.Event()
         self._restarted: trio.Event | None = None
         """What a restart that is under way will set; runs that are opened meanwhile wait for it."""
 
@@ -199,7 +203,7 @@ class ProviderSupervisor:
         if self._condition.on_trial and self._trial is not None and self._trial.turns:
             self._condition.abandon_trial()
         self._tell()
-        if self._condition.facts.draining:
+        if self._condition.facts.draining or not self._spec.enabled:
             self._ask_to_sleep(idle_for=0)
 
     def note_start_failed(self, failure: Failure) -> None:
@@ -347,6 +351,32 @@ class ProviderSupervisor:
             self._restarted = None
             done.set()
 
+    def heed(self, spec: ProviderSpec, *, look: bool = False) -> None:
+        """This counts from now on. Agents that are there stay; where it is not enabled any more, those that are idle
+        are asked to go.
+
+        Args:
+            spec: of the same provider.
+            look: the provider itself is to be looked at again.
+        """
+        self._spec = spec
+        self.offer = attrs.evolve(self.offer, default=spec.default_model)
+        self._condition.heed(enabled=spec.enabled, named=spec.named)
+        self._told.set()
+        self._told = trio.Event()
+        if not spec.enabled:
+            self._ask_to_sleep(idle_for=0)
+        elif self._nursery is not None and not self._at_work:
+            self._begin_work(self._nursery)
+        elif self._nursery is not None and look:
+            self._nursery.start_soon(partial(self._probe, asked=True))
+        self._tell()
+
+    @property
+    def spec(self) -> ProviderSpec:
+        """As it counts now."""
+        return self._spec
+
     # Its tasks
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -369,16 +399,21 @@ class ProviderSupervisor:
         try:
             async with open_plain_nursery() as self._nursery:
                 if self._spec.enabled:
-                    self._nursery.start_soon(self._shared.run)
-                    self._nursery.start_soon(self._look_again)
-                    self._nursery.start_soon(self._send_to_sleep)
-                    self._nursery.start_soon(self._condition.heed_time)
-                    if self._journal is not None:
-                        self._nursery.start_soon(self._condition.keep, self._journal)
+                    self._begin_work(self._nursery)
                 task_status.started()
                 await trio.sleep_forever()
         finally:
-            self._nursery = None
+            self._nursery, self._at_work = None, False
+
+    def _begin_work(self, nursery: trio.Nursery) -> None:
+        """It looks after itself until it is stopped, also while it is not enabled: agents may still be there."""
+        self._at_work = True
+        nursery.start_soon(self._shared.run)
+        nursery.start_soon(self._look_again)
+        nursery.start_soon(self._send_to_sleep)
+        nursery.start_soon(self._condition.heed_time)
+        if self._journal is not None:
+            nursery.start_soon(self._condition.keep, self._journal)
 
     def _note_empty(self) -> None:
         if not self._runs:
@@ -399,8 +434,10 @@ class ProviderSupervisor:
         """Once; then as long as only a person can mend it, for nobody tells us when they have."""
         await self._probe()
         while True:
-            await trio.sleep(self._pause_between_looks)
-            if self._condition.facts.waits_for_a_person:
+            with trio.move_on_after(self._pause_between_looks):
+                await self._told.wait()
+                continue
+            if self._spec.enabled and self._condition.facts.waits_for_a_person:
                 await self._probe()
 
     @property
@@ -420,11 +457,13 @@ class ProviderSupervisor:
 
     async def _send_to_sleep(self) -> None:
         """Ask runs that are idle for long to end; their sessions decide."""
-        limit = self._spec.hibernate_after
         while True:
-            await trio.sleep(min(limit / 4, IDLE_LOOKS) or IDLE_LOOKS)
-            if limit or self._condition.facts.draining:
-                self._ask_to_sleep(idle_for=0 if self._condition.facts.draining else limit)
+            limit, leaves = self._spec.hibernate_after, self._condition.facts.draining or not self._spec.enabled
+            with trio.move_on_after(min(limit / 4, IDLE_LOOKS) or IDLE_LOOKS):
+                await self._told.wait()
+                continue
+            if limit or leaves:
+                self._ask_to_sleep(idle_for=0 if leaves else limit)
 
     def _ask_to_sleep(self, *, idle_for: float) -> None:
         oldest = trio.current_time() - idle_for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -64,13 +64,13 @@ class Providers:
     ) -> None:
         self._journal = journal
         self._now = now
-        self._policy = policy
+        self.policy = policy
         self._catalogue = catalogue
         self._network = Connectivity(lambda: tuple(self._supervisors.values()), now)
-        self._places = Places(max_total_runs, {spec.provider.name: spec.max_runs for spec in specs})
+        self.places = Places(max_total_runs, {spec.provider.name: spec.max_runs for spec in specs})
         self._supervisors: Mapping[ProviderName, ProviderSupervisor] = {
             spec.provider.name: ProviderSupervisor(
-                spec, self._places, changed, network=self._network, journal=journal, now=now, catalogue=catalogue
+                spec, self.places, changed, network=self._network, journal=journal, now=now, catalogue=catalogue
             )
             for spec in specs
         }
@@ -82,6 +82,26 @@ class Providers:
         except KeyError:
             known = ", ".join(self._supervisors)
             raise Refused(ErrorKind.NOT_FOUND, f"there is no provider {name!r}; there are: {known}") from None
+
+    def heed(
+        self,
+        specs: Sequence[ProviderSpec],
+        *,
+        max_total_runs: int,
+        policy: ranking.Policy,
+        look: Collection[ProviderName] = (),
+    ) -> None:
+        """These count from now on; no agent is ended.
+
+        Args:
+            specs: of the same providers.
+            look: those that are to be looked at again.
+        """
+        self.policy = policy
+        self.places.resize(max_total_runs, {spec.provider.name: spec.max_runs for spec in specs})
+        for spec in specs:
+            name = spec.provider.name
+            self._supervisors[name].heed(spec, look=name in look)
 
     def knows(self, name: ProviderName) -> bool:
         """It is configured."""
@@ -101,7 +121,7 @@ class Providers:
     @property
     def runs(self) -> int:
         """Agents at work."""
-        return self._places.taken
+        return self.places.taken
 
     def views(self) -> tuple[ProviderView, ...]:
         return tuple(supervisor.view() for supervisor in self._supervisors.values())
@@ -125,7 +145,7 @@ class Providers:
         return ranking.rank(
             requirements,
             self.candidates(),
-            self._policy,
+            self.policy,
             self._now(),
             wanted=wanted,
             failover=failover,

@@ -132,6 +132,37 @@ class DaemonStatus:
     tasks: int = 0
 
 
+# config/, daemon/reload
+
+
+@attrs.frozen(kw_only=True)
+class Setting:
+    """`key`: as it is written in a file, with its tables. `origin`: `FILE:LINE`, the name of a variable, `--set`, or
+    `default`. `counts`: from when on a change of it counts."""
+
+    key: str
+    value: Any
+    origin: str
+    counts: Literal["live", "next run", "restart"]
+
+
+@attrs.frozen(kw_only=True)
+class EffectiveSettings:
+    """In the order of the reference."""
+
+    settings: tuple[Setting, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Reloaded:
+    """`applied`: keys whose new value counts now; of these `next_run` counts for agents that are started from now on.
+    `needs_restart`: keys whose new value counts with the next start of the daemon."""
+
+    applied: tuple[str, ...]
+    next_run: tuple[str, ...]
+    needs_restart: tuple[str, ...]
+
+
 # provider/, model/
 
 

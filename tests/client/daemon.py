@@ -227,6 +227,10 @@ class FakeDaemon:
     """What their agents keep of themselves."""
     connections: int = 0
     draining: bool = False
+    faults: list[str] = attrs.field(factory=list)
+    """Of its configuration."""
+    reloads: Json = attrs.field(factory=dict)
+    """What the next reload gives instead."""
     stopped: trio.Event = attrs.field(factory=trio.Event)
     ends_at: str = "daemon/shutdown"
     """The request behind which it is gone; there is no reply to any but a shutdown."""
@@ -399,6 +403,20 @@ class FakeDaemon:
     def do_daemon_undrain(self, peer: Peer, params: Json) -> Any:
         self.draining = False
         return self.do_daemon_status(peer, params)
+
+    def do_daemon_reload(self, peer: Peer, params: Json) -> Any:
+        if self.faults:
+            raise No(1401, "config-invalid", "nothing was changed: " + "; ".join(self.faults), faults=self.faults)
+        return {"applied": ["load_balancing"], "nextRun": [], "needsRestart": ["journal.synchronous"]} | self.reloads
+
+    def do_config_get(self, peer: Peer, params: Json) -> Any:
+        return {
+            "settings": [
+                {"key": "load_balancing", "value": True, "origin": "/c.toml:1", "counts": "live"},
+                {"key": "providers.claude.environment", "value": {"A": ["é"]}, "origin": "--set", "counts": "next run"},
+                {"key": "providers.claude.type", "value": "claude", "origin": "default", "counts": "restart"},
+            ]
+        }
 
     def do_daemon_status(self, peer: Peer, params: Json) -> Any:
         return {

@@ -56,7 +56,7 @@ def test_which_files_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        ('[models.a]\n[models."b.1"]\ncontext_length = "x"', 3, "models.b.1.context_length: expected a whole number"),
+        ('[models.a]\n[models."b.1"]\ncontext_length = "x"', 3, 'models."b.1".context_length: expected a whole number'),
         ("[models.a]\nprices = { input = -1 }", 2, "models.a.prices.input: expected a number from 0"),
         ("[models.a]\nwindow = 1", 2, "models.a.window: unknown key"),
         ('[models.a]\nequivalents = ["claude-opus-4.8"]', 2, "did you mean claude-opus-4-8?"),

@@ -172,13 +172,14 @@ hibernate_after = true
         ),
         (
             "[providers.'Big One']\ntype = 'demo'",
-            "1: providers.Big One: a provider's name is made of small letters, digits, - and _, 64 at most",
+            '1: providers."Big One": a provider\'s name is made of small letters, digits, - and _, 64 at most',
         ),
         (
             "default_provider = 'cluade'",
             "1: default_provider: no provider 'cluade'; there is claude, opencode, demo; did you mean claude?",
         ),
-        ("a = x", " Invalid value (at line 1, column 5)"),
+        ("\na = x", "2: Invalid value (column 5)"),
+        ("a = [1,\n2", "2: Unclosed array (at the end of the file)"),
     ],
 )
 def test_a_fault(tmp_path: Path, text: str, fault: str) -> None:
@@ -223,12 +224,12 @@ def test_a_command_is_an_array_of_words_that_a_program_can_be_given(tmp_path: Pa
     ]
 
 
-def test_faults_of_json_have_no_line(tmp_path: Path) -> None:
-    assert _faults(tmp_path, '{"journal": {"synchronus": 1}}', "config.json") == [
-        "config.json: journal.synchronus: unknown key; did you mean synchronous?"
+def test_faults_of_json(tmp_path: Path) -> None:
+    assert _faults(tmp_path, '{"journal":\n{"synchronus": 1}}', "config.json") == [
+        "config.json:2: journal.synchronus: unknown key; did you mean synchronous?"
     ]
     assert _faults(tmp_path, "[]", "config.json") == ["config.json: expected a table of settings"]
-    assert "line 1 column" in _faults(tmp_path, "{", "config.json")[0]
+    assert _faults(tmp_path, '{\n"a": x}', "config.json")[0].startswith("config.json:2: unexpected character")
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

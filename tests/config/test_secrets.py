@@ -49,6 +49,12 @@ def test_of_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ('{ env = "NOT_THERE" }', "the environment variable NOT_THERE is not set"),
         ('{ file = "/not/there" }', "/not/there can't be read: No such file or directory"),
+        (
+            '{ file = "~nobody-of-this-name/key" }',
+            "~nobody-of-this-name/key can't be read: Could not determine home directory",
+        ),
+        ('{ file = "a\\u0000b" }', "a\\x00b can't be read: embedded null byte"),
+        ('{ file = "/dev/zero" }', "/dev/zero is larger than 64 KiB"),
         ('{ credential = "x" }', "there are no credentials"),
         ('{ env = "A", file = "B" }', "expected a string, or one of"),
         ('{ vault = "x" }', "expected a string, or one of"),

@@ -55,7 +55,7 @@ from jelmored.journal.base import Batch, Entry, Page
 from jelmored.journal.memory import MemoryJournal
 from jelmored.sessions.hub import DeltaFrame, EventFrame, Feed, Hub
 from jelmored.wire import codec, jsonrpc
-from jelmored.wire.messages import ImportProgress, ImportSession
+from jelmored.wire.messages import ImportProgress, ImportSession, Reloaded, Setting
 from jelmored.wire.states import Document, document_of, state_in
 
 CLAUDE, BROKEN = ProviderName("claude"), ProviderName("broken")
@@ -379,6 +379,21 @@ class FakeProviders:
 
 
 @attrs.define
+class FakeConfiguration:
+    """`faults`: of the next reload."""
+
+    faults: list[str] = attrs.field(factory=list)
+
+    def get(self) -> tuple[Setting, ...]:
+        return (Setting(key="load_balancing", value=True, origin="/c.toml:1", counts="live"),)
+
+    async def reload(self) -> Reloaded:
+        if self.faults:
+            raise Refused(ErrorKind.CONFIG_INVALID, "faults", data={"faults": self.faults})
+        return Reloaded(applied=("load_balancing",), next_run=(), needs_restart=("journal.synchronous",))
+
+
+@attrs.define
 class Shutdowns:
     asked: list[float | None] = attrs.field(factory=list)
 
@@ -394,6 +409,7 @@ def services(directory: FakeDirectory, shutdowns: Shutdowns, started_at: datetim
         instance=Instance(
             instance_id=InstanceId("ins_test"), version="0.0.test", pid=4711, started_at=started_at or utc_now()
         ),
+        configuration=FakeConfiguration(),
         shutdown=shutdowns,
         stopping=lambda: bool(shutdowns.asked),
     )

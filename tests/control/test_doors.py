@@ -149,6 +149,14 @@ async def test_the_socket() -> None:
         await nothing_stays(stage)
 
 
+async def test_other_web_origins_may_be_let_in_from_now_on() -> None:
+    async with staged() as stage:
+        for origins, status in (((), 403), ((EDITOR,), 101), ((), 403)):
+            stage.connections.allow_origins(origins)
+            got, _ = await answered(await dial(stage.socket), head("/v1", (ORIGIN, EDITOR)))
+            assert got == status
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 async def test_the_port(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guessing, "MAX_FAILURES", 1000)

@@ -11,7 +11,10 @@ import attrs
 from jelmored import cli, errors
 from jelmored.client import exits
 from jelmored.client.terminal import desk
+from jelmored.config import environment
 from jelmored.config.checks import Such, key_of
+from jelmored.config.documents import dotted
+from jelmored.config.effect import counts
 from jelmored.config.providers import ClaudeSettings, DemoSettings, OpencodeSettings
 from jelmored.config.settings import Settings
 from jelmored.domain.failures import CLASS_OF
@@ -44,6 +47,7 @@ def blocks() -> Mapping[str, Block]:
             ("code", ""), tuple((str(int(code)), exits.MEANING[code]) for code in exits.Exit), words=False
         ),
         "keys": Text(("```text", *desk.HELP.rstrip("\n").split("\n"), "```")),
+        "short names": Table(("variable", "key"), tuple(_short_names()), words=False),
         "settings": _settings(Settings, ()),
         "settings of claude": _settings(ClaudeSettings, ("providers", "claude")),
         "settings of opencode": _settings(OpencodeSettings, ("providers", "opencode")),
@@ -92,8 +96,12 @@ def _failures() -> Iterator[tuple[str, str]]:
 # Settings
 
 
+def _short_names() -> Iterator[tuple[str, ...]]:
+    yield from ((f"`{name}`", f"`{dotted(key)}`") for name, key in environment.SHORT.items())
+
+
 def _settings(cls: type, table: tuple[str, ...]) -> Table:
-    return Table(("key", "value", "default", ""), tuple(_keys(cls, table)), words=False)
+    return Table(("key", "value", "default", "counts", ""), tuple(_keys(cls, table)), words=False)
 
 
 def _keys(cls: type, table: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -104,7 +112,13 @@ def _keys(cls: type, table: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
             yield from _keys(hints[field.name], key)
         elif key != ("providers",):
             shown = ".".join(key[len(table) if table[:1] == ("providers",) else 0 :])
-            yield f"`{shown}`", _value(hints[field.name]), f"`{_toml(field.default)}`", _said_of(key)
+            yield (
+                f"`{shown}`",
+                _value(hints[field.name]),
+                f"`{_toml(field.default)}`",
+                counts(key, table[-1] if table else ""),
+                _said_of(key),
+            )
 
 
 def _value(hint: Any) -> str:

@@ -179,3 +179,24 @@ async def test_a_session_that_is_gone_by_then_is_not_told(autojump_clock: trio.t
         hub.open(feed)
         feed.publish([EventFrame(1, b"{}", event=asked("a"))])
     assert way.told == []
+
+
+async def test_ways_may_be_others_from_now_on(autojump_clock: trio.testing.MockClock) -> None:
+    class Another(Keeping):
+        name = "another"
+
+    first, second = Keeping(), Another()
+    async with stage() as s:
+        s.directory.hub.unwatch(s.watcher)
+        notifier = Notifier(s.directory.hub, s.directory.get, [first], ["another"])
+        async with running(notifier.run):
+            session_id, run = await begun(s)
+            await run.finish()
+            await trio.sleep(1)
+            notifier.heed([second])
+            await s.prompt(session_id, "again")
+            await run.heard()
+            await run.finish()
+            await trio.sleep(1)
+            assert notifier.ways == (second,)
+    assert (len(first.told), len(second.told)) == (1, 1)

@@ -23,7 +23,7 @@ from tests.eventually import eventually
 from . import agents, processes
 from .processes import Process
 
-MARKER = "JELMORE_TEST_MARKER"
+MARKER = "JELMORED_TEST_MARKER"
 READY_SECONDS = 20.0
 STOP_SECONDS = 25.0  # the daemon's own deadline is 20
 

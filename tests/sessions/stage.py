@@ -28,7 +28,7 @@ from jelmored.sessions.hub import Feed, Frame, Hub, Subscriber
 from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.router import Router
-from jelmored.sessions.world import World
+from jelmored.sessions.world import Wishes, World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
 from jelmored.testing.puppet import PuppetProvider
@@ -134,7 +134,14 @@ async def house(
     providers = Providers(specs, max_total_runs=50, changed=lambda view: None, policy=Policy(default="puppet"))
     meet(providers)
     router = Router(providers, failover or FailoverSettings())
-    world = World(journal=journal, providers=providers, hub=Hub(), router=router, purse=Purse(budget), resume=resume)
+    world = World(
+        journal=journal,
+        providers=providers,
+        hub=Hub(),
+        router=router,
+        purse=Purse(budget),
+        wishes=Wishes(resume=resume),
+    )
     modes = {spec.provider.name: mode for spec in specs}
     directory = Directory(world, Defaults(permission_modes=modes), locate=_locate)
     world.hub.watch(watcher)

@@ -286,7 +286,7 @@ async def test_more_than_anybody_reads_is_denied(autojump_clock: trio.testing.Mo
 
 async def test_what_nobody_answers_in_time_is_denied(autojump_clock: trio.testing.MockClock) -> None:
     async with asking() as s:
-        approvals = Approvals(s.book.chronicle, s.told.__setitem__, s.closed.append, timeout=60)
+        approvals = Approvals(s.book.chronicle, s.told.__setitem__, s.closed.append, timeout=lambda: 60)
         approvals.take(COMMAND)
         [opened] = s.open
         assert opened.expires_at == opened.created_at + timedelta(seconds=60)
@@ -310,3 +310,14 @@ async def test_without_a_limit_it_waits(autojump_clock: trio.testing.MockClock) 
         assert s.approvals.due() is None
         s.approvals.expire(utc_now() + timedelta(days=365))
         assert len(s.open) == 1
+
+
+async def test_another_limit_counts_for_what_is_asked_from_then_on(autojump_clock: trio.testing.MockClock) -> None:
+    async with asking() as s:
+        limits = iter([60.0, 0.0])
+        approvals = Approvals(s.book.chronicle, s.told.__setitem__, s.closed.append, timeout=lambda: next(limits))
+        approvals.take(COMMAND)
+        approvals.take(attrs.evolve(COMMAND, request_id=RequestId("r2")))
+        assert [one.expires_at is None for one in s.open] == [False, True]
+        approvals.expire(utc_now() + timedelta(days=1))
+        assert s.told == {COMMAND.request_id: Answer(verdict=Verdict.DENY, message="Nobody answered within 60 s.")}

@@ -139,3 +139,16 @@ async def test_what_fails_is_tried_again(autojump_clock: Clock) -> None:
     async with running(Janitor(failing, every=60, expire_after=1, retention_days=1).run):
         await trio.sleep(150)
     assert failing.looks == 2
+
+
+async def test_new_settings_count_at_once_however_long_the_pause_was(autojump_clock: Clock) -> None:
+    async with stage() as s:
+        janitor = Janitor(
+            s.directory.sweeper, now=lambda: utc_now() + LATER, every=1e7, expire_after=0, retention_days=0
+        )
+        s.directory.hub.leave(s.watcher)
+        async with running(janitor.run):
+            await idle(s)
+            janitor.heed(every=60, expire_after=HOUR, retention_days=0)
+            await trio.sleep(61)
+            assert statuses(s) == {Status.TERMINATED: 1}

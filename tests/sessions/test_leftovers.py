@@ -34,7 +34,7 @@ def close(book: Book, cause: TurnCause, items: Sequence[OpenItem] = ()) -> None:
         Turns(chronicle, queue),
         Approvals(chronicle, lambda request, answer: None, lambda approval: None),
         Allowance(chronicle, Purse()),
-        Resumption(chronicle, queue, ResumeInterrupted.NEVER, MidTurn.CONTINUE),
+        Resumption(chronicle, queue, lambda: ResumeInterrupted.NEVER, lambda: MidTurn.CONTINUE),
     )
 
 

@@ -81,3 +81,20 @@ def test_a_refusal_says_when_to_come_again() -> None:
     purse.settle(SessionId("ses_one"), Usage(cost_usd=1))
     assert purse.verdict is not None
     assert 0 < (over_budget(purse.verdict).retry_after or 0) <= 86_400
+
+
+def test_what_counts_is_the_budget_s_matter_whenever_that_changes() -> None:
+    today = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    purse = Purse(Budget(per_day_usd=4), now=lambda: today)
+    one, two = SessionId("ses_one"), SessionId("ses_two")
+    purse.settle(one, Usage(cost_usd=1))
+    purse.settle(one, Usage(cost_usd=2, notional=True, notional_usd=2))
+    purse.settle(one, Usage(notional=True))
+    purse.hold(two, Usage(cost_usd=3, notional=True, notional_usd=3))
+    assert (purse.spent, purse.verdict) == (1, None)
+    purse.budget = Budget(per_day_usd=4, count_notional=True)
+    assert purse.spent == 6
+    assert purse.verdict is not None
+    purse.budget = Budget(per_day_usd=0.5)
+    assert purse.spent == 1
+    assert purse.verdict is not None

@@ -195,3 +195,18 @@ def test_why_it_is_full_is_told() -> None:
     assert places.why_full(B) == "all 2 places of the daemon are taken"
     busy.idle_since = 1.0
     assert places.why_full(A) is None
+
+
+async def test_more_places_let_those_in_who_wait_and_fewer_put_nobody_out(house: Callable[..., House]) -> None:
+    h = house(10, 1)
+    first, second = await h.enter(A), await h.enter(A)
+    h.places.resize(10, {A: 2, B: 1})
+    await wait_all_tasks_blocked()
+    assert h.seated == [first, second]
+    h.places.resize(1, {A: 1, B: 1})
+    third = await h.enter(B)
+    assert (h.places.taken, h.places.total) == (2, 1)
+    await h.leave(first)
+    assert third not in h.seated
+    await h.leave(second)
+    assert third in h.seated

@@ -361,3 +361,60 @@ async def test_the_choice_knows_who_was_named_and_whether_a_trial_is_free(
         await trio.sleep(60.1)
         await s.open_run()
         assert not s.supervisor.candidate(0).trial_free
+
+
+# Settings that are read again
+
+
+async def test_one_that_is_enabled_later_begins_its_work_then(autojump_clock: trio.testing.MockClock) -> None:
+    async with at_work(enabled=False) as s:
+        assert s.supervisor.view().health is Health.DISABLED
+        assert s.supervisor.view().version is None
+        s.supervisor.heed(attrs.evolve(s.supervisor.spec, enabled=True, hibernate_after=60))
+        await trio.testing.wait_all_tasks_blocked()
+        assert (s.told[-1].health, s.told[-1].version) == (Health.HEALTHY, "1.0")
+        await s.open_run()
+        await trio.sleep(200)
+        assert SleepWanted() in s.news, "it minds its runs"
+
+
+async def test_one_that_is_disabled_takes_no_runs_and_ends_none(autojump_clock: trio.testing.MockClock) -> None:
+    async with at_work() as s:
+        run, puppet = await s.open_run()
+        run.post(Say(GO))
+        await puppet.heard()
+        s.supervisor.heed(attrs.evolve(s.supervisor.spec, enabled=False))
+        assert s.told[-1].health is Health.DISABLED
+        with pytest.raises(Refused):
+            s.supervisor.open_run(CONFIG, Epoch(2), s.hear)
+        await trio.sleep(100)
+        assert (s.supervisor.runs, SleepWanted() in s.news) == (1, False), "its turn goes on"
+        await puppet.finish()
+        await trio.sleep(60)
+        assert SleepWanted() in s.news
+        s.supervisor.heed(attrs.evolve(s.supervisor.spec, enabled=True))
+        s.supervisor.open_run(CONFIG, Epoch(2), s.hear)
+
+
+async def test_a_pause_that_is_under_way_is_measured_anew(autojump_clock: trio.testing.MockClock) -> None:
+    provider = PuppetProvider()
+    provider.probed = Probe(failure=LOGGED_OUT)
+    async with at_work(provider, check_interval=1e6, hibernate_after=1e6) as s:
+        await s.open_run()
+        provider.probed = Probe(version="2.0")
+        await trio.sleep(100)
+        s.supervisor.heed(attrs.evolve(s.supervisor.spec, check_interval=5, hibernate_after=20))
+        await trio.sleep(30)
+        assert s.supervisor.view().version == "2.0"
+        assert SleepWanted() in s.news
+
+
+async def test_it_is_looked_at_when_its_own_settings_are_others(autojump_clock: trio.testing.MockClock) -> None:
+    async with at_work() as s:
+        s.provider.probed = Probe(version="2.0")
+        s.supervisor.heed(s.supervisor.spec)
+        await trio.testing.wait_all_tasks_blocked()
+        assert s.supervisor.view().version == "1.0"
+        s.supervisor.heed(s.supervisor.spec, look=True)
+        await trio.testing.wait_all_tasks_blocked()
+        assert s.supervisor.view().version == "2.0"

@@ -82,6 +82,26 @@ async def _drained(shell: Shell, client: Client) -> None:
         await trio.sleep(FOLLOW_SECONDS)
 
 
+async def reload(shell: Shell) -> Exit:
+    """Read the configuration again, and say what came of it."""
+    async with shell.client(spawn=False) as client:
+        told = await client.reload()
+    if shell.json:
+        shell.give(told)
+        return Exit.OK
+    later = set(told.next_run)
+    for words, keys in (
+        ("counts now", [key for key in told.applied if key not in later]),
+        ("counts for agents that are started from now on", told.next_run),
+        ("needs a new start of the daemon", told.needs_restart),
+    ):
+        for key in keys:
+            shell.note(f"{key}: {words}")
+    if not told.applied and not told.needs_restart:
+        shell.note("nothing has changed")
+    return Exit.OK
+
+
 async def drain(shell: Shell, *, wait: bool) -> Exit:
     """Begin no turns; those that run end. `wait`: until none runs."""
     async with shell.client(spawn=False) as client:

@@ -70,6 +70,17 @@ def undrain(caller: Caller, params: m.Nothing) -> m.DaemonStatus:
     return status(caller, params)
 
 
+async def reload(caller: Caller, _: m.Nothing) -> m.Reloaded:
+    """Read the configuration again, as SIGHUP does, and take what can be taken now. No session is ended, and no turn.
+    With a fault nothing changes, and `config-invalid` has them all."""
+    return await caller.services.configuration.reload()
+
+
+def settings(caller: Caller, _: m.Nothing) -> m.EffectiveSettings:
+    """Every setting as it counts now, and where that was said. Of secrets there is only that they are there."""
+    return m.EffectiveSettings(settings=caller.services.configuration.get())
+
+
 def shutdown(caller: Caller, params: m.Shutdown) -> m.Nothing:
     """Stop, as SIGTERM does; the reply comes before the end. `graceSeconds`: so long turns that run have to end, while
     no others begin; left out, as long as `sessions.drain_seconds` says. Then they are cut, and the stop takes as long

@@ -82,6 +82,9 @@ class ClaudeProvider(BaseProvider):
     def capabilities(self) -> ProviderCapabilities:
         return CAPABILITIES
 
+    def heed(self, settings: ClaudeSettings) -> None:
+        self._settings = settings
+
     def check_model(self, model: str, known: Sequence[ModelInfo]) -> None:
         """Also what the CLI resolves by itself; its list names only some. Any model, as long as none was seen."""
         models.refuse_retired(model, self._catalogue)

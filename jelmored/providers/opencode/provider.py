@@ -79,6 +79,9 @@ class OpencodeProvider(BaseProvider):
                     raise
             await trio.sleep(LOOK_AGAIN)
 
+    def heed(self, settings: OpencodeSettings) -> None:
+        self._settings = settings
+
     def check_model(self, model: str, known: Sequence[ModelInfo]) -> None:
         models.check_name(model)
         super().check_model(model, known)

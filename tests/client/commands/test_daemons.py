@@ -107,3 +107,22 @@ async def test_of_a_log_the_last_events_are_shown(
     talked(daemon, 5)
     lines = (await machine.jelmore("logs", "job", "-n", number, "--json")).lines
     assert [line["event"]["seq"] for line in lines if "event" in line] == seen
+
+
+async def test_the_configuration_is_read_again(daemon: FakeDaemon, machine: Machine) -> None:
+    assert (await machine.jelmore("daemon", "reload")).err.splitlines() == [
+        "load_balancing: counts now",
+        "journal.synchronous: needs a new start of the daemon",
+    ]
+    daemon.reloads = {"applied": ["a", "b"], "nextRun": ["b"], "needsRestart": []}
+    assert (await machine.jelmore("daemon", "reload")).err.splitlines() == [
+        "a: counts now",
+        "b: counts for agents that are started from now on",
+    ]
+    assert (await machine.jelmore("daemon", "reload", "--json")).json == daemon.reloads
+    daemon.reloads = {"applied": [], "needsRestart": []}
+    assert (await machine.jelmore("daemon", "reload")).err == "nothing has changed\n"
+    daemon.faults = ["/c.toml:1: x: unknown key"]
+    refused = await machine.jelmore("daemon", "reload")
+    assert refused.code == Exit.REFUSED
+    assert daemon.faults[0] in refused.err

@@ -38,6 +38,18 @@ async def test_the_daemon_is_drained_and_undrained() -> None:
         assert (await client.request("daemon/undrain"))["draining"] is False
 
 
+async def test_the_configuration_is_shown_and_read_again() -> None:
+    async with staged() as stage, connect(stage.socket) as client:
+        assert await client.request("config/get") == {
+            "settings": [{"key": "load_balancing", "value": True, "origin": "/c.toml:1", "counts": "live"}]
+        }
+        assert await client.request("daemon/reload") == {
+            "applied": ["load_balancing"],
+            "nextRun": [],
+            "needsRestart": ["journal.synchronous"],
+        }
+
+
 async def test_daemon_shutdown() -> None:
     async with staged() as stage, connect(stage.socket) as client:
         assert await client.request("daemon/shutdown", graceSeconds=1.5) == {}
