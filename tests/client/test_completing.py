@@ -27,7 +27,7 @@ def test_commands_with_what_they_do() -> None:
 
 
 def test_commands_of_a_command() -> None:
-    assert fitting("daemon", "") == ["start", "stop", "drain", "undrain", "logs"]
+    assert fitting("daemon", "") == ["start", "stop", "reload", "drain", "undrain", "install", "uninstall", "logs"]
     assert fitting("daemon", "logs", "--f") == ["--follow"]
 
 
