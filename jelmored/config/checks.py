@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import ipaddress
 import pwd
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, get_args, get_origin
@@ -97,6 +98,15 @@ def _fault_of_user(name: str) -> str | None:
     return None
 
 
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+
+
+def _fault_of_origin(origin: str) -> str | None:
+    if _ORIGIN.fullmatch(origin):
+        return None
+    return 'expected an origin as a browser sends it, small letters and nothing behind the port: "https://example.org"'
+
+
 def _fault_of_argv(argv: tuple[str, ...]) -> str | None:
     if not argv:
         return None
@@ -121,6 +131,7 @@ DaysOrNone = Annotated[float, Between(0, 36_500)]
 Usd = Annotated[float, Between(0, 1_000_000)]
 """0 means no limit."""
 Url = Annotated[str, Such("an http or https URL, or empty", _fault_of_url)]
+WebOrigin = Annotated[str, Such("a web origin, as a browser sends it", _fault_of_origin)]
 Loopback = Annotated[str, Such("an address of loopback with a port, or empty", _fault_of_loopback)]
 LocalUser = Annotated[str, Such("a user of this machine", _fault_of_user)]
 Argv = Annotated[tuple[str, ...], Such("a program and its arguments, or empty", _fault_of_argv)]

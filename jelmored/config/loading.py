@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,15 @@ def build(tree: Mapping[str, Any], kinds: Kinds = KINDS) -> tuple[Settings, list
     faults += more
     if settings.default_provider not in providers:
         faults.append((("default_provider",), unknown("provider", settings.default_provider, providers)))
+    faults += _twice(user.name for user in settings.control.allow_users)
     return attrs.evolve(settings, providers=providers), faults
+
+
+def _twice(users: Iterable[str]) -> Iterator[Fault]:
+    """One of two scopes would be the one that counts, and it would be the wrong one."""
+    for name, times in Counter(users).items():
+        if times > 1:
+            yield ("control", "allow_users"), f"{name} stands there {times} times; once is enough"
 
 
 def read_all(files: Iterable[Path]) -> tuple[list[Document], list[str]]:

@@ -12,7 +12,7 @@ import attrs
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.scopes import Scope
 
-from .checks import Argv, Count, DaysOrNone, LocalUser, Loopback, Seconds, SecondsOrNone, Url, Usd
+from .checks import Argv, Count, DaysOrNone, LocalUser, Loopback, Seconds, SecondsOrNone, Url, Usd, WebOrigin
 from .providers import ClaudeSettings, DemoSettings, OpencodeSettings, ProviderSettings
 from .secrets import Secret
 
@@ -37,7 +37,7 @@ class AllowedUser:
 @attrs.frozen(kw_only=True)
 class ControlSettings:
     tcp: Loopback = ""
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[WebOrigin, ...] = ()
     allow_users: tuple[AllowedUser, ...] = ()
 
 

@@ -73,7 +73,8 @@ class Dialogue:
         """From here on every method may be called."""
         self.principal = attrs.evolve(self.principal, client=hello.client_info.name)
         self.outbound.deltas = hello.capabilities.deltas
-        self.services.directory.hub.join(self.outbound)
+        if not self.principal.visitor.confined:  # an agent's own process looks whether we live; it is told nothing
+            self.services.directory.hub.join(self.outbound)
         self._greeted.set()
         instance = self.services.instance
         return m.Welcome(

@@ -20,7 +20,7 @@ from jelmored.errors import PlaceError
 from .gate import Guard
 from .server import Connections
 
-BACKLOG = 512
+BACKLOG = 4096  # as many as the kernel takes: past it a client of a Unix socket gets EAGAIN, and no second chance
 
 
 class Place(Protocol):

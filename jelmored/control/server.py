@@ -10,6 +10,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from functools import partial
+from http import HTTPStatus
 
 import attrs
 import structlog
@@ -28,6 +29,7 @@ from .stream import MAX_MESSAGE_BYTES, CloseCode, FrameStream
 
 MAX_CLIENTS = 512  # protocol 1, section 1
 MAX_WAITING = 256
+MAX_CONFINED = 16  # of the clients: an agent that runs wild must not keep its owner out
 UPGRADE_SECONDS = 5
 CLOSE_SECONDS = 2
 STOP_SECONDS = 5
@@ -186,7 +188,7 @@ class Connections:
 
     async def _upgrade(self, nursery: trio.Nursery, stream: FrameStream, judged: Judged) -> None:
         with contextlib.suppress(trio.BrokenResourceError, ConnectionClosed):  # it has left already
-            verdict = await judged(await stream.head(MAX_HEAD_BYTES))
+            verdict = self._bounded(await judged(await stream.head(MAX_HEAD_BYTES)))
             if isinstance(verdict, Refusal):
                 await stream.send_all(verdict.encode())
             else:
@@ -194,6 +196,13 @@ class Connections:
                 seat.connection = await _accept(nursery, stream, verdict, lambda: self.count)
                 if seat.expelled:
                     seat.expel()
+
+    def _bounded(self, verdict: Upgrade | Refusal) -> Upgrade | Refusal:
+        if isinstance(verdict, Upgrade) and verdict.visitor.confined:
+            confined = sum(bool(seat.visitor.confined) for seat in self._seats.values())
+            if confined >= MAX_CONFINED:
+                return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients that are an agent's processes")
+        return verdict
 
     async def _talk(self, connection: Connection) -> None:
         try:

@@ -79,10 +79,10 @@ class TokenFiles:
             self.add(DEFAULT, Scope.ADMIN)
 
     def names(self) -> list[str]:
-        """Of all files there but those that are just being written."""
+        """Of all files there that can be tokens: an editor's copy, or one that is just being written, is none."""
         with _told(self.directory):
             try:
-                return sorted(name for name in os.listdir(self.directory) if not name.startswith("."))
+                return sorted(name for name in os.listdir(self.directory) if is_name(name))
             except FileNotFoundError:
                 return []
 

@@ -12,8 +12,9 @@ from .findings import Area, Finding
 from .scene import Scene
 
 SYSTEM = (Path("/etc/systemd/system"), Path("/usr/local/lib/systemd/system"), Path("/usr/lib/systemd/system"))
+REMEDY = "`jelmore daemon install` writes it anew"
 LINGER = Path("/var/lib/systemd/linger")
-_PROGRAM = re.compile(r"^ExecStart=[-@:+!]*(\S+)", re.MULTILINE)
+_PROGRAM = re.compile(r'^ExecStart=[-@:+!]*(?:"([^"]+)"|(\S+))', re.MULTILINE)
 
 
 def units(scene: Scene) -> Iterator[Finding]:
@@ -35,10 +36,11 @@ def _of(area: Area, file: Path) -> Finding:
     except OSError as error:
         return area.note(f"{file} can't be read: {error.strerror}")
     if program is None:
-        return area.bad(f"{file} starts nothing", "`jelmore daemon install` writes it anew")
-    if not os.access(program[1], os.X_OK):
-        return area.bad(f"{file} starts {program[1]}, which is not there", "`jelmore daemon install` writes it anew")
-    return area.good(f"{file} starts {program[1]}")
+        return area.bad(f"{file} starts nothing", REMEDY)
+    path = program[1] or program[2]
+    if not os.access(path, os.X_OK):
+        return area.bad(f"{file} starts {path}, which is not there", REMEDY)
+    return area.good(f"{file} starts {path}")
 
 
 def _user_directory(environ: Mapping[str, str]) -> Path:

@@ -63,7 +63,7 @@ def _walk(pid: int) -> Origin | None:
         parent = procfs.parent_of(ancestor)
         if parent is None:
             return _unseen(ancestor)
-        if parent == us and us != 1 and _is_subreaper():  # an orphan whose warden was killed
+        if parent == us and (us == 1 or _is_subreaper()):  # an orphan whose warden was killed
             return Origin.AGENT
         ancestor = parent
         if not ancestor:

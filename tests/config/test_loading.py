@@ -301,8 +301,10 @@ def test_nothing_but_loopback_is_taken(tmp_path: Path, tcp: str) -> None:
 
 
 def test_other_users(tmp_path: Path) -> None:
-    settings = _load(tmp_path, '[control]\nallow_users = [{ name = "root" }, { name = "root", scope = "operator" }]')
+    settings = _load(tmp_path, '[control]\nallow_users = [{ name = "root" }, { name = "daemon", scope = "operator" }]')
     assert [user.scope for user in settings.control.allow_users] == [Scope.OBSERVER, Scope.OPERATOR]
+    (twice,) = _faults(tmp_path, '[control]\nallow_users = [{ name = "root" }, { name = "root", scope = "operator" }]')
+    assert twice == "config.toml:2: control.allow_users: root stands there 2 times; once is enough"
     text = """[control]
     allow_users = [{ name = "nobody-at-all" }, { scope = "observer" }, { name = "root", scope = "boss" }, "root"]"""
     assert [fault.partition(": ")[2] for fault in _faults(tmp_path, text)] == [
@@ -311,3 +313,16 @@ def test_other_users(tmp_path: Path) -> None:
         "control.allow_users.2.scope: expected one of observer, operator, admin, got 'boss'",
         "control.allow_users.3: expected a table, got a string",
     ]
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://a.example", "http://localhost:8080", "http://[::1]:80", "vscode-file://x-y"]
+)
+def test_a_web_origin(tmp_path: Path, origin: str) -> None:
+    assert _load(tmp_path, f'[control]\nallowed_origins = ["{origin}"]').control.allowed_origins == (origin,)
+
+
+@pytest.mark.parametrize("typo", ["", "null", "*", "https://a.example/", "HTTPS://a.example", "a.example", "https://"])
+def test_what_no_browser_ever_sends_is_no_origin(tmp_path: Path, typo: str) -> None:
+    (fault,) = _faults(tmp_path, f'[control]\nallowed_origins = ["{typo}"]')
+    assert fault.startswith("config.toml:2: control.allowed_origins.0: expected an origin as a browser sends it")

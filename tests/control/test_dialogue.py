@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import trio
 
+from jelmored.control import guards
 from jelmored.control.dialogue import INITIALIZE_SECONDS, MAX_IN_FLIGHT
 from jelmored.domain.scopes import Scope
 from jelmored.domain.times import utc_now
 from jelmored.errors import Crashed, ErrorKind, JournalError, ProviderError, Stopped
+from jelmored.process.descent import Origin
 from tests.client_raw import RpcError, connect
 from tests.eventually import eventually
 
@@ -237,6 +239,16 @@ async def test_a_scope_that_does_not_reach() -> None:
             with pytest.raises(RpcError) as caught:
                 await client.request(method)
             assert (caught.value.code, caught.value.kind) == (1400, "forbidden")
+
+
+async def test_an_agents_process_is_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with staged() as stage, connect(stage.socket) as owner:
+        monkeypatch.setattr(guards, "origin_of", lambda _: Origin.AGENT)
+        async with connect(stage.socket) as agent:
+            stage.directory.hub.broadcast("daemon/event", b'{"kind":"news","content":"for people"}')
+            await eventually(lambda: any(note.method == "daemon/event" for note in owner.notes), 5)
+            await agent.request("daemon/status")
+            assert agent.notes == []
 
 
 async def test_once_the_daemon_stops_it_tells_and_takes_nothing_more() -> None:

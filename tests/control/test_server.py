@@ -7,9 +7,10 @@ import trio
 import trio.testing
 from structlog.typing import EventDict
 
-from jelmored.control import server
+from jelmored.control import guards, server
 from jelmored.control.connection import Connection
 from jelmored.control.stream import CloseCode
+from jelmored.process.descent import Origin
 from tests.client_raw import connect
 from tests.eventually import eventually
 
@@ -40,6 +41,19 @@ async def test_when_all_places_are_taken(monkeypatch: pytest.MonkeyPatch) -> Non
             assert stage.connections.count == 2
         await eventually(lambda: stage.connections.count == 1, 5)
         async with await upgraded(stage.socket):
+            assert stage.connections.count == 2
+
+
+async def test_an_agent_that_runs_wild_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_CONFINED", 1)
+    async with staged() as stage:
+        with monkeypatch.context() as agents:
+            agents.setattr(guards, "origin_of", lambda _: Origin.AGENT)
+            first = await upgraded(stage.socket)
+            async with await dial(stage.socket) as second:
+                await second.send(head())
+                assert (await second.head())[0] == 503
+        async with first, await upgraded(stage.socket):
             assert stage.connections.count == 2
 
 

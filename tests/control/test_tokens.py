@@ -45,6 +45,14 @@ def test_each_has_its_scope(files: TokenFiles, scope: Scope) -> None:
     assert files.token("x").scope is scope
 
 
+def test_what_an_editor_leaves_there_is_no_token(files: TokenFiles) -> None:
+    files.ensure()
+    for name in ("admin~", "x.tmp", ".admin.swp"):
+        (files.directory / name).write_text("in the way")
+    tokens, faults = files.read()
+    assert ([token.name for token in tokens], faults) == (["admin"], [])
+
+
 def test_no_two_are_the_same(files: TokenFiles) -> None:
     texts = {files.add(f"t{number}", Scope.ADMIN).read_text() for number in range(50)}
     assert len(texts) == 50

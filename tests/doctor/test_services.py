@@ -33,6 +33,8 @@ def test_none_is_no_fault(tmp_path: Path, system: Path) -> None:
     [
         (f"ExecStart={sys.executable} -m jelmored", Level.GOOD),
         (f"ExecStart=-{sys.executable}", Level.GOOD),
+        (f'ExecStart="{sys.executable}" serve', Level.GOOD),
+        ('ExecStart="/no where/jelmored" serve', Level.BAD),
         ("ExecStart=/nowhere/jelmored serve", Level.BAD),
         ("Type=notify", Level.BAD),
     ],

@@ -85,6 +85,17 @@ def test_another_users_that_we_may_not_see_is_from_elsewhere(monkeypatch: pytest
     assert origin_of(os.getppid()) is ELSEWHERE
 
 
+def test_an_orphan_of_the_first_process_is_an_agents_if_that_is_we(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container, where a warden that was killed leaves to us what it had."""
+    orphan = foreign("sleep", "1000")
+    monkeypatch.setattr(procfs, "parent_of", {orphan.pid: 1, 1: 0}.get)
+    assert origin_of(orphan.pid) is ELSEWHERE
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    assert origin_of(orphan.pid) is AGENT
+    orphan.kill()
+    orphan.wait()
+
+
 # By the socket
 
 CONNECT = """
