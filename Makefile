@@ -25,14 +25,14 @@ test: .venv/test
 	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-real: .venv/test .cache/agents/installed
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "real and not soak" tests/real
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "real and not soak" tests/real
 
 expectations: .venv/test
 	REWRITE_EXPECTATIONS=1 $(BIN)/python -m pytest -q tests/client
 
 test-editors: .venv/test .cache/editors/installed
 	@command -v nvim >/dev/null || { echo "examples/editor.lua is for Neovim: install neovim 0.7 or later first" >&2; exit 1; }
-	$(BIN)/python -m pytest -m editors tests/examples
+	$(BIN)/python -m pytest -n 2 -m editors tests/examples
 
 soak: .venv/test .cache/agents/installed
 	$(BIN)/python -m pytest -m soak tests/real tests/faults tests/test_start.py

@@ -79,7 +79,7 @@ CASES = {
 }
 """Where the daemon is killed."""
 FAST = ("first end", "second tool")
-FAST_AT_OPENCODE = ("prompted", "third stream")
+FAST_AT_OPENCODE = ("prompted",)
 
 
 def _trials() -> list[object]:

@@ -83,13 +83,13 @@ async def test_an_interrupt_while_it_asks_ends_the_turn() -> None:
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
-        (fails(401, "bad key"), ErrorKind.AUTH_REQUIRED),
+        pytest.param(fails(401, "bad key"), ErrorKind.AUTH_REQUIRED, marks=pytest.mark.soak),
         pytest.param(fails(400, "no such field"), ErrorKind.INVALID_REQUEST, marks=pytest.mark.soak),
         pytest.param(fails(429, "Rate limit reached"), ErrorKind.RATE_LIMITED, marks=pytest.mark.soak),
         (fails(429, "Rate limit reached", retry_after=3600), ErrorKind.RATE_LIMITED),
         (fails(500, "down"), ErrorKind.UNAVAILABLE),
         pytest.param(breaks(says(LONG), Fault.CUT), ErrorKind.NETWORK, marks=pytest.mark.soak),
-        (breaks(says(LONG), Fault.ERROR), ErrorKind.OVERLOADED),
+        pytest.param(breaks(says(LONG), Fault.ERROR), ErrorKind.OVERLOADED, marks=pytest.mark.soak),
     ],
     ids=["401", "400", "429", "429-long", "500", "cut", "error-in-stream"],
 )
@@ -140,6 +140,7 @@ async def test_a_failure_that_passes_is_only_a_delay() -> None:
         assert run.drafts(EventType.ERROR)
 
 
+@pytest.mark.soak
 async def test_a_session_is_resumed_by_its_id_also_by_another_server() -> None:
     script = Script(when("first thing", recalls), when("", says("I will remember.")))
     with new_home() as home:

@@ -39,6 +39,7 @@ async def test_a_turn_streams_its_text_and_says_what_it_took() -> None:
         assert over.usage.cost_usd == pytest.approx((100 * 1 + 20 * 2) / 1e6)
 
 
+@pytest.mark.soak
 async def test_thoughts_are_told_apart_from_what_is_said() -> None:
     async with open_run(Script(when("think", thinks("First this. Then that.", "Done.")))) as run:
         await run.turn("think")
@@ -126,6 +127,7 @@ async def test_a_session_that_plans_is_offered_no_tool_to_change_files() -> None
         assert {"write", "edit", "bash"} <= _offered(run.model.calls[-1].body)
 
 
+@pytest.mark.soak
 async def test_a_session_that_denies_is_offered_none_at_all() -> None:
     async with open_run(Script(when("look", says("Looked."))), permission_mode=PermissionMode.DENY) as run:
         await run.turn("look")

@@ -140,9 +140,8 @@ async def _waits(stage: Stage, again: Watch, prompt_id: str) -> None:
         assert (await again.turn_over(turn, seconds=30))["metadata"]["reason"] == "completed"
 
 
-@pytest.mark.parametrize(
-    ("end", "policy"), [(_stopped, "planned"), pytest.param(_killed, "always", marks=pytest.mark.soak)]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize(("end", "policy"), [(_stopped, "planned"), (_killed, "always")])
 async def test_opencode_goes_on_too(end: Callable[[Stage], Awaitable[None]], policy: str) -> None:
     async with open_place(_script()) as (place, model):
         configuration = {

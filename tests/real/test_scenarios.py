@@ -18,8 +18,6 @@ from .scenarios.comparison import differences
 from .scenarios.scenario import Scenario, play
 from .scenarios.table import SCENARIOS, SOAK
 
-pytestmark = pytest.mark.xdist_group("scenarios")  # one worker lives them all, and not each of them
-
 AT_ONCE = 3  # of them: each waits most of its time
 
 Lives = Mapping[str, Outcome[Capture]]
@@ -27,7 +25,8 @@ Lives = Mapping[str, Outcome[Capture]]
 
 @pytest.fixture(scope="module")
 def lives(request: pytest.FixtureRequest) -> Lives:
-    """What came of all that are to be tested, by the names of the tests; several lived at once."""
+    """What came of all that are to be tested, by the names of the tests; several lived at once. Two workers would each
+    live them all: give them whole files (`--dist loadfile`)."""
     tests = (item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path)
     chosen = {test.name: cast(Scenario, test.callspec.params["scenario"]) for test in tests}
     return trio.run(_live_all, chosen)

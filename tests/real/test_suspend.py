@@ -225,7 +225,9 @@ async def _bring(there: Stage, moved: Watch, here: Stage) -> Json:
     return view
 
 
-@pytest.mark.parametrize("own_home", [False, True], ids=["the same home", "another home"])
+@pytest.mark.parametrize(
+    "own_home", [pytest.param(False, id="the same home", marks=pytest.mark.soak), pytest.param(True, id="another home")]
+)
 async def test_it_comes_back_with_what_it_was_told_in_both(own_home: bool) -> None:
     async with (
         open_place(_script()) as (place, model),
