@@ -16,6 +16,7 @@ from .errors import NoDaemon
 from .places import Places
 
 START_SECONDS = 20.0
+UNIT_SECONDS = 100.0  # systemd itself gives up after 90
 LOOK_SECONDS = 0.02
 LOG_BYTES = 8 * 1024 * 1024  # past this the log of earlier daemons is set aside, once
 TAIL_LINES = 12
@@ -65,12 +66,15 @@ class Starter:
 
     async def _by_systemd(self) -> Address:
         """The command returns when the daemon is ready, or can't be."""
-        done = await trio.run_process(  # noqa: TID251 – no agent, and nothing that stays
-            self.unit, stdin=b"", capture_stdout=True, capture_stderr=True, check=False
-        )
+        done = None
+        with trio.move_on_after(UNIT_SECONDS):
+            done = await trio.run_process(  # noqa: TID251 – no agent, and nothing that stays
+                self.unit, stdin=b"", capture_stdout=True, capture_stderr=True, check=False
+            )
         if address := running(self.places):
             return address
-        said = done.stderr.decode(errors="replace").strip() or f"it is not in {self.places.runtime}"
+        said = done.stderr.decode(errors="replace").strip() if done else f"no answer within {UNIT_SECONDS:g} s"
+        said = said or f"it is not in {self.places.runtime}"
         raise NoDaemon(f"systemd did not start the daemon (`systemctl --user status jelmored` says more): {said}")
 
     def _spawn(self) -> int:

@@ -59,9 +59,10 @@ def key_of(name: str) -> Key:
 
 def nested(key: Key, value: Any) -> dict[str, Any]:
     """The value in tables, under this key."""
-    for part in reversed(key):
-        value = {part: value}
-    return value  # type: ignore[no-any-return]
+    tree = {key[-1]: value}
+    for part in reversed(key[:-1]):
+        tree = {part: tree}
+    return tree
 
 
 def value_from(text: str) -> Any:

@@ -4,18 +4,13 @@ so its program is asked for all that is done with them."""
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-
-import trio
+from collections.abc import Iterator, Sequence
 
 from jelmored.client.addresses import named
 from jelmored.client.exits import Exit
+from jelmored.client.program import ask
 from jelmored.client.shell import Shell
-from jelmored.client.starting import PROGRAM
 from jelmored.wire.messages import Setting
-
-_USAGE = 2  # of the daemon's program, as of ours
 
 
 async def show(shell: Shell, *, key: str = "", origins: bool = False) -> Exit:
@@ -69,13 +64,4 @@ def _written(value: object) -> str:
 
 
 async def _asked(shell: Shell, *words: str) -> Exit:
-    """Of the daemon's program, which says itself what there is to say."""
-    code = await trio.to_thread.run_sync(_ran, [*PROGRAM, "config", *words], shell.environ)
-    return Exit.OK if code == 0 else Exit.USAGE if code == _USAGE else Exit.REFUSED
-
-
-def _ran(command: list[str], environ: Mapping[str, str]) -> int:
-    """Its exit code. It has our streams."""
-    child = os.posix_spawn(command[0], command, environ)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
+    return await ask(shell.environ, "config", *words)
