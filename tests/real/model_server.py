@@ -114,6 +114,8 @@ async def _perform(line: Line, call: Call, peer: _Peer) -> None:
 
 async def _stream(answer: Answer, model: str, peer: _Peer, api: Api) -> None:
     await peer.open_stream(answer.headers)
+    if answer.held is not None:
+        await answer.held.wait()
     for event in _until_fault(answer, api.stream(answer, model)):
         await trio.sleep(answer.pace if event.is_delta else 0)
         await peer.send(event.encode())

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+import trio
 
 from .conversation import Conversation
 
@@ -60,6 +61,7 @@ class Answer:
 
     Args:
         pace: seconds before each delta.
+        held: the first delta comes when this is set.
         fault: what goes wrong in the stream; an answer that is asked for without streaming has no fault.
         headers: of the HTTP response, beside what every answer has.
     """
@@ -67,6 +69,7 @@ class Answer:
     blocks: tuple[Block, ...]
     stop_reason: str = "end_turn"
     pace: float = 0.0
+    held: trio.Event | None = None
     fault: Fault | None = None
     sound_deltas: int = 0
     input_tokens: int = 100
@@ -132,8 +135,8 @@ ERROR_TYPES = {
 }
 
 
-def says(text: str, *, pieces: int = 5, pace: float = 0.0) -> Answer:
-    return Answer((Text(text, pieces),), pace=pace)
+def says(text: str, *, pieces: int = 5, pace: float = 0.0, held: trio.Event | None = None) -> Answer:
+    return Answer((Text(text, pieces),), pace=pace, held=held)
 
 
 def thinks(thought: str, text: str) -> Answer:

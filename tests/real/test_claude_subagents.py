@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import trio
 
 from jelmored.domain.events import Draft, EventType, TurnReason
 from jelmored.domain.permissions import Answer, Verdict
@@ -64,10 +65,13 @@ async def test_one_that_fails_does_not_fail_the_turn() -> None:
 
 
 async def test_a_question_from_the_background_holds_the_turn_open() -> None:
-    script = Script(touches("one"), when("", uses_all(agent("inner one", run_in_background=True)), says("Launched.")))
+    question = trio.Event()
+    launched = says("Launched.", held=question)
+    script = Script(touches("one"), when("", uses_all(agent("inner one", run_in_background=True)), launched))
     async with open_run(script) as run:
         await run.session.prompt(prompt("go"))
         asked = await run.asked()
+        question.set()
         await run.until(Draft, lambda draft: draft.content == "Launched.")
         assert not any(isinstance(event, TurnOver) for event in run.events)
         await run.session.answer(asked.request.request_id, Answer(verdict=Verdict.ALLOW))
