@@ -24,6 +24,7 @@ from jelmored.control.tokens import TokenFiles
 from jelmored.domain.catalogue import Catalogue
 from jelmored.errors import AlreadyRunning, ConfigError, JelmoreError, JournalError, PlaceError, leaves
 from jelmored.providers import registry
+from jelmored.secrecy import Secrets
 from jelmored.service.handed import Handed, take
 
 
@@ -77,13 +78,16 @@ def _serve(options: argparse.Namespace) -> None:
     sources = _sources(options)
     configuration, models = sources.read(), _catalogue(sources)
     where = places.find(state=options.state_dir, runtime=options.runtime_dir)
-    logs.configure(options.log_level, secrets=configuration.settings.secrets())
+    secrets = Secrets(configuration.settings.secrets())
+    logs.configure(options.log_level, secrets=secrets)
     limits.raise_open_files()
     where.prepare(shared=bool(configuration.settings.control.allow_users))
-    trio.run(_live, configuration, models, where, handed)
+    trio.run(_live, configuration, models, where, handed, secrets)
 
 
-async def _live(configuration: Configuration, models: Catalogue, where: places.Places, handed: Handed) -> None:
+async def _live(
+    configuration: Configuration, models: Catalogue, where: places.Places, handed: Handed, secrets: Secrets
+) -> None:
     from jelmored.daemon import serve  # what it needs is not needed to say what is wrong with the configuration
 
     def announce(notice: Mapping[str, Any]) -> None:
@@ -91,7 +95,7 @@ async def _live(configuration: Configuration, models: Catalogue, where: places.P
         _ready(notice)
 
     async with where.held():
-        await serve(configuration, models, where, announce=announce, handed=handed)
+        await serve(configuration, models, where, announce=announce, handed=handed, secrets=secrets)
 
 
 def _ready(notice: Mapping[str, Any]) -> None:

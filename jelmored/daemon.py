@@ -30,12 +30,14 @@ from jelmored.domain.models import ProviderView
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, JournalPaused
 from jelmored.journal.sqlite import SqliteJournal
+from jelmored.journal.veil import Veil
 from jelmored.notify.notifier import Notifier
 from jelmored.notify.ways import NAMES, ways
 from jelmored.process.lives import Lives
 from jelmored.process.reaper import Reaper
 from jelmored.providers import registry
 from jelmored.reloading import Current, Owners
+from jelmored.secrecy import Secrets
 from jelmored.service.handed import NOTHING, Handed
 from jelmored.service.standing import Standing
 from jelmored.service.watchdog import Watchdog, writing
@@ -49,7 +51,6 @@ from jelmored.sessions.router import Router
 from jelmored.sessions.salvaging import retold
 from jelmored.sessions.world import World
 from jelmored.supervision.providers import Providers
-from jelmored.wire import codec
 from jelmored.wire.messages import PROTOCOL_VERSION, DaemonEvent, ProviderChanged
 
 log = structlog.get_logger(__name__)
@@ -70,6 +71,7 @@ async def serve(
     *,
     announce: Callable[[Mapping[str, Any]], None],
     handed: Handed = NOTHING,
+    secrets: Secrets | None = None,
 ) -> None:
     """Run until a signal or a client asks for the end; then stop within 20 s.
 
@@ -79,20 +81,24 @@ async def serve(
         places: prepared; the daemon's lock is held.
         announce: told, once clients can connect, what stands in daemon.json.
         handed: by the service manager that has started us.
+        secrets: those of the configuration, that the log knows already.
 
     Raises:
         JournalError: the journal can't be opened.
         RestartLimitReached: something essential failed too often.
     """
     settings = configuration.settings
+    secrets = secrets or Secrets(settings.secrets())
+    veil = Veil(secrets)
     instance = Instance(instance_id=new_instance_id(), version=__version__, pid=os.getpid(), started_at=utc_now())
     end = _End()
-    hub = Hub()
+    hub = Hub(veil)
     journal = SqliteJournal(
         places.state / "journal.db",
         synchronous=settings.journal.synchronous.value,
         changed=lambda trouble: _tell_journal(hub, trouble),
         retell=retold,
+        veil=veil,
     )
     made = registry.build(settings, instance.instance_id, places.state, catalogue)
     providers = Providers(
@@ -118,7 +124,7 @@ async def serve(
     janitor = Janitor(sessions.sweeper, **meaning.tidying(settings))
     way_of = partial(ways, environ=os.environ, instance_id=instance.instance_id)
     notifier = Notifier(hub, sessions.get, tuple(way_of(settings.notify)), NAMES)
-    current = Current(configuration)
+    current = Current(configuration, secrets)
     services = Services(
         directory=sessions,
         providers=providers,
@@ -177,7 +183,7 @@ async def serve(
         drain = current.settings.sessions.drain_seconds if within is None else within
         await end.let_turns_end(sessions.draining, drain)
         stop.within = STOP_DEADLINE if within is None else min(STOP_DEADLINE, within)
-        hub.broadcast("daemon/event", codec.encode(DaemonEvent(kind="stopping", content="the daemon stops")))
+        hub.broadcast("daemon/event", DaemonEvent(kind="stopping", content="the daemon stops"))
         log.info("stopping")
 
 
@@ -237,7 +243,7 @@ class _End:
 
 
 def _tell_provider(hub: Hub, view: ProviderView) -> None:
-    hub.broadcast("provider/changed", codec.encode(ProviderChanged(provider=view)))
+    hub.broadcast("provider/changed", ProviderChanged(provider=view))
 
 
 def _tell_journal(hub: Hub, trouble: JournalPaused | None) -> None:
@@ -249,7 +255,7 @@ def _tell_journal(hub: Hub, trouble: JournalPaused | None) -> None:
         kind: Literal["journal-full", "journal-failed"]
         kind = "journal-full" if trouble.kind is ErrorKind.JOURNAL_FULL else "journal-failed"
         told = DaemonEvent(kind=kind, content=f"{trouble.message}; sessions pause: {trouble.remedy}")
-    hub.broadcast("daemon/event", codec.encode(told))
+    hub.broadcast("daemon/event", told)
 
 
 def _notice(instance: Instance, socket: Path) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
@@ -21,6 +21,7 @@ import structlog
 from structlog.typing import Processor
 
 from jelmored.domain.ids import ProviderName, SessionId
+from jelmored.secrecy import REDACTED, Secrets
 
 Record = MutableMapping[str, Any]
 
@@ -40,7 +41,7 @@ def configure(
     level: Level = Level.INFO,
     *,
     stream: TextIO = sys.stderr,
-    secrets: Iterable[str] = (),
+    secrets: Secrets | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> None:
     """Once, at the start.
@@ -49,14 +50,14 @@ def configure(
         level: what is below costs next to nothing.
         stream: a terminal gets lines to read, anything else JSON lines.
         environ: tells whether the stream leads to systemd's journal.
-        secrets: values that are never written, whatever they stand in.
+        secrets: none of them is written, whatever it stands in, also of those that it learns later.
     """
     processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        Redaction.of(secrets, texts=level is Level.DEBUG),
+        Redaction(secrets or Secrets(), texts=level is Level.DEBUG),
     ]
     structlog.configure(
         processors=[*processors, _renderer(stream), *([_with_priority] if leads_to_journal(stream, environ) else [])],
@@ -119,9 +120,6 @@ def _with_priority(_logger: Any, method: str, line: Any) -> Any:
     return prioritised(line, method)
 
 
-REDACTED = "[redacted]"
-SHORTEST_SECRET = 8
-"""Shorter values would be found in words that are none."""
 DEPTH = 6
 
 _SECRET_KEY = re.compile(r"token|secret|passw|authorization|api_?key|cookie|credential", re.IGNORECASE)
@@ -131,37 +129,17 @@ _TEXT_KEYS = frozenset({
 _COUNT_KEY = re.compile(r"tokens$", re.IGNORECASE)
 
 
-def hide(secrets: Iterable[str]) -> None:
-    """These are secrets too, from now on; what was one stays one."""
-    for processor in structlog.get_config()["processors"]:
-        if isinstance(processor, Redaction):
-            processor.learn(secrets)
-
-
-@attrs.define
+@attrs.frozen
 class Redaction:
     """A processor that replaces what must not be read: by the names of keys, and known secrets wherever they stand.
 
     Args:
-        known: no value is written that has one of these in it.
+        secrets: no value is written that has one of these in it.
         texts: prompts and answers may be written out.
     """
 
-    known: frozenset[str] = frozenset()
+    secrets: Secrets
     texts: bool = False
-    _pattern: re.Pattern[str] | None = None
-
-    @classmethod
-    def of(cls, secrets: Iterable[str], *, texts: bool = False) -> Redaction:
-        made = cls(texts=texts)
-        made.learn(secrets)
-        return made
-
-    def learn(self, secrets: Iterable[str]) -> None:
-        """These too, from now on."""
-        self.known |= {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
-        words = sorted(self.known, key=len, reverse=True)  # of two that begin alike the longer one goes as a whole
-        self._pattern = re.compile("|".join(map(re.escape, words))) if words else None
 
     def __call__(self, _logger: Any, _method: str, record: Record) -> Record:
         return {key: self._value(key, value, DEPTH) for key, value in record.items()}
@@ -173,7 +151,7 @@ class Redaction:
             return f"[{len(value)} characters]" if isinstance(value, str) else f"[{type(value).__name__}]"
         match value:
             case str():
-                return self._pattern.sub(REDACTED, value) if self._pattern else value
+                return self.secrets.hidden(value)
             case None | bool() | int() | float():
                 return value
             case _ if depth == 0:

@@ -7,7 +7,9 @@ from typing import TypedDict
 
 import attrs
 
+from jelmored.config.lines import Key
 from jelmored.config.settings import ProviderEntry, Settings
+from jelmored.config.sources import Entry
 from jelmored.domain import ranking
 from jelmored.domain.budget import Budget
 from jelmored.domain.ids import ProviderName
@@ -17,6 +19,7 @@ from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, RunTimeouts
 from jelmored.sessions.world import Wishes
 from jelmored.supervision.provider import ProviderSpec
+from jelmored.wire.messages import Setting
 
 
 class Tidying(TypedDict):
@@ -25,6 +28,14 @@ class Tidying(TypedDict):
     every: float
     expire_after: float
     retention_days: float
+
+
+def shown(entries: Mapping[Key, Entry]) -> tuple[Setting, ...]:
+    """To whoever asks: what is a secret is left out."""
+    return tuple(
+        Setting(key=entry.name, value=entry.shown, origin=entry.origin, counts=entry.counts.value)
+        for entry in entries.values()
+    )
 
 
 def specs(settings: Settings, made: Mapping[ProviderName, BaseProvider]) -> list[ProviderSpec]:

@@ -9,7 +9,7 @@ import attrs
 import structlog
 import trio
 
-from jelmored import logs, meaning
+from jelmored import meaning
 from jelmored.config.documents import dotted
 from jelmored.config.effect import Counts, taken
 from jelmored.config.lines import Key
@@ -21,6 +21,7 @@ from jelmored.errors import ConfigError, ErrorKind, Refused
 from jelmored.notify.courier import Way
 from jelmored.notify.notifier import Notifier
 from jelmored.providers.base import BaseProvider
+from jelmored.secrecy import Secrets
 from jelmored.sessions.janitor import Janitor
 from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
@@ -75,22 +76,21 @@ class Current:
 
     Args:
         configuration: that the daemon was started with.
+        secrets: learn of those that a new one has.
     """
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, secrets: Secrets) -> None:
         self.settings = configuration.settings
         self.owners: Owners | None = None
         """Told when it changes; None while the daemon is being built."""
         self._read_again = configuration.again
+        self._secrets = secrets
         self._entries = configuration.entries()
         self._reading = trio.Lock()
 
     def get(self) -> tuple[Setting, ...]:
         """All settings that count now, with what is a secret left out."""
-        return tuple(
-            Setting(key=entry.name, value=entry.shown, origin=entry.origin, counts=entry.counts.value)
-            for entry in self._entries.values()
-        )
+        return meaning.shown(self._entries)
 
     async def reload(self) -> Reloaded:
         """Read it again, and take what can be taken without a new start. No session is ended, and no turn.
@@ -115,7 +115,7 @@ class Current:
     def _take(self, read: Configuration) -> Reloaded:
         settings = taken(self.settings, read.settings)
         entries = _in_use(self._entries, read, settings)
-        logs.hide(read.settings.secrets())
+        self._secrets.learn(read.settings.secrets())
         if self.owners is not None:
             self.owners.heed(self.settings, settings)
         before, self._entries, self.settings = self._entries, entries, settings

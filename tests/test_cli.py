@@ -18,6 +18,7 @@ from jelmored.config.places import Places
 from jelmored.config.sources import Configuration
 from jelmored.domain.catalogue import Catalogue
 from jelmored.errors import ConfigError, ErrorKind, JournalError, Stopped
+from jelmored.secrecy import Secrets
 from jelmored.service.handed import Handed
 
 Announce = Callable[[Mapping[str, Any]], None]
@@ -53,7 +54,13 @@ def test_it_serves_by_settings_and_places_and_tells_when_it_is_ready(
     arguments: list[str], tmp_path: Path, serve: Callable[[Any], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def daemon(
-        configuration: Configuration, models: Catalogue, places: Places, *, announce: Announce, handed: Handed
+        configuration: Configuration,
+        models: Catalogue,
+        places: Places,
+        *,
+        announce: Announce,
+        handed: Handed,
+        secrets: Secrets,
     ) -> None:
         assert models.find("opus")
         assert configuration.settings.max_total_sessions == 3

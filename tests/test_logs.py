@@ -16,7 +16,8 @@ import trio
 from structlog.testing import capture_logs
 
 from jelmored.domain.ids import ProviderName, SessionId
-from jelmored.logs import Level, about, configure, hide, in_turn, leads_to_journal
+from jelmored.logs import Level, about, configure, in_turn, leads_to_journal
+from jelmored.secrecy import Secrets
 
 SECRET = "sk-live-0123456789"
 
@@ -122,7 +123,7 @@ async def test_lines_tell_what_they_speak_of_also_in_tasks_started_there() -> No
 
 @pytest.mark.parametrize("level", list(Level))
 def test_a_known_secret_is_never_written(level: Level) -> None:
-    lines = _pipe(level, secrets=[SECRET, ""])
+    lines = _pipe(level, secrets=Secrets([SECRET, ""]))
     try:
         raise ValueError(f"401 for {SECRET}")
     except ValueError:
@@ -174,7 +175,7 @@ def test_a_traceback_shows_no_local_variables(terminal: bool) -> None:
 
 
 def test_what_libraries_warn_of_comes_too_and_no_more() -> None:
-    lines = _pipe(Level.DEBUG, secrets=[SECRET])
+    lines = _pipe(Level.DEBUG, secrets=Secrets([SECRET]))
     logging.getLogger("httpx").info("GET /")
     logging.getLogger("trio-websocket").warning("bad frame from %s", SECRET)
 
@@ -190,10 +191,11 @@ def test_a_value_that_json_does_not_know_is_shown_as_python_shows_it() -> None:
 
 
 def test_what_becomes_a_secret_later_is_hidden_from_then_on() -> None:
-    lines = _pipe(secrets=["first-secret"])
+    secrets = Secrets(["first-secret"])
+    lines = _pipe(secrets=secrets)
     bound = structlog.get_logger()
     bound.info("first-secret second-secret")
-    hide(["second-secret", "short"])
+    secrets.learn(["second-secret", "short"])
     bound.info("first-secret second-secret short")
 
     said = [line["event"] for line in lines()]

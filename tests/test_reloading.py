@@ -10,9 +10,8 @@ from typing import Any
 
 import attrs
 import pytest
-import structlog
 
-from jelmored import logs, meaning
+from jelmored import meaning
 from jelmored.config.effect import Counts
 from jelmored.config.settings import Settings
 from jelmored.config.sources import Sources
@@ -33,6 +32,7 @@ from jelmored.providers.claude.provider import ClaudeProvider
 from jelmored.providers.claude.session import ClaudeSession
 from jelmored.providers.opencode.session import OpencodeSession
 from jelmored.reloading import Current, Owners
+from jelmored.secrecy import Secrets
 from jelmored.sessions.directory import Directory
 from jelmored.sessions.hub import Hub
 from jelmored.sessions.janitor import Janitor
@@ -54,6 +54,7 @@ class House:
     file: Path
     current: Current
     owners: Owners
+    secrets: Secrets
 
     @classmethod
     def built(cls, file: Path) -> House:
@@ -79,7 +80,8 @@ class House:
         defaults = Defaults(permission_modes=meaning.permission_modes(settings))
         directory = Directory(world, defaults)
         way_of = partial(ways, environ={"HOME": "/", "PATH": "/bin"}, instance_id=INSTANCE)
-        current = Current(configuration)
+        secrets = Secrets(["the-old-secret"])
+        current = Current(configuration, secrets)
         current.owners = Owners(
             made=made,
             providers=providers,
@@ -93,7 +95,7 @@ class House:
             connections=Connections({}, allowed_origins=settings.control.allowed_origins),
             go_on=directory.go_on,
         )
-        return cls(file, current, current.owners)
+        return cls(file, current, current.owners, secrets)
 
     def spec(self, name: ProviderName = CLAUDE) -> ProviderSpec:
         return self.owners.providers[name].spec
@@ -279,13 +281,11 @@ async def test_a_fault_changes_nothing_and_all_are_told(house: House) -> None:
     assert house.owners.providers.policy.optimize == ()
 
 
-async def test_new_secrets_are_secrets_from_then_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    redaction = logs.Redaction.of(["the-old-secret"])
-    monkeypatch.setattr(structlog, "get_config", lambda: {"processors": [redaction]})
+async def test_new_secrets_are_secrets_from_then_on(house: House) -> None:
     house.file.write_text("providers.claude.environment = { MY_KEY = 'the-new-secret' }")
     await house.current.reload()
 
-    assert redaction(None, "", {"event": "the-old-secret the-new-secret"}) == {"event": "[redacted] [redacted]"}
+    assert house.secrets.hidden("the-old-secret the-new-secret") == "[redacted] [redacted]"
     [shown] = [setting for setting in house.current.get() if setting.key == "providers.claude.environment.MY_KEY"]
     assert shown.value == "[secret]"
 

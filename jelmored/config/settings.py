@@ -16,7 +16,7 @@ from .checks import Argv, Count, DaysOrNone, LocalUser, Loopback, Seconds, Secon
 from .providers import ClaudeSettings, DemoSettings, OpencodeSettings, ProviderSettings
 from .secrets import Secret
 
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|AUTH|CREDENTIAL", re.IGNORECASE)
+_SECRET = re.compile(r"KEY|TOKEN(?!S\b)|SECRET|PASS|AUTH(?!OR)|CREDENTIAL", re.IGNORECASE)
 
 
 class Synchronous(enum.StrEnum):

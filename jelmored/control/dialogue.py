@@ -48,6 +48,7 @@ class Dialogue:
         self.principal = connection.principal
         self.outbound = Outbound()
         self._connection = connection
+        self._veil = services.journal.veil
         self._greeted = trio.Event()
         self._running = 0
         self._lanes = Lanes(connection.start)
@@ -109,7 +110,7 @@ class Dialogue:
             method = self._admit(request)
             params = method.decode(request.params)
         except Refused as no:
-            self.outbound.reply(jsonrpc.failure(request.id, no))
+            self.outbound.reply(self._failure(request.id, no))
             return
         self._running += 1
         job = partial(self._perform, request.id, method, params)
@@ -145,12 +146,24 @@ class Dialogue:
             await self.outbound.room()
             value = method.handler(self, params)
             answer = await value if inspect.isawaitable(value) else value
-            payload = _bounded(key, jsonrpc.result(key, codec.to_json(answer)))
+            payload = _bounded(key, self._result(key, answer))
         except Exception as error:  # noqa: BLE001 - a request that fails is answered; the connection lives
-            payload = jsonrpc.failure(key, _told(error, method.name))
+            payload = self._failure(key, _told(error, method.name))
         finally:
             self._running -= 1
         self.outbound.reply(payload)
+
+    def _result(self, key: jsonrpc.RequestKey, answer: Any) -> bytes:
+        """Without secrets, as all that we tell. Events and states had theirs taken out when they were made: they go
+        out as they are, to the byte."""
+        payload = jsonrpc.result(key, codec.to_json(answer))
+        if not self._veil.secrets.stand_in(payload):
+            return payload
+        return jsonrpc.result(key, codec.to_json(self._veil.value(answer)))
+
+    def _failure(self, key: jsonrpc.RequestKey, refused: Refused) -> bytes:
+        payload = jsonrpc.failure(key, refused)
+        return self._veil.json(payload)
 
 
 def _for_agents(why: str) -> Refused:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import attrs
 
+from jelmored import secrecy
 from jelmored.domain.scopes import Scope
 from jelmored.errors import PlaceError
 
 DEFAULT = "admin"
 """The name of the token that is made when there is none."""
 MAX_TOKENS = 100
-_BYTES = 32  # of chance
 _LONGEST = 256  # bytes of a file that may be a token
 
 _PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EINTR)
@@ -168,7 +168,7 @@ class TokenFiles:
         fresh = self.directory / f".{secrets.token_hex(8)}"
         with _told(path):
             with open(fresh, "x", encoding="ascii", opener=_private) as file:
-                file.write(f"{scope}.{secrets.token_urlsafe(_BYTES)}\n")
+                file.write(f"{secrecy.make(scope)}\n")
             fresh.replace(path)
 
     def _check(self) -> None:

@@ -1,5 +1,5 @@
-"""A file for a bug report: what was found, what the daemon says of itself, the end of its log. No secret, no prompt, no
-answer is in it; look through it all the same before you give it away."""
+"""A file for a bug report: what was found, the settings, what the daemon says of itself, the end of its log. No secret,
+no prompt, no answer is in it; look through it all the same before you give it away."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import orjson
 
 from jelmored.domain.times import utc_now
 from jelmored.logs import Redaction
+from jelmored.secrecy import Secrets
 from jelmored.wire import codec
+from jelmored.wire.messages import Setting
 
 from .findings import Finding
 from .scene import Scene
@@ -39,19 +41,26 @@ def write(path: Path, scene: Scene, findings: Sequence[Finding]) -> None:
 
 
 def _parts(scene: Scene, findings: Sequence[Finding]) -> Iterator[tuple[str, bytes]]:
-    secrets = scene.settings.secrets() if scene.settings else ()
-    redaction = Redaction.of(secrets, texts=True)  # no prompt is in what we say ourselves
+    secrets = Secrets(scene.secrets)
+    redaction = Redaction(secrets, texts=True)  # no prompt is in what we say ourselves
     yield "findings.json", _document([codec.to_json(finding) for finding in findings], redaction)
     names = sorted(name for name in scene.environ if name.startswith(OURS))
     yield "environment.json", _document(names, redaction)
+    if scene.configuration:
+        yield "configuration.json", _configuration(scene.configuration, secrets)
     if scene.report:
         yield "status.json", _document(codec.to_json(scene.report.status), redaction)
         yield "providers.json", _document(codec.to_json(scene.report.providers), redaction)
-    yield "daemon.log", b"".join(_log(scene.places.state / "daemon.log", Redaction.of(secrets)))
+    yield "daemon.log", b"".join(_log(scene.places.state / "daemon.log", Redaction(secrets)))
 
 
 def _document(value: Any, redaction: Redaction) -> bytes:
     return orjson.dumps(redaction(None, "", {"": value})[""], option=orjson.OPT_INDENT_2)
+
+
+def _configuration(settings: Sequence[Setting], secrets: Secrets) -> bytes:
+    """As `config/get` gives it: by the names of its keys all would go that only limits a number of tokens."""
+    return secrets.hidden(orjson.dumps(codec.to_json(settings), option=orjson.OPT_INDENT_2).decode()).encode()
 
 
 def _log(file: Path, redaction: Redaction) -> Iterator[bytes]:

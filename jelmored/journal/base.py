@@ -1,7 +1,7 @@
 """The journal's contract: what is appended is durable when `append` returns, and is read back in order, byte for byte.
 
-Bodies are JSON bytes that the journal never looks into. `sqlite.py` keeps them on disk, `memory.py` in memory; both
-pass tests/journal/contract.py.
+Bodies are JSON bytes that the journal never looks into, but for secrets, which it does not take (`veil.py`).
+`sqlite.py` keeps them on disk, `memory.py` in memory; both pass tests/journal/contract.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 import trio
@@ -17,6 +17,9 @@ import trio
 from jelmored.domain.ids import PromptId, ProviderName, SessionId
 from jelmored.domain.usage import UsageEntry, UsageKey, UsageRow
 from jelmored.errors import JournalPaused
+
+if TYPE_CHECKING:
+    from jelmored.journal.veil import Veil
 
 PAGE_EVENTS = 500
 PAGE_BYTES = 4 * 1024 * 1024
@@ -132,6 +135,10 @@ class Journal(Protocol):
     Every method raises `JournalError` when the engine fails or has stopped; `append` raises `JournalPaused` where only
     the disk is at fault.
     """
+
+    @property
+    def veil(self) -> Veil:
+        """Through which all goes that is appended. Whoever publishes what it appends asks it before."""
 
     @property
     def trouble(self) -> JournalPaused | None:

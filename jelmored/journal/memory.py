@@ -29,6 +29,7 @@ from jelmored.journal.base import (
 )
 from jelmored.journal.door import Door
 from jelmored.journal.sequence import Pages, cut, follow, removed
+from jelmored.journal.veil import Veil
 
 KEY_OF: Mapping[UsageKey, Callable[[UsageEntry], str]] = {
     UsageKey.SESSION: lambda entry: entry.session_id,
@@ -90,9 +91,11 @@ class MemoryJournal:
 
     Args:
         now: the wall clock, for the age of keys.
+        veil: takes out of it what must not stand here.
     """
 
-    def __init__(self, *, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, *, now: Callable[[], datetime] = utc_now, veil: Veil | None = None) -> None:
+        self.veil = veil or Veil()
         self._now = now
         self._door = Door()
         self._logs: dict[SessionId, _Log] = {}
@@ -124,7 +127,7 @@ class MemoryJournal:
     async def append(self, batches: Sequence[Batch]) -> None:
         """See `Journal.append`."""
         await self._enter()
-        for batch in batches:
+        for batch in map(self.veil.batch, batches):
             self._apply(batch)
 
     def _apply(self, batch: Batch) -> None:
@@ -227,7 +230,7 @@ class MemoryJournal:
     async def keep_provider(self, name: ProviderName, body: bytes) -> None:
         """See `Journal.keep_provider`."""
         await self._enter()
-        self._providers[name] = body
+        self._providers[name] = self.veil.json(body)
 
     async def providers(self) -> Mapping[ProviderName, bytes]:
         """See `Journal.providers`."""

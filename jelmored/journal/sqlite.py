@@ -26,6 +26,7 @@ from jelmored.journal.door import Door, stopped
 from jelmored.journal.reserve import BYTES, Reserve
 from jelmored.journal.salvage import Retell, Salvaged
 from jelmored.journal.schema import Synchronous
+from jelmored.journal.veil import Veil
 from jelmored.journal.writer import Changed, Inbox, Writer, reserve_of
 
 T = TypeVar("T")
@@ -47,6 +48,7 @@ class SqliteJournal:
         changed: told when the disk takes no writes any more, and why, and when it takes them again (None).
         reserve: bytes on the disk that are kept free for when there are no others.
         retell: what a session is told as that was read out of a damaged file; None: a damaged one is refused.
+        veil: takes out of it what must not stand here.
     """
 
     def __init__(
@@ -58,7 +60,9 @@ class SqliteJournal:
         changed: Changed = lambda trouble: None,
         reserve: int = BYTES,
         retell: Retell | None = None,
+        veil: Veil | None = None,
     ) -> None:
+        self.veil = veil or Veil()
         self._retell = retell
         self._path = path
         self._reserve = Reserve(reserve_of(path), reserve)
@@ -162,11 +166,12 @@ class SqliteJournal:
 
     async def append(self, batches: Sequence[Batch]) -> None:
         """See `Journal.append`. Waits while 1024 appends or 16 MiB are on their way."""
-        await self._write_out(Write(batches, sum(map(weight, batches))))
+        kept = tuple(map(self.veil.batch, batches))
+        await self._write_out(Write(kept, sum(map(weight, kept))))
 
     async def keep_provider(self, name: ProviderName, body: bytes) -> None:
         """See `Journal.keep_provider`."""
-        await self._write_out(Write((), len(body), providers={name: body}))
+        await self._write_out(Write((), len(body), providers={name: self.veil.json(body)}))
 
     async def providers(self) -> Mapping[ProviderName, bytes]:
         """See `Journal.providers`."""

@@ -7,7 +7,6 @@ from typing import Literal
 import trio
 
 from jelmored.domain.status import IN_TURN
-from jelmored.wire import codec
 from jelmored.wire.messages import DaemonEvent
 
 from .hub import Hub
@@ -39,7 +38,7 @@ class Draining:
             self._roster.go_on()
 
     def _announce(self, kind: Literal["draining", "undrained"], content: str) -> None:
-        self._hub.broadcast("daemon/event", codec.encode(DaemonEvent(kind=kind, content=content)))
+        self._hub.broadcast("daemon/event", DaemonEvent(kind=kind, content=content))
 
     @property
     def under_way(self) -> bool:

@@ -12,6 +12,7 @@ from jelmored.domain.events import DeltaKind, Event, OpenItem
 from jelmored.domain.ids import ApprovalId, ItemId, LogId, SessionId, ToolUseId
 from jelmored.domain.permissions import Approval, ApprovalStatus
 from jelmored.domain.sessions import SessionView
+from jelmored.journal.veil import Veil
 from jelmored.wire import codec, jsonrpc
 from jelmored.wire.messages import SessionChanged, SessionRemoved
 
@@ -169,9 +170,14 @@ class Feed:
 
 
 class Hub:
-    """The feeds of all sessions."""
+    """The feeds of all sessions.
 
-    def __init__(self) -> None:
+    Args:
+        veil: through which all goes that is told here first; a session's frames went through it already.
+    """
+
+    def __init__(self, veil: Veil | None = None) -> None:
+        self._veil = veil or Veil()
         self._feeds: dict[SessionId, Feed] = {}
         self._everyone: set[Subscriber] = set()
         self._watchers: set[Subscriber] = set()
@@ -226,9 +232,9 @@ class Hub:
     def unobserve(self, observer: Observer) -> None:
         self._observers.discard(observer)
 
-    def broadcast(self, method: str, params: bytes) -> None:
-        """A notification for every client."""
-        self._notify(self._everyone, jsonrpc.notification(method, params))
+    def broadcast(self, method: str, params: object) -> None:
+        """A notification for every client; its parameters are a value of ours."""
+        self._notify(self._everyone, jsonrpc.notification(method, self._veil.encode(params)))
 
     def changed(self, session_id: SessionId, view: Callable[[], SessionView]) -> None:
         """The session's view is another: its subscribers are told soon, at most four times a second.
@@ -258,5 +264,5 @@ class Hub:
         feed = self._feeds.get(session_id)
         if feed is None or not (feed.subscribers or self._watchers):
             return
-        payload = jsonrpc.notification("session/changed", codec.encode(SessionChanged(session=view())))
+        payload = jsonrpc.notification("session/changed", self._veil.encode(SessionChanged(session=view())))
         self._notify(feed.subscribers | self._watchers, payload)

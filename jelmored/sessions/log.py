@@ -3,7 +3,7 @@ then is it published, in order: a delta waits behind earlier events that are not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from jelmored.domain.usage import UsageEntry
 from jelmored.errors import ErrorKind, JournalError, JournalPaused
 from jelmored.journal.base import Attachment, Batch, Entry, Journal, StoredKey, StoredPrompt
 from jelmored.providers.base import Delta
+from jelmored.secrecy import LEAST
 from jelmored.wire import codec, jsonrpc
 from jelmored.wire.messages import ItemVoided, SessionDelta
 
@@ -66,6 +67,9 @@ class SessionLog:
         self.seq = head
         self._feed = feed
         self._journal = journal
+        self._veil = journal.veil
+        self._ends: dict[ItemId, tuple[str, str]] = {}
+        """Of each item that streams: the last characters that were shown, and what may be the beginning of a secret."""
         self._entries: list[Entry] = []
         self._frames: list[Frame] = []
         self._then: list[Then] = []
@@ -103,14 +107,20 @@ class SessionLog:
         def event_of(draft: Draft) -> Event:
             return draft.at(self._feed.session_id, self.seq, turn=turn, provider=provider, timestamp=at)
 
-        draft, body = bounded(draft, lambda draft: codec.encode(event_of(draft)))
-        return event_of(draft), body
+        kept, body = bounded(draft, lambda draft: codec.encode(event_of(draft)))
+        if kept is not draft:  # a cut through the middle of a secret would leave half of it
+            kept, body = bounded(self._veil.value(draft), lambda draft: codec.encode(event_of(draft)))
+        return event_of(kept), body
 
     def stream(self, delta: Delta, turn: int | None) -> None:
-        """A piece of text: no number, never kept. Of an endless one the rest is not streamed: the gap shows."""
+        """A piece of text: no number, never kept. Of an endless one the rest is not streamed: the gap shows. Its end
+        waits for the next piece where it may be the beginning of a secret."""
         if self.open_items.length(delta.item_id) > LONGEST:
             return
-        offset = self.open_items.append(delta.item_id, delta.kind, delta.text, delta.parent_tool_use_id)
+        text = self._showable(delta)
+        if not text and delta.text:
+            return
+        offset = self.open_items.append(delta.item_id, delta.kind, text, delta.parent_tool_use_id)
         told = SessionDelta(
             session_id=self._feed.session_id,
             turn=turn,
@@ -118,11 +128,19 @@ class SessionLog:
             after_seq=self.seq,
             kind=delta.kind,
             offset=offset,
-            text=delta.text,
+            text=text,
             parent_tool_use_id=delta.parent_tool_use_id,
         )
         payload = jsonrpc.notification("session/delta", codec.encode(told))
-        self._frames.append(DeltaFrame(payload, delta.item_id, delta.kind, delta.text, delta.parent_tool_use_id))
+        self._frames.append(DeltaFrame(payload, delta.item_id, delta.kind, text, delta.parent_tool_use_id))
+
+    def _showable(self, delta: Delta) -> str:
+        """All pieces together are the text of the closing event. Of an item that is cut what waits is never shown, and
+        is not in the event that closes it then."""
+        shown, held = self._ends.get(delta.item_id, ("", ""))
+        text, held = self._veil.secrets.parted(shown, held + delta.text)
+        self._ends[delta.item_id] = ((shown + text)[1 - LEAST :], held)
+        return text
 
     def void(self, item_id: ItemId, reason: str) -> None:
         """What streamed of an item is void."""
@@ -133,6 +151,7 @@ class SessionLog:
     def _close(self, item_id: ItemId) -> None:
         """The checkpoint must not outlive it: a restart would close it once more."""
         self.open_items.close(item_id)
+        self._ends.pop(item_id, None)
         self._checkpoint_due = self._checkpoint_due or item_id in self._checkpoint_items
 
     def then(self, act: Then, fail: Fail | None = None) -> None:
@@ -164,7 +183,10 @@ class SessionLog:
             facts: as they are now, if they are others.
             queue: the whole queue, if it is another.
         """
-        parcel = _Parcel(self._batch(facts, queue), self._frames, self._then, self._fail)
+        batch, frames = self._batch(facts, queue), self._frames
+        if batch is not None and (kept := self._veil.batch(batch)) is not batch:
+            batch, frames = kept, [_retold(frame, {entry.seq: entry for entry in kept.events}) for frame in frames]
+        parcel = _Parcel(batch, frames, self._then, self._fail)
         self._entries, self._frames, self._then, self._fail = [], [], [], []
         self._keys, self._attachments, self._usage = [], [], []
         if parcel.batch is None and not self._parcels and not self._sending:
@@ -286,6 +308,16 @@ class SessionLog:
         for parcel in parcels:
             for act in parcel.then:
                 act()
+
+
+def _retold(frame: Frame, kept: Mapping[int, Entry]) -> Frame:
+    """As it is kept: who hears it now and who reads it later see the same."""
+    if not isinstance(frame, EventFrame):
+        return frame
+    body = kept[frame.seq].body
+    event = codec.decode(body, Event)
+    approval = event.metadata if isinstance(event.metadata, Approval) else None
+    return EventFrame(frame.seq, jsonrpc.notification("session/event", body), frame.closes, approval, event)
 
 
 def _fail(parcels: Iterable[_Parcel], error: JournalError) -> None:

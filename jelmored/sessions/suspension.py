@@ -182,7 +182,7 @@ async def make_state(snapshot: Snapshot, journal: Journal, providers: Providers)
         queue, left_out = _fitting(snapshot.queue)
         told = handoff.text if handoff else None
         state = SessionState(facts=facts, queue=queue, left_out=left_out, handoff=told, record=record)
-        return document_of(state)
+        return document_of(journal.veil.value(state))
 
     sizes = (len(handoff.text) if handoff else 0, len(record.data) if record else 0, *map(_size, snapshot.queue))
     return await computed(sum(sizes), sealed)

@@ -245,7 +245,7 @@ async def test_an_agents_process_is_told_nothing(monkeypatch: pytest.MonkeyPatch
     async with staged() as stage, connect(stage.socket) as owner:
         monkeypatch.setattr(guards, "origin_of", lambda _: Origin.AGENT)
         async with connect(stage.socket) as agent:
-            stage.directory.hub.broadcast("daemon/event", b'{"kind":"news","content":"for people"}')
+            stage.directory.hub.broadcast("daemon/event", {"kind": "news", "content": "for people"})
             await eventually(lambda: any(note.method == "daemon/event" for note in owner.notes), 5)
             await agent.request("daemon/status")
             assert agent.notes == []

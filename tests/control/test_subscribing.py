@@ -188,5 +188,5 @@ async def test_a_session_that_changed_is_told_to_its_subscribers() -> None:
         await client.subscribe(session.id)
         stage.directory.changed(session.id)
         await eventually(lambda: any(note.method == "session/changed" for note in client.notes), 5)
-        stage.directory.hub.broadcast("daemon/event", b'{"kind":"reloaded","content":"as you wish"}')
+        stage.directory.hub.broadcast("daemon/event", {"kind": "reloaded", "content": "as you wish"})
         await eventually(lambda: [note.method for note in other.notes] == ["daemon/event"], 5)

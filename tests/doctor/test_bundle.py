@@ -10,10 +10,13 @@ import attrs
 import orjson
 import pytest
 
+from jelmored import meaning
 from jelmored.config.providers import ClaudeSettings
 from jelmored.config.settings import ProviderEntry, Settings
+from jelmored.config.sources import Configuration
 from jelmored.doctor import bundle
 from jelmored.doctor.examination import examine
+from jelmored.doctor.scene import look
 from jelmored.domain.ids import ProviderName
 
 from .scenes import provider, told
@@ -33,7 +36,9 @@ def test_neither_a_secret_nor_a_text_is_in_it(tmp_path: Path) -> None:
     claude = ClaudeSettings(environment={"ANTHROPIC_API_KEY": SECRET})
     settings = Settings(providers={ProviderName("claude"): ProviderEntry(settings=claude)})
     scene = told(tmp_path, provider(reason=f"401 for {SECRET}"))
-    scene = attrs.evolve(scene, settings=settings, environ={**scene.environ, "JELMORE_X": VARIABLE, "KEY": VARIABLE})
+    read = Configuration(settings=settings)
+    scene = attrs.evolve(scene, secrets=settings.secrets(), configuration=meaning.shown(read.entries()))
+    scene = attrs.evolve(scene, environ={**scene.environ, "JELMORE_X": VARIABLE, "KEY": VARIABLE})
     lines = [
         orjson.dumps({"event": "prompt", "prompt": TEXT, "turn": 3}),
         orjson.dumps({"event": f"asked with {SECRET}", "api_key": "another"}),
@@ -43,14 +48,34 @@ def test_neither_a_secret_nor_a_text_is_in_it(tmp_path: Path) -> None:
     bundle.write(tmp_path / "b.tar.gz", scene, examine(scene))
 
     parts = contents(tmp_path / "b.tar.gz")
-    assert set(parts) == {"findings.json", "environment.json", "status.json", "providers.json", "daemon.log"}
+    assert set(parts) == {
+        *("findings.json", "environment.json", "configuration.json", "status.json", "providers.json", "daemon.log")
+    }
     everything = b"".join(parts.values()).decode()
     assert [canary for canary in (SECRET, TEXT, VARIABLE, "another") if canary in everything] == []
     assert orjson.loads(parts["environment.json"]) == ["JELMORE_X"]
     assert any("claude" in finding["text"] for finding in orjson.loads(parts["findings.json"]))
+    settings_told = {one["key"]: one["value"] for one in orjson.loads(parts["configuration.json"])}
+    assert settings_told["providers.claude.environment.ANTHROPIC_API_KEY"] == "[secret]"
+    assert settings_told["max_total_sessions"] == 50
     first, _, last = parts["daemon.log"].splitlines()
     assert orjson.loads(first) == {"event": "prompt", "prompt": f"[{len(TEXT)} characters]", "turn": 3}
     assert last == f"[{len(lines[2])} bytes]".encode()
+
+
+async def test_with_faults_in_the_configuration_its_secrets_stay_out_too(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f"no_such = 1\nproviders.claude.environment = {{ API_KEY = '{SECRET}', OTHER = 2 }}\n")
+    places = told(tmp_path).places
+    (places.state / "daemon.log").write_bytes(orjson.dumps({"event": f"asked with {SECRET}"}))
+    scene = await look(places, config, {"HOME": str(tmp_path)})
+    assert scene.settings is None
+    assert scene.faults
+    bundle.write(tmp_path / "b.tar.gz", scene, examine(scene))
+    parts = contents(tmp_path / "b.tar.gz")
+    assert "configuration.json" not in parts
+    assert SECRET not in b"".join(parts.values()).decode()
+    assert b"asked with [redacted]" in parts["daemon.log"]
 
 
 def test_it_is_for_us_alone_and_overwrites_nothing(tmp_path: Path) -> None:

@@ -142,10 +142,10 @@ def test_who_leaves_gets_nothing_any_more() -> None:
     feed = feed_of(hub, watcher)
     hub.join(watcher)
     hub.watch(watcher)
-    hub.broadcast("daemon/event", b"{}")
+    hub.broadcast("daemon/event", {})
     assert watcher.messages == [{"jsonrpc": "2.0", "method": "daemon/event", "params": {}}]
     hub.leave(watcher)
-    hub.broadcast("daemon/event", b"{}")
+    hub.broadcast("daemon/event", {})
     feed.publish([event(1)])
     assert len(watcher.messages) == 1
     assert watcher not in feed_of(hub, name="ses_2").subscribers

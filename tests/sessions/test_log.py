@@ -23,6 +23,7 @@ from jelmored.errors import ErrorKind, JournalError
 from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import Delta
+from jelmored.sessions.bounds import MAX_EVENT, SHORTER
 from jelmored.sessions.hub import Feed
 from jelmored.sessions.log import PATIENCE, ROOM, SessionLog
 from tests.actors.virtual import run
@@ -105,6 +106,49 @@ async def test_nothing_is_public_that_is_not_durable(autojump_clock: trio.testin
         assert s.told == ["one"]
         page = await s.journal.read(SESSION)
         assert [json.loads(entry.body) for entry in page.entries] == s.watcher.events
+
+
+async def test_who_hears_it_and_who_reads_it_later_see_no_secret(autojump_clock: trio.testing.MockClock) -> None:
+    async with a_log() as s:
+        s.journal.veil.secrets.learn(["sk-ant-0123456789"])
+        s.record(happened("one"))
+        s.record(said("i", "it is sk-ant-0123456789"))
+        s.record(happened("three"))
+        s.log.commit(None)
+        await s.log.settled()
+        assert s.told == ["one", "it is [redacted]", "three"]
+        page = await s.journal.read(SESSION)
+        assert [json.loads(entry.body) for entry in page.entries] == s.watcher.events
+
+
+async def test_a_secret_that_streams_in_pieces_is_not_shown(autojump_clock: trio.testing.MockClock) -> None:
+    async with a_log() as s:
+        s.journal.veil.secrets.learn(["sk-ant-0123456789"])
+        for piece in ("it is sk-ant", "-0123", "456789; so", " it is sk-an"):
+            s.log.stream(delta("i", piece), 1)
+            s.log.commit(None)
+            await trio.sleep(2)  # a checkpoint of what streams is due with each
+        assert s.told == ["it is ", "[redacted]; so", " it is "]
+        deltas = [one["params"] for one in s.watcher.messages if one["method"] == "session/delta"]
+        assert [one["offset"] for one in deltas] == [0, 6, 20]
+        await s.log.settled()
+        [kept] = [batch.open_items for batch in s.journal.appends[-1]]
+        assert kept is not None
+        assert json.loads(kept)[0]["text"] == "it is [redacted]; so it is "
+        s.record(said("i", "it is sk-ant-0123456789; so it is sk-an"))
+        s.log.commit(None)
+        await s.log.settled()
+        assert s.told[-1] == "it is [redacted]; so it is sk-an"
+
+
+async def test_no_secret_is_cut_in_two(autojump_clock: trio.testing.MockClock) -> None:
+    async with a_log() as s:
+        s.journal.veil.secrets.learn(["sk-ant-0123456789"])
+        for shift in (0, 5, 12):
+            s.record(happened("x" * (SHORTER[0] - shift) + "sk-ant-0123456789" + "y" * MAX_EVENT))
+        s.log.commit(None)
+        await s.log.settled()
+        assert not any("sk-a" in told for told in s.told)
 
 
 async def test_a_delta_never_overtakes_an_event_that_was_before_it(autojump_clock: trio.testing.MockClock) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import attrs
 import orjson
 
+from jelmored import secrecy
 from jelmored.config.documents import overlaid
 from jelmored.config.providers import OpencodeSettings
 from jelmored.process.command import Command
@@ -114,7 +114,7 @@ def launch_of(settings: OpencodeSettings, home: Home, env: Mapping[str, str]) ->
         home: it is furnished already.
         env: its environment, without what leads it to its things.
     """
-    port, password = _free_port(), secrets.token_urlsafe(32)
+    port, password = _free_port(), secrecy.make("server")
     known = {"OPENCODE_SERVER_PASSWORD": password, "OPENCODE_SERVER_USERNAME": USER}
     return Launch(
         command=Command(
