@@ -74,8 +74,8 @@ class ByToken:
         return Refusal(HTTPStatus.MISDIRECTED_REQUEST, "the Host here is a name of loopback, with the port")
 
     async def recognise(self, head: Head, peer: Peer | NetPeer) -> Visitor | Refusal:
-        """The user behind the socket is asked of the kernel before the token is looked at: failures count by user, so
-        that nobody locks anybody else out."""
+        """Who is behind the socket is asked before the token is looked at: failures count by user, those of our agents
+        apart from those of the user whose agents they are, so that nobody locks anybody else out."""
         shown = _token_in(head)
         if not isinstance(peer, NetPeer) or isinstance(shown, Refusal):
             return shown if isinstance(shown, Refusal) else _unauthorized("a token is good at a port only")
@@ -85,18 +85,19 @@ class ByToken:
         return await self._compared(shown, found)
 
     async def _compared(self, shown: str, found: sockets.Socket | None) -> Visitor | Refusal:
-        uid, now = found.uid if found else None, trio.current_time()
-        if wait := self._guesses.wait_of(uid, now):
+        uid, origin = found.uid if found else None, await self._origin_of(found)
+        peer, now = (uid, origin is Origin.ELSEWHERE), trio.current_time()
+        if wait := self._guesses.wait_of(peer, now):
             return _too_many(wait)
-        if self._keyring.find(shown) is None:
-            self._guesses.failed(uid, now)
-            log.warning("a client showed what is no token of ours", uid=uid)
-            return _UNKNOWN_TOKEN
-        origin = await trio.to_thread.run_sync(origin_of_socket, found, limiter=self._lookers, abandon_on_cancel=True)
         token = self._keyring.find(shown)
-        if token is None:  # meanwhile it was revoked
+        if token is None:
+            self._guesses.failed(peer, now)
+            log.warning("a client showed what is no token of ours", uid=uid, confined=CONFINED[origin] or None)
             return _UNKNOWN_TOKEN
         return Visitor(scope=token.scope, uid=uid, token=token.name, key=token.digest, confined=CONFINED[origin])
+
+    async def _origin_of(self, found: sockets.Socket | None) -> Origin:
+        return await trio.to_thread.run_sync(origin_of_socket, found, limiter=self._lookers, abandon_on_cancel=True)
 
 
 def _names(host: str, port: int) -> frozenset[str]:

@@ -13,6 +13,7 @@ from structlog.typing import EventDict
 
 import jelmored
 from jelmored.actors.running import running
+from jelmored.control import guards
 from jelmored.control.gate import Refusal
 from jelmored.control.guards import ByToken, ByUser
 from jelmored.control.guessing import MAX_FAILURES
@@ -26,6 +27,7 @@ from jelmored.domain.scopes import Scope
 from jelmored.process import sockets
 from jelmored.process.child import Child
 from jelmored.process.command import Command
+from jelmored.process.descent import Origin
 from jelmored.process.environment import child_environment
 from tests.process.trees import everything, marker
 
@@ -50,10 +52,13 @@ def showing(token: str) -> Head:
 async def test_ten_wrong_tokens_a_minute_are_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: list[EventDict]
 ) -> None:
-    """Of 10,000 in a row. Whoever comes as another user, or has the right one a minute later, is let in."""
+    """Of 10,000 in a row. Whoever comes as another user, or has the right one a minute later, is let in; and so is the
+    owner, whatever the agents have shown: they are counted apart."""
     keyring = Keyring(TokenFiles(tmp_path / "tokens"), lambda _: None)
     uid = [7]
     monkeypatch.setattr(sockets, "find", lambda *_: sockets.Socket(1, uid[0]))
+    origin = [Origin.AGENT]
+    monkeypatch.setattr(guards, "origin_of_socket", lambda _: origin[0])
     compared: list[str] = []
     original = keyring.find
 
@@ -76,7 +81,13 @@ async def test_ten_wrong_tokens_a_minute_are_looked_at(
         last = await guard.recognise(showing(right), peer)
         assert isinstance(last, Refusal)
         assert dict(last.headers) == {"Retry-After": "60"}
-        uid[0] = 8
+        origin[0] = Origin.UNKNOWN
+        assert isinstance(await guard.recognise(showing(right), peer), Refusal)
+        origin[0] = Origin.ELSEWHERE
+        owner = await guard.recognise(showing(right), peer)
+        assert isinstance(owner, Visitor)
+        assert not owner.confined
+        origin[0], uid[0] = Origin.AGENT, 8
         assert isinstance(await guard.recognise(showing(right), peer), Visitor)
         uid[0], now[0] = 7, 61.0
         assert isinstance(await guard.recognise(showing(right), peer), Visitor)
