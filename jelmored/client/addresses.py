@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +33,8 @@ class TcpAddress:
     port: int
     token: str = attrs.field(repr=False)
     token_file: str | None = attrs.field(default=None, eq=False)
+    owners: frozenset[int] = frozenset()
+    """Users that may have the port, beside ourselves and root."""
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -45,26 +48,37 @@ Address = UnixAddress | TcpAddress
 
 
 def named(environ: Mapping[str, str]) -> Address | None:
-    """The address that the environment names: `JELMORE_SOCKET`, or `JELMORE_URL` with `JELMORE_TOKEN_FILE`.
+    """The address that the environment names: `JELMORE_SOCKET`, or `JELMORE_URL` with `JELMORE_TOKEN_FILE`,
+    and `JELMORE_PORT_USER` where another user has that port.
 
     Raises:
-        NoDaemon: what it names is no address of ours, or the token can't be read.
+        NoDaemon: what it names is no address of ours, or no user, or the token can't be read.
     """
     if socket := environ.get("JELMORE_SOCKET"):
         return UnixAddress(socket)
     if url := environ.get("JELMORE_URL"):
-        return parse(url, environ.get("JELMORE_TOKEN_FILE"))
+        return parse(url, environ.get("JELMORE_TOKEN_FILE"), _uids(environ.get("JELMORE_PORT_USER")))
     return None
 
 
-def parse(url: str, token_file: str | None) -> Address:
+def parse(url: str, token_file: str | None, owners: frozenset[int] = frozenset()) -> Address:
     """`ws+unix:///abs/control.sock:/v1` or `ws://127.0.0.1:PORT/v1`."""
     if url.startswith(UNIX_SCHEME):
         return UnixAddress(url.removeprefix(UNIX_SCHEME).partition(":")[0])
     parts = urlsplit(url)
     if parts.scheme != "ws" or parts.hostname is None or parts.port is None:
         raise NoDaemon(f"{url!r} is no address of a daemon: ws://127.0.0.1:PORT/v1 or {UNIX_SCHEME}/PATH:/v1")
-    return TcpAddress(parts.hostname, parts.port, _token(token_file), token_file)
+    return TcpAddress(parts.hostname, parts.port, _token(token_file), token_file, owners)
+
+
+def _uids(user: str | None) -> frozenset[int]:
+    """Of a user by its name or its number."""
+    if not user:
+        return frozenset()
+    try:
+        return frozenset({int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid})
+    except KeyError:
+        raise NoDaemon(f"JELMORE_PORT_USER: there is no user {user!r}") from None
 
 
 def running(places: Places) -> Address | None:

@@ -11,6 +11,7 @@ from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_
 from .addresses import Address, TcpAddress, UnixAddress
 from .errors import Rejected
 from .groups import alone
+from .owning import check
 
 CONNECT_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
@@ -26,6 +27,7 @@ async def dialled(address: Address) -> AsyncIterator[WebSocketConnection]:
     Raises:
         OSError: nobody listens there, or nobody answers in time.
         Rejected: the daemon refused (protocol 1, section 1).
+        Stranger: we did, for the port is another user's.
     """
     over = trio.Event()
     try:
@@ -60,7 +62,13 @@ async def _keep_reading(over: trio.Event, *, task_status: trio.TaskStatus[trio.N
 
 async def _connect(address: Address) -> trio.SocketStream:
     if isinstance(address, TcpAddress):
-        return await trio.open_tcp_stream(address.host, address.port)
+        stream = await trio.open_tcp_stream(address.host, address.port)
+        try:
+            await trio.to_thread.run_sync(check, address, stream.socket, CONNECT_SECONDS, abandon_on_cancel=True)
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return stream
     try:
         return await trio.open_unix_socket(address.path)
     except ValueError as error:  # a path that is longer than the kernel takes

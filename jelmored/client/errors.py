@@ -4,6 +4,7 @@ ClientError
 ├─ RpcError        the daemon understood and refused (protocol 1, section 5)
 ├─ Rejected        the daemon did not let us in
 ├─ NoDaemon        none runs, or none could be started
+│  └─ Stranger     another user has the port: it was not shown our token
 ├─ Disconnected    it was there and has gone; what was asked may have taken effect or not
 ├─ Unclear         a word of the command line names nothing, or too much
 └─ Misused         the command line asks for nothing that could be done
@@ -65,6 +66,20 @@ class Rejected(ClientError):
 
 class NoDaemon(ClientError):
     """No daemon runs where we looked, and none was started. The message says where, and what its log says."""
+
+
+class Stranger(NoDaemon):
+    """Another user has the port. It was shown nothing.
+
+    Args:
+        where: the address.
+        who: has it.
+    """
+
+    def __init__(self, where: str, who: str) -> None:
+        told = f"{where} is a port of {who}, not of yours: no token was shown to it"
+        remedy = "use the socket; or, if that user may have your token, name it: JELMORE_PORT_USER"
+        super().__init__(f"{told}. {remedy}")
 
 
 class Disconnected(ClientError):

@@ -20,6 +20,7 @@ from wsproto.utilities import ProtocolError
 from jelmored import __version__
 
 from .addresses import Address, TcpAddress
+from .owning import check
 
 CHUNK = 64 * 1024
 
@@ -31,6 +32,7 @@ def glimpse(address: Address, seconds: float) -> Iterator[Glimpse]:
     Raises:
         OSError: nobody is there, or it takes too long.
         ValueError: what answers is no daemon of ours.
+        Stranger: the port is another user's.
     """
     with _open(address, seconds) as stream:
         look = Glimpse(stream, time.monotonic() + seconds)
@@ -115,7 +117,13 @@ def _request(address: Address) -> Request:
 
 def _open(address: Address, seconds: float) -> socket.socket:
     if isinstance(address, TcpAddress):
-        return socket.create_connection((address.host, address.port), timeout=seconds)
+        stream = socket.create_connection((address.host, address.port), timeout=seconds)
+        try:
+            check(address, stream, seconds)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
     stream = socket.socket(socket.AF_UNIX)
     stream.settimeout(seconds)
     try:

@@ -36,7 +36,7 @@ SHORT: Mapping[str, Key] = {
 """Names of the earlier service; those of its other settings are the regular ones."""
 
 OTHERS = frozenset({
-    *(CONFIG_FILE, "JELMORE_SOCKET", "JELMORE_URL", "JELMORE_TOKEN_FILE"),
+    *(CONFIG_FILE, "JELMORE_SOCKET", "JELMORE_URL", "JELMORE_TOKEN_FILE", "JELMORE_PORT_USER"),
     *("JELMORE_EVENT", "JELMORE_SESSION_ID", "JELMORE_SESSION_NAME", "JELMORE_DIRECTORY", "JELMORE_HEADLINE"),
     "JELMORE_TEXT",
 })  # fmt: skip

@@ -11,8 +11,8 @@ import attrs
 import structlog
 import trio
 
+from jelmored import sockets
 from jelmored.domain.scopes import Scope
-from jelmored.process import sockets
 from jelmored.process.descent import Origin, origin_of, origin_of_socket
 
 from .gate import TOKEN_WORD, Refusal, bad

@@ -12,7 +12,9 @@ import os
 import sys
 from collections.abc import Iterator
 
-from . import procfs, reaper, sockets
+from jelmored import sockets
+
+from . import procfs, reaper
 
 PR_GET_CHILD_SUBREAPER = 37
 LOOKS = 5  # an ancestor that ends while we walk gives its children another parent
@@ -45,13 +47,18 @@ def origin_of_socket(found: sockets.Socket | None) -> Origin:
         return Origin.ELSEWHERE
     if found is None:
         return Origin.UNKNOWN
-    if any(sockets.has(pid, found) for pid in _of_agents()):
+    if any(has(pid, found) for pid in _of_agents()):
         return Origin.AGENT
     for pid in sorted(procfs.everyone(), reverse=True):  # a client has mostly just begun
-        if sockets.has(pid, found) and (origin := origin_of(pid)) is not Origin.UNKNOWN:
+        if has(pid, found) and (origin := origin_of(pid)) is not Origin.UNKNOWN:
             return origin
-    mine = sockets.is_ours(found) or found.uid in map(procfs.owner_of, _of_agents())
+    mine = found.uid == os.getuid() or found.uid in map(procfs.owner_of, _of_agents())
     return Origin.UNKNOWN if mine else Origin.ELSEWHERE
+
+
+def has(pid: int, found: sockets.Socket) -> bool:
+    """Has this process it open? False too, if we may not look."""
+    return procfs.has_open(pid, f"socket:[{found.inode}]")
 
 
 def _walk(pid: int) -> Origin | None:

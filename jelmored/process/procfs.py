@@ -107,11 +107,6 @@ def _target(link: str) -> str:
         return ""
 
 
-def network(table: str) -> bytes:
-    """A table of the network that we are in: `tcp`, `tcp6`. By our own entry: not every /proc has another."""
-    return _read(PROC / "self" / "net" / table)
-
-
 def environment_of(pid: int) -> list[bytes]:
     """As it was at its exec, `NAME=value` each; a zombie has none."""
     return _read(PROC / str(pid) / "environ").split(b"\0")

@@ -12,6 +12,7 @@ import trio
 from structlog.typing import EventDict
 
 import jelmored
+from jelmored import sockets
 from jelmored.actors.running import running
 from jelmored.control import guards
 from jelmored.control.gate import Refusal
@@ -24,7 +25,6 @@ from jelmored.control.principal import NetPeer, Peer, Visitor
 from jelmored.control.stream import CloseCode
 from jelmored.control.tokens import Token, TokenFiles
 from jelmored.domain.scopes import Scope
-from jelmored.process import sockets
 from jelmored.process.child import Child
 from jelmored.process.command import Command
 from jelmored.process.descent import Origin

@@ -12,7 +12,8 @@ import attrs
 import pytest
 import trio
 
-from jelmored.process import procfs, reaper, sockets
+from jelmored import sockets
+from jelmored.process import procfs, reaper
 from jelmored.process.child import Child
 from jelmored.process.descent import Origin, origin_of, origin_of_socket
 from jelmored.process.reaper import Reaper

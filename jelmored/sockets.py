@@ -1,4 +1,5 @@
-"""The other end of a TCP connection on this machine: whose socket it is, and which processes have it.
+"""The other end of a TCP connection on this machine, and whose socket it is: the daemon asks who comes, a client who
+is there.
 
 The kernel is asked for this one connection (sock_diag(7)). Where that is not allowed its whole table is read (proc(5)),
 which takes the longer the more connections there have been.
@@ -6,15 +7,14 @@ which takes the longer the more connections there have been.
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
+from pathlib import Path
 
 import attrs
 
-from . import procfs
-
-_TABLES = ("tcp", "tcp6")
+_TABLES = ("/proc/self/net/tcp", "/proc/self/net/tcp6")
+"""Of the network that we are in: by our own entry, for not every /proc has another."""
 _MAPPED = bytes(10) + b"\xff\xff"  # an IPv4 address as an IPv6 socket has it
 
 _NETLINK_SOCK_DIAG = 4
@@ -72,19 +72,16 @@ def read(theirs: tuple[str, int], ours: tuple[str, int]) -> Socket | None:
     """In the tables, where the ends of a connection stand beside each other."""
     for mine, other in zip(_spelled(*theirs), _spelled(*ours), strict=True):
         for table in _TABLES:
-            if row := _row(procfs.network(table), b" %b %b " % (mine, other)):
+            if row := _row(_read(table), b" %b %b " % (mine, other)):
                 return Socket(int(row[9]), int(row[7])) if int(row[9]) else None
     return None
 
 
-def has(pid: int, found: Socket) -> bool:
-    """Has this process it open? False too, if we may not look."""
-    return procfs.has_open(pid, f"socket:[{found.inode}]")
-
-
-def is_ours(found: Socket) -> bool:
-    """Made by a process of our user."""
-    return found.uid == os.getuid()
+def _read(table: str) -> bytes:
+    try:
+        return Path(table).read_bytes()
+    except OSError:
+        return b""
 
 
 def _row(table: bytes, ends: bytes) -> list[bytes]:

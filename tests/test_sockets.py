@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from jelmored.process import sockets
-from jelmored.process.sockets import Socket, has
+from jelmored import sockets
+from jelmored.process.descent import has
+from jelmored.sockets import Socket
 
 Find = Callable[[tuple[str, int], tuple[str, int]], Socket | None]
 
@@ -40,11 +41,6 @@ def test_one_that_comes_to_an_old_address_by_a_new_socket_is_found_too(find: Fin
         accepted, theirs = listener.accept()
         with accepted:
             assert find(theirs, accepted.getsockname()) == Socket(os.fstat(client.fileno()).st_ino, os.getuid())
-
-
-def test_whose_it_is() -> None:
-    assert sockets.is_ours(Socket(1, os.getuid()))
-    assert not sockets.is_ours(Socket(1, os.getuid() + 1))
 
 
 def test_where_the_kernel_can_t_be_asked_its_table_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
