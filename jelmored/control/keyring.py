@@ -11,7 +11,7 @@ import trio
 
 from jelmored.errors import PlaceError
 
-from .tokens import Token, TokenFiles, digest, gone
+from .tokens import Exposed, Token, TokenFiles, digest, gone
 
 LOOK_SECONDS = 1.0
 
@@ -30,16 +30,17 @@ class Keyring:
         self.files = files
         self._lost = lost
         self._tokens: Sequence[Token] = ()
-        self._faults: Sequence[str] = ()
+        self._faults: Collection[str] = ()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Until cancelled. Must run before the door opens. A token that is no more in order while we run is as good as
         revoked, and the log says why.
 
         Raises:
-            PlaceError: not all of them are in order at the start.
+            PlaceError: they can't be read at the start; or one is open to others or theirs, for who has read it since
+                nobody knows. One that only is no token keeps nobody from anything.
         """
-        self._tokens = await trio.to_thread.run_sync(_opened, self.files)
+        self._take(*await trio.to_thread.run_sync(_opened, self.files))
         task_status.started()
         while True:
             await trio.sleep(LOOK_SECONDS)
@@ -54,29 +55,30 @@ class Keyring:
                 found = token
         return found
 
-    def _take(self, tokens: Sequence[Token], faults: Sequence[str]) -> None:
-        for fault in faults:
-            if fault not in self._faults:
-                log.error("a token can't be used", why=fault)
-        lost, self._tokens, self._faults = gone(self._tokens, tokens), tokens, faults
+    def _take(self, tokens: Sequence[Token], faults: Sequence[PlaceError]) -> None:
+        told = [str(fault) for fault in faults]
+        for why in told:
+            if why not in self._faults:
+                log.error("a token can't be used", why=why)
+        lost, self._tokens, self._faults = gone(self._tokens, tokens), tokens, told
         if lost:
             log.info("tokens were replaced or revoked", number=len(lost))
             self._lost(lost)
 
 
-def _opened(files: TokenFiles) -> Sequence[Token]:
+def _opened(files: TokenFiles) -> tuple[Sequence[Token], Sequence[PlaceError]]:
     try:
         files.ensure()
         tokens, faults = files.read()
     except OSError as error:
         raise PlaceError(f"{files.directory} can't be read: {error.strerror}") from error
-    if faults:
-        raise PlaceError("\n".join(faults))
-    return tokens
+    if exposed := [str(fault) for fault in faults if isinstance(fault, Exposed)]:
+        raise Exposed("\n".join(exposed))
+    return tokens, faults
 
 
-def _looked_at(files: TokenFiles) -> tuple[Sequence[Token], Sequence[str]]:
+def _looked_at(files: TokenFiles) -> tuple[Sequence[Token], Sequence[PlaceError]]:
     try:
         return files.read()
     except PlaceError as fault:
-        return (), (str(fault),)
+        return (), (fault,)

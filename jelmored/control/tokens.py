@@ -31,6 +31,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _TEXT = re.compile(rf"({'|'.join(Scope)})\.[A-Za-z0-9_-]{{43}}")
 
 
+class Exposed(PlaceError):
+    """What only we may have is open to others, or theirs: with it the daemon does not start."""
+
+
 @attrs.frozen
 class Token:
     """What is kept of a token: never the token itself.
@@ -86,7 +90,7 @@ class TokenFiles:
             except FileNotFoundError:
                 return []
 
-    def read(self) -> tuple[list[Token], list[str]]:
+    def read(self) -> tuple[list[Token], list[PlaceError]]:
         """All that can be used, and what is wrong with the others, each with what to do about it.
 
         Raises:
@@ -99,12 +103,12 @@ class TokenFiles:
         if names:
             self._check()
         tokens: list[Token] = []
-        faults: list[str] = []
+        faults: list[PlaceError] = []
         for name in names:
             try:
                 tokens.append(self.token(name))
             except PlaceError as fault:
-                faults.append(str(fault))
+                faults.append(fault)
         return tokens, faults
 
     def token(self, name: str) -> Token:
@@ -192,10 +196,10 @@ def _check_file(path: Path, found: os.stat_result) -> None:
 
 def _check_ours(path: Path, found: os.stat_result, mode: str) -> None:
     if found.st_uid != os.geteuid():
-        raise PlaceError(f"{path} belongs to uid {found.st_uid}, not to us (uid {os.geteuid()}): remove it")
+        raise Exposed(f"{path} belongs to uid {found.st_uid}, not to us (uid {os.geteuid()}): remove it")
     if open_to := stat.S_IMODE(found.st_mode) & 0o077:
         others = f"{path} is open to others (mode has {open_to:03o})"
-        raise PlaceError(f"{others}: run `chmod {mode} {path}`, and `jelmored token rotate` for what was in the open")
+        raise Exposed(f"{others}: run `chmod {mode} {path}`, and `jelmored token rotate` for what was in the open")
 
 
 @contextmanager

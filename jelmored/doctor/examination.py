@@ -19,6 +19,7 @@ LOOKS: Sequence[Look] = (
     household.daemon,
     household.directories,
     household.socket,
+    household.tokens,
     household.journal,
     machine.disk,
     machine.limits,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jelmored.config.places import PASSABLE, check_directory, check_socket
+from jelmored.control.tokens import Exposed, TokenFiles
 from jelmored.errors import PlaceError
 from jelmored.journal.schema import APPLICATION_ID, MIGRATIONS
 
@@ -43,6 +44,24 @@ def directories(scene: Scene) -> Iterator[Finding]:
             yield area.bad(f"{name}: {directory} can't be looked at: {error.strerror}", "give another directory")
         else:
             yield area.good(f"{name}: {directory}")
+
+
+def tokens(scene: Scene) -> Iterator[Finding]:
+    """Of the port, if there is one, or has been."""
+    area, files = Area("tokens"), TokenFiles(scene.places.tokens)
+    if not (scene.settings and scene.settings.control.tcp) and not files.directory.exists():
+        return
+    try:
+        found, faults = files.read()
+    except PlaceError as error:
+        found, faults = [], [error]
+    for fault in faults:
+        what, _, remedy = str(fault).rpartition(": ")
+        shut = "; no daemon with a port starts" if isinstance(fault, Exposed) else ""
+        yield area.bad(f"{what}{shut}" if what else remedy, remedy if what else "give it back to the daemon's user")
+    if not faults:
+        named = ", ".join(f"{token.name} ({token.scope})" for token in found)
+        yield area.good(named or "none yet; the first is made when the port opens")
 
 
 def socket(scene: Scene) -> Iterator[Finding]:

@@ -72,6 +72,18 @@ async def test_it_does_not_begin_with_one_that_is_not_in_order(files: TokenFiles
             pass
 
 
+async def test_one_that_is_no_token_keeps_nobody_from_anything(files: TokenFiles, logged: list[EventDict]) -> None:
+    files.ensure()
+    notes = files.path("notes")
+    notes.write_text("what I have to remember")
+    notes.chmod(0o600)
+    ring = Keyring(files, lambda _: None)
+    async with running(ring.run):
+        assert ring.find(text_of(files, "admin"))
+    [told] = [entry["why"] for entry in logged if entry["log_level"] == "error"]
+    assert "notes has no token in it" in told
+
+
 async def test_all_are_compared_whichever_it_is(files: TokenFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     files.ensure()
     for number in range(4):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import sqlite3
 from contextlib import closing
@@ -9,9 +10,11 @@ import attrs
 import pytest
 
 from jelmored.client.places import DaemonNotice
+from jelmored.control.tokens import TokenFiles
 from jelmored.doctor import household
 from jelmored.doctor.findings import Finding, Level
 from jelmored.domain.ids import InstanceId
+from jelmored.domain.scopes import Scope
 from jelmored.journal.schema import APPLICATION_ID, MIGRATIONS
 from jelmored.wire.messages import JournalHealth
 
@@ -41,6 +44,38 @@ def test_a_directory_that_is_not_there_yet_is_no_fault(tmp_path: Path) -> None:
     scene = at(tmp_path)
     scene.places.runtime.rmdir()
     assert levels(list(household.directories(scene))) == [Level.GOOD, Level.NOTE]
+
+
+def test_tokens_that_are_in_order_and_that_are_not(tmp_path: Path) -> None:
+    scene = at(tmp_path)
+    files = TokenFiles(scene.places.tokens)
+    assert list(household.tokens(scene)) == [], "no port, no tokens"
+    files.ensure()
+    [good] = household.tokens(scene)
+    assert (good.level, good.text) == (Level.GOOD, "admin (admin)")
+    files.add("ci", Scope.OBSERVER).chmod(0o644)
+    files.path("notes").write_text("none")
+    files.path("notes").chmod(0o600)
+    ci, notes = household.tokens(scene)
+    assert levels([ci, notes]) == [Level.BAD] * 2
+    assert "ci is open to others (mode has 044); no daemon with a port starts" in ci.text
+    assert str(ci.remedy).startswith(f"run `chmod 600 {files.path('ci')}`")
+    assert str(notes.remedy).startswith("run `jelmored token revoke notes`")
+    files.directory.chmod(0o755)
+    [directory] = household.tokens(scene)
+    assert f"{files.directory} is open to others" in directory.text
+    assert f"chmod 700 {files.directory}" in str(directory.remedy)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
+def test_a_token_of_somebody_else(tmp_path: Path) -> None:
+    scene = at(tmp_path)
+    files = TokenFiles(scene.places.tokens)
+    files.ensure()
+    os.chown(files.path("admin"), 65534, 65534)
+    [theirs] = household.tokens(scene)
+    assert "admin belongs to uid 65534, not to us" in theirs.text
+    assert theirs.remedy == "remove it"
 
 
 def test_a_socket_of_a_living_daemon_of_a_dead_one_and_none(tmp_path: Path) -> None:
