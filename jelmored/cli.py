@@ -81,6 +81,7 @@ def _serve(options: argparse.Namespace) -> None:
     secrets = Secrets(configuration.settings.secrets())
     logs.configure(options.log_level, secrets=secrets)
     limits.raise_open_files()
+    limits.forbid_cores()
     where.prepare(shared=bool(configuration.settings.control.allow_users))
     trio.run(_live, configuration, models, where, handed, secrets)
 

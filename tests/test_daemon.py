@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -67,6 +67,7 @@ async def started(
     sessions: str = "",
     control: str = "",
     stderr: int | None = None,
+    words: Sequence[str] = (),
 ) -> AsyncIterator[Daemon]:
     """A daemon that is just starting; it is killed if it has not ended when the body has.
 
@@ -75,6 +76,7 @@ async def started(
         sessions: the lines of `[sessions]`.
         control: the lines of `[control]`.
         stderr: where it goes, if not to ours.
+        words: further ones of its command line.
         environ: laid over its environment.
     """
     home = {"HOME": str(root), "PATH": os.defpath, "PYTHONPATH": str(Path(jelmored.__file__).parents[1]), **environ}
@@ -84,7 +86,7 @@ async def started(
         f"[control]\n{control}\n"
     )
     places = ["--config", str(config), "--state-dir", str(root / "s"), "--runtime-dir", str(root / "r")]
-    command = [sys.executable, "-m", "jelmored", *places]
+    command = [sys.executable, "-m", "jelmored", *places, *words]
     process = await trio.lowlevel.open_process(command, env=home, stdout=subprocess.PIPE, stderr=stderr)
     assert process.stdout is not None
     async with process.stdout:

@@ -26,3 +26,11 @@ def test_it_is_raised_as_far_as_it_may_and_never_lowered(
     monkeypatch.setattr(resource, "setrlimit", lambda _, both: done.append(both))
     limits.raise_open_files()
     assert done == ([] if wanted is None else [(wanted, hard)])
+
+
+def test_no_image_of_memory_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[tuple[int, tuple[int, int]]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (4096, 8192))
+    monkeypatch.setattr(resource, "setrlimit", lambda which, both: done.append((which, both)))
+    limits.forbid_cores()
+    assert done == [(resource.RLIMIT_CORE, (0, 8192))]
