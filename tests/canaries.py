@@ -43,10 +43,11 @@ async def answers(client: RawClient, known: Mapping[str, Any]) -> dict[str, byte
         known: values of parameters, by their names on the wire.
     """
     names = [name for name in METHODS if name not in (*NEVER, *LAST)]
-    return {name: await _answer(client, name, known) for name in (*names, *LAST)}
+    return {name: await answer(client, name, known) for name in (*names, *LAST)}
 
 
-async def _answer(client: RawClient, name: str, known: Mapping[str, Any]) -> bytes:
+async def answer(client: RawClient, name: str, known: Mapping[str, Any]) -> bytes:
+    """What one answers, given those parameters that it has."""
     wanted = [camel(field.name) for field in attrs.fields(METHODS[name].params)]
     given = {field: known[field] for field in wanted if field in known}
     try:
