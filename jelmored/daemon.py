@@ -123,7 +123,9 @@ async def serve(
     sessions = Directory(world, defaults)
     janitor = Janitor(sessions.sweeper, **meaning.tidying(settings))
     way_of = partial(ways, environ=os.environ, instance_id=instance.instance_id)
-    notifier = Notifier(hub, sessions.get, tuple(way_of(settings.notify)), NAMES)
+    notifier = Notifier(
+        hub, lambda session_id: veil.value(sessions.get(session_id)), tuple(way_of(settings.notify)), NAMES
+    )
     current = Current(configuration, secrets)
     services = Services(
         directory=sessions,
