@@ -58,6 +58,7 @@ class Secrets:
         self._needles = tuple(dict.fromkeys(_escaped(form).encode(errors="replace") for form in forms))
         # of two that begin alike the longer one goes as a whole
         self._pattern = re.compile("|".join((*map(re.escape, forms), _OURS)))
+        self._longest = max(map(len, (*forms, make(max(_KINDS, key=len)))))
         self._begun: dict[str, list[str]] = {}
         for form in (*forms, *(f"{kind}." for kind in _KINDS)):
             self._begun.setdefault(form[:LEAST], []).append(form)
@@ -87,7 +88,7 @@ class Secrets:
         return whole[keep:begun], whole[begun:]
 
     def _where_one_begins(self, text: str) -> int:
-        for match in self._beginnings.finditer(text):
+        for match in self._beginnings.finditer(text, max(len(text) - self._longest, 0)):
             rest = text[match.start() :]
             if any(form.startswith(rest) for form in self._begun[rest[:LEAST]]) or _OURS_BEGUN.fullmatch(rest):
                 return match.start()
