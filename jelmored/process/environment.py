@@ -32,9 +32,22 @@ PASSED = frozenset({
 })
 PASSED_PREFIXES = ("LC_", "XDG_")
 
+_GIT = {"core.fsmonitor": "false", "log.showSignature": "false"}
+GUARDS = {
+    "GIT_CONFIG_COUNT": str(len(_GIT)),
+    **{f"GIT_CONFIG_KEY_{number}": key for number, key in enumerate(_GIT)},
+    **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_GIT.values())},
+}
+"""What agents do by themselves before anybody is asked, `git status` and `git log`, runs no program that a repository's
+own configuration names; but for filters, whose names are anybody's."""
+
 
 def child_environment(
-    parent: Mapping[str, str], extra: Mapping[str, str], *, instance_id: InstanceId
+    parent: Mapping[str, str],
+    extra: Mapping[str, str],
+    *,
+    instance_id: InstanceId,
+    brought: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The whole environment of an agent.
 
@@ -42,7 +55,18 @@ def child_environment(
         parent: the daemon's; only what is on the list is taken.
         extra: the provider's own; it wins.
         instance_id: of this daemon; nothing overrides it.
+        brought: by the session, from its client; it wins over the daemon's, but of PATH the daemon's follows, so that
+            what is found there is found by an agent too.
     """
     passed = {name: value for name, value in parent.items() if name in PASSED or name.startswith(PASSED_PREFIXES)}
     home = {} if passed.get("HOME") else {"HOME": pwd.getpwuid(os.getuid()).pw_dir}
-    return {**passed, **home, **extra, INSTANCE: instance_id}
+    taken = brought or {}
+    search = search_path(taken.get("PATH", ""), passed.get("PATH", ""))
+    path = {"PATH": search} if "PATH" in passed or "PATH" in taken else {}
+    return {**GUARDS, **passed, **home, **taken, **path, **extra, INSTANCE: instance_id}
+
+
+def search_path(*paths: str) -> str:
+    """One PATH of several. What is meant from the current directory is left out: that may be a hostile one."""
+    directories = (directory for path in paths for directory in path.split(os.pathsep))
+    return os.pathsep.join(dict.fromkeys(filter(os.path.isabs, directories)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import select
 import signal
@@ -32,7 +33,7 @@ class Order:
     """What the daemon wants started, as it sent it: the program, its directory, arguments and environment."""
 
     def __init__(self, sent: bytes) -> None:
-        self.program, self.cwd, count, *rest = sent.split(b"\0")
+        self.program, self.cwd, self.real_cwd, count, *rest = sent.split(b"\0")
         self.argv = rest[: int(count)]
         self.env = dict(item.split(b"=", 1) for item in rest[int(count) :])
 
@@ -119,6 +120,9 @@ def become(order: Order, warden: int, complaints: int) -> NoReturn:
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_DFL)  # what Python ignores, or who started the daemon, exec would keep so
         os.chdir(order.cwd)
+        if order.real_cwd not in (b"", os.getcwdb()):  # it has become a link since it was looked at
+            stage = "elsewhere"
+            raise OSError(errno.EXDEV, "elsewhere")
         stage = "exec"
         os.execve(order.program, order.argv, order.env)  # noqa: S606  # no shell is wanted
     except OSError as error:

@@ -47,6 +47,38 @@ async def test_a_program_is_looked_for_in_its_own_path(tmp_path: Path) -> None:
     assert (await child.wait()).code == 3
 
 
+async def test_the_environment_of_a_session_does_not_say_which_program_it_is(tmp_path: Path) -> None:
+    program(tmp_path / "sh", "#!/bin/sh\nexit 3\n")
+    wanted = Command(argv=("sh", "-c", "exit 4"), cwd="/", env={"PATH": str(tmp_path)}, search="/usr/bin:/bin")
+    child = Child(wanted, name="agent")
+    await child.run()
+    assert (await child.wait()).code == 4
+
+
+async def test_a_program_in_the_current_directory_is_not_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path / "only-here", "#!/bin/sh\nexit 3\n")
+    monkeypatch.chdir(tmp_path)
+    refused = await refusal(Command(argv=("only-here",), cwd=str(tmp_path), env={"PATH": ".::bin"}))
+    assert refused.kind is ErrorKind.NOT_INSTALLED
+
+
+async def test_a_directory_that_becomes_a_link_at_the_last_moment_is_noticed(tmp_path: Path) -> None:
+    work, away, ran = tmp_path / "work", tmp_path / "away", tmp_path / "ran"
+    work.mkdir()
+    away.mkdir()
+    wanted = attrs.evolve(sh(f"touch {ran}", cwd=str(work)), real_cwd=str(work))
+    await Child(wanted, name="agent").run()
+    assert ran.exists()
+    ran.unlink()
+    work.rename(tmp_path / "moved")
+    work.symlink_to(away)
+    refused = await refusal(wanted)
+    assert refused.kind is ErrorKind.FORBIDDEN
+    assert not ran.exists()
+
+
 @pytest.mark.parametrize(
     ("text", "mode"),
     [("#!/bin/sh\n", 0o644), ("#!/no/such/interpreter\n", 0o755), ("neither script nor binary", 0o755)],
