@@ -100,6 +100,7 @@ async def serve(
         retell=retold,
         veil=veil,
     )
+    terms = meaning.terms(settings)
     made = registry.build(settings, instance.instance_id, places.state, catalogue)
     providers = Providers(
         meaning.specs(settings, made),
@@ -108,6 +109,7 @@ async def serve(
         journal=journal,
         policy=meaning.policy(settings),
         catalogue=catalogue,
+        grant=terms.granted,
     )
     purse = Purse(meaning.budget(settings))
     router = Router(providers, settings.failover)
@@ -118,6 +120,7 @@ async def serve(
         router=router,
         purse=purse,
         wishes=meaning.wishes(settings),
+        terms=terms,
     )
     defaults = Defaults(permission_modes=meaning.permission_modes(settings))
     sessions = Directory(world, defaults)
@@ -148,6 +151,7 @@ async def serve(
         purse=purse,
         router=router,
         wishes=world.wishes,
+        terms=terms,
         defaults=defaults,
         janitor=janitor,
         notifier=notifier,

@@ -140,7 +140,8 @@ class ErrorKind(enum.StrEnum):
     FORBIDDEN = (
         "forbidden",
         1400,
-        "The client's scope is too small; or it is a process of one of our own agents, or can't be told from one.",
+        "The client's scope is too small; or it is a process of one of our own agents, or can't be told from one. Of a "
+        "directory, and in a turn: the session would work outside of `sessions.workspace_roots`.",
     )
 
     CONFIG_INVALID = (

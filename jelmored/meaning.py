@@ -19,6 +19,7 @@ from jelmored.providers import registry
 from jelmored.providers.base import BaseProvider, RunTimeouts
 from jelmored.sessions.world import Wishes
 from jelmored.supervision.provider import ProviderSpec
+from jelmored.supervision.terms import Terms
 from jelmored.wire.messages import Setting
 
 
@@ -77,6 +78,11 @@ def budget(settings: Settings) -> Budget:
 def wishes(settings: Settings) -> Wishes:
     own = settings.sessions
     return Wishes(resume=own.resume_interrupted, approval_timeout=own.approval_timeout_seconds)
+
+
+def terms(settings: Settings) -> Terms:
+    """What sessions may bring to their agents."""
+    return Terms(roots=settings.sessions.workspace_roots, names=settings.sessions.forward_env)
 
 
 def permission_modes(settings: Settings) -> Mapping[ProviderName, PermissionMode]:

@@ -28,6 +28,7 @@ from jelmored.sessions.registrar import Defaults
 from jelmored.sessions.router import Router
 from jelmored.sessions.world import Wishes
 from jelmored.supervision.providers import Providers
+from jelmored.supervision.terms import Terms
 from jelmored.wire.messages import Reloaded, Setting
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ class Owners:
     purse: Purse
     router: Router
     wishes: Wishes
+    terms: Terms
     defaults: Defaults
     janitor: Janitor
     notifier: Notifier
@@ -63,6 +65,7 @@ class Owners:
         self.purse.budget = meaning.budget(new)
         self.router.settings = new.failover
         self.wishes.heed(meaning.wishes(new))
+        self.terms.heed(meaning.terms(new))
         self.defaults.permission_modes = meaning.permission_modes(new)
         self.janitor.heed(**meaning.tidying(new))
         if new.notify != old.notify:

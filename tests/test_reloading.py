@@ -76,6 +76,7 @@ class House:
             router=router,
             purse=Purse(meaning.budget(settings)),
             wishes=meaning.wishes(settings),
+            terms=meaning.terms(settings),
         )
         defaults = Defaults(permission_modes=meaning.permission_modes(settings))
         directory = Directory(world, defaults)
@@ -88,6 +89,7 @@ class House:
             purse=world.purse,
             router=router,
             wishes=world.wishes,
+            terms=world.terms,
             defaults=defaults,
             janitor=Janitor(directory.sweeper, **meaning.tidying(settings)),
             notifier=Notifier(hub, directory.get, tuple(way_of(settings.notify)), NAMES),
@@ -143,6 +145,8 @@ CHANGES: Mapping[str, tuple[str, See, Any]] = {
     "sessions.resume_interrupted": ('"never"', lambda h: h.owners.wishes.resume, "never"),
     "sessions.drain_seconds": ("5", lambda h: h.current.settings.sessions.drain_seconds, 5),
     "sessions.approval_timeout_seconds": ("5", lambda h: h.owners.wishes.approval_timeout, 5),
+    "sessions.workspace_roots": ('["~/p"]', lambda h: h.owners.terms.roots, ("~/p",)),
+    "sessions.forward_env": ('["EDITOR"]', lambda h: h.owners.terms.names, ("EDITOR",)),
     "failover.enabled": ("false", lambda h: h.owners.router.settings.enabled, False),
     "failover.order": ('["demo"]', lambda h: h.owners.providers.policy.failover_order, ("demo",)),
     "failover.mid_turn": ('"stop"', lambda h: h.owners.router.settings.mid_turn, "stop"),
@@ -177,6 +181,7 @@ CHANGES: Mapping[str, tuple[str, See, Any]] = {
     "providers.claude.setting_sources": ('["local"]', lambda h: _after(h, "--setting-sources"), "local"),
     "providers.claude.environment": ('{ A_KEY = "x" }', lambda h: h.launch.env.get("A_KEY"), "x"),
     "providers.opencode.max_turns": ("5", lambda h: h.opencode.max_turns, 5),
+    "providers.opencode.project_plugins": ("true", lambda h: h.opencode.project_plugins, True),
     "providers.opencode.max_retries": ("5", lambda h: h.opencode.max_retries, 5),
 }
 """Each key that claims to count without a new start: another value, where it shows, and what shows then."""

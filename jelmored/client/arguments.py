@@ -103,6 +103,15 @@ def _conversations(add: Add) -> None:
     run.add_argument("-n", "--name", help="the session's name")
     run.add_argument("-d", "--detach", action="store_true", help="leave it in the background")
     run.add_argument("--provider", metavar=Operand.PROVIDER, help="where to begin")
+    run.add_argument(
+        "-e",
+        "--env",
+        metavar="NAME[=VALUE]",
+        action="append",
+        default=[],
+        help="a variable for the agent, of those that the daemon's sessions.forward_env names; without a value that of "
+        "this shell. Those of them that are set here go along anyway; may be repeated",
+    )
     run.add_argument("--require", metavar=WANTED, type=requirements, help=f"whom to choose: {WORDS}")
     _begun(run)
     _limited(run)

@@ -194,6 +194,7 @@ class Client:
         system_prompt: str | None = None,
         directories: Sequence[str] = (),
         mcp_servers: Mapping[str, McpServer] | None = None,
+        environment: Mapping[str, str] | None = None,
         limits: Limits | None = None,
         exclusive: bool = False,
         request_key: str | None = None,
@@ -208,6 +209,7 @@ class Client:
             provider: where to begin; `pin` forbids leaving it.
             requirements: whom to choose, where no provider is named, and to move to.
             mcp_servers: by their names; the agent starts or calls them for this session alone.
+            environment: variables for its agent, of those that `welcome.forward_env` names.
             exclusive: refuse a directory where another session works.
         """
         command = CreateSession(
@@ -223,6 +225,7 @@ class Client:
             system_prompt=system_prompt,
             directories=tuple(directories),
             mcp_servers=mcp_servers or {},
+            environment=environment or {},
             limits=limits or Limits(),
             exclusive=exclusive,
             request_key=request_key or new_key(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
+import os
 import pwd
 import re
 import shutil
@@ -120,6 +121,25 @@ def _fault_of_argv(argv: tuple[str, ...]) -> str | None:
     return None
 
 
+def _fault_of_directory(path: str) -> str | None:
+    if "\0" not in path and os.path.isabs(os.path.expanduser(path)):
+        return None
+    return 'expected an absolute directory, such as "/srv/projects" or "~/projects"'
+
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+OURS = ("JELMORE_", "JELMORED_")
+"""Variables by which the daemon is configured, and knows what it has started."""
+
+
+def _fault_of_variable(name: str) -> str | None:
+    if _VARIABLE.fullmatch(name) is None:
+        return "expected the name of an environment variable: letters, digits and _"
+    if name.startswith(OURS):
+        return "expected a variable that is not one of jelmored's own"
+    return None
+
+
 Count = Annotated[int, Between(1, 10_000)]
 CountOrNone = Annotated[int, Between(0, 10_000)]
 """0 means none."""
@@ -134,6 +154,9 @@ Url = Annotated[str, Such("an http or https URL, or empty", _fault_of_url)]
 WebOrigin = Annotated[str, Such("a web origin, as a browser sends it", _fault_of_origin)]
 Loopback = Annotated[str, Such("an address of loopback with a port, or empty", _fault_of_loopback)]
 LocalUser = Annotated[str, Such("a user of this machine", _fault_of_user)]
+Directory = Annotated[str, Such("an absolute directory", _fault_of_directory)]
+"""It need not be there: it may be mounted later."""
+Variable = Annotated[str, Such("the name of a variable", _fault_of_variable)]
 Argv = Annotated[tuple[str, ...], Such("a program and its arguments, or empty", _fault_of_argv)]
 """It is looked for when it is read: one that is missing is told at once, not when it is needed."""
 

@@ -44,6 +44,8 @@ _DAEMON: Mapping[Key, Counts] = {
     ("sessions", "resume_interrupted"): LIVE,
     ("sessions", "drain_seconds"): LIVE,
     ("sessions", "approval_timeout_seconds"): LIVE,
+    ("sessions", "workspace_roots"): LIVE,
+    ("sessions", "forward_env"): NEXT_RUN,
     ("failover", "enabled"): LIVE,
     ("failover", "order"): LIVE,
     ("failover", "mid_turn"): LIVE,
@@ -77,6 +79,7 @@ _OF_TYPE: Mapping[str, Mapping[str, Counts]] = {
         "timeout_seconds": RESTART,  # stands in the configuration of its server too
         "max_turns": NEXT_RUN,
         "max_retries": NEXT_RUN,
+        "project_plugins": NEXT_RUN,
     },
 }
 

@@ -68,6 +68,7 @@ class OpencodeSettings(ProviderSettings):
     max_retries: CountOrNone = 2
     timeout_seconds: Seconds = 180
     use_my_setup: bool = False
+    project_plugins: bool = False
     opencode_config: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
     environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 

@@ -12,7 +12,20 @@ import attrs
 from jelmored.domain.ids import ProviderName
 from jelmored.domain.scopes import Scope
 
-from .checks import Argv, Count, DaysOrNone, LocalUser, Loopback, Seconds, SecondsOrNone, Url, Usd, WebOrigin
+from .checks import (
+    Argv,
+    Count,
+    DaysOrNone,
+    Directory,
+    LocalUser,
+    Loopback,
+    Seconds,
+    SecondsOrNone,
+    Url,
+    Usd,
+    Variable,
+    WebOrigin,
+)
 from .providers import ClaudeSettings, DemoSettings, OpencodeSettings, ProviderSettings
 from .secrets import Secret
 
@@ -64,6 +77,8 @@ class SessionsSettings:
     resume_interrupted: ResumeInterrupted = ResumeInterrupted.PLANNED
     drain_seconds: SecondsOrNone = 0
     approval_timeout_seconds: SecondsOrNone = 0
+    workspace_roots: tuple[Directory, ...] = ()
+    forward_env: tuple[Variable, ...] = ("PATH", "VIRTUAL_ENV", "SSH_AUTH_SOCK", "LANG")
 
 
 class MidTurn(enum.StrEnum):

@@ -85,6 +85,7 @@ class Dialogue:
             connection_id=self.principal.connection_id,
             scope=self.principal.scope,
             limits=m.MessageLimits(max_message_bytes=MAX_MESSAGE_BYTES),
+            forward_env=self.services.directory.forwarded,
         )
 
     async def take(self) -> Sequence[bytes]:

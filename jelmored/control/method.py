@@ -12,7 +12,6 @@ from typing import Any, Generic, Protocol, TypeVar
 import attrs
 
 from jelmored.domain.scopes import Scope
-from jelmored.errors import ErrorKind, Refused
 from jelmored.wire import codec
 from jelmored.wire import messages as m
 from jelmored.wire.schemas import words_of
@@ -55,7 +54,6 @@ class Method(Generic[P, R]):
         params: their type.
         handler: an ordinary function does all of it at once; a coroutine function may wait.
         result: its type.
-        absent: params of the protocol that are not spoken yet: refused by name rather than ignored.
         for_agents: processes of our own agents may ask it too.
         lane: requests with the same lane take effect one after the other; None: beside all others.
     """
@@ -65,7 +63,6 @@ class Method(Generic[P, R]):
     params: type[P]
     handler: Callable[[Caller, P], R | Awaitable[R]]
     result: type[R] | tuple[type[Any], ...]
-    absent: tuple[str, ...] = ()
     for_agents: bool = False
     lane: Callable[[Caller, P], str | None] = lambda _, params: getattr(params, "session_id", None)
 
@@ -85,14 +82,4 @@ class Method(Generic[P, R]):
 
     def decode(self, params: Mapping[str, Any]) -> P:
         """Raises `Refused` (`invalid-params`), naming the field."""
-        for field in self.absent:
-            if _found(params, field) is not None:
-                raise Refused(ErrorKind.INVALID_PARAMS, f"{field} is not supported yet", field=field)
         return codec.from_params(params, self.params)
-
-
-def _found(params: Mapping[str, Any], field: str) -> Any:
-    """A member by its dotted name."""
-    head, _, rest = field.partition(".")
-    value = params.get(head)
-    return _found(value, rest) if rest and isinstance(value, Mapping) else value if not rest else None

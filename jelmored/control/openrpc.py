@@ -46,7 +46,7 @@ def document(methods: Iterable[Method[Any, Any]]) -> Schema:
 
 
 def _method(method: Method[Any, Any], schemas: Schemas) -> Schema:
-    told: Schema = {
+    return {
         "name": method.name,
         "description": method.words,
         "x-scope": str(method.scope),
@@ -54,7 +54,6 @@ def _method(method: Method[Any, Any], schemas: Schemas) -> Schema:
         "params": _params(method.params, schemas, read=True),
         "result": {"name": "result", "schema": _result(method.results, schemas)},
     }
-    return {**told, "x-notYet": list(method.absent)} if method.absent else told
 
 
 def _params(cls: type, schemas: Schemas, *, read: bool) -> list[Schema]:

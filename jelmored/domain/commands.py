@@ -29,7 +29,7 @@ class WhenBusy(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class CreateSession:
-    """`session/create`. Fields of the protocol that are not here are not spoken yet and are refused by name."""
+    """`session/create`. `environment`: of the client, for the agent; only variables that the configuration names."""
 
     cwd: str
     prompt: str | tuple[Block, ...] | None = None
@@ -43,6 +43,7 @@ class CreateSession:
     system_prompt: Instructions | None = None
     directories: tuple[str, ...] = ()
     mcp_servers: Mapping[str, McpServer] = attrs.field(factory=dict)
+    environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     limits: Limits = Limits()
     exclusive: bool = False
     request_key: Line | None = None

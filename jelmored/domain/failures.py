@@ -43,6 +43,7 @@ CLASS_OF: Mapping[ErrorKind, RunClass] = {
     ErrorKind.MODEL_RETIRED: RunClass.REQUEST,
     ErrorKind.BUDGET_EXCEEDED: RunClass.REQUEST,
     ErrorKind.FOREIGN_WRITER: RunClass.REQUEST,
+    ErrorKind.FORBIDDEN: RunClass.REQUEST,
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from .ids import ApprovalId, ConnectionId, RequestId, SessionId, ToolUseId
+from .paths import lies_in
 
 
 class PermissionMode(enum.StrEnum):
@@ -290,10 +291,5 @@ def _further(request: PermissionRequest) -> Mapping[str, Any]:
 
 
 def _within(request: PermissionRequest, directories: Sequence[str]) -> bool:
-    return request.located and all(_inside(place.path, directories) for place in request.locations)
-
-
-def _inside(path: str, directories: Sequence[str]) -> bool:
-    """By the text of the paths: `..` is folded; links were resolved by whoever made the request."""
-    clean = os.path.normpath(path)
-    return any(clean == home or clean.startswith(home.rstrip("/") + "/") for home in directories)
+    """By the text of the paths: links were resolved by whoever made the request."""
+    return request.located and all(lies_in(place.path, directories) for place in request.locations)

@@ -125,6 +125,8 @@ class Facts:
     system_prompt: str | None = None
     directories: tuple[str, ...] = ()
     mcp_servers: Mapping[str, McpServer] = attrs.field(factory=dict)
+    environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    """Of the client that made it. What reaches an agent of it is decided when that is started."""
     limits: Limits = Limits()
     requirements: Requirements = Requirements()
     created_at: datetime

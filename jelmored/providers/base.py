@@ -32,11 +32,13 @@ class SessionConfig:
     Args:
         session_id: ours; the same for every run.
         cwd: absolute; the agent is started there, also when it is resumed.
+        real_cwd: where that leads, links resolved: the agent is started there or not at all. None: wherever it leads.
         model: as the provider names it; None is the provider's default.
         permission_mode: our policy. The answers are given by the session; a provider only needs it to start the
             agent in a mode that asks no less.
         directories: further directories in which the agent may work.
         mcp_servers: by name; for this session alone.
+        environment: of the client, for this session alone: over the daemon's own, under the provider's.
         native_id: the agent's own session to resume, None for a new one.
         origin: the agent's own session that this one is a fork of; it has no `native_id` of its own yet.
         rules: what was answered with "always", for agents that act without asking.
@@ -45,11 +47,13 @@ class SessionConfig:
 
     session_id: SessionId
     cwd: str
+    real_cwd: str | None = None
     model: str | None = None
     permission_mode: PermissionMode = PermissionMode.ASK
     system_prompt: str | None = None
     directories: tuple[str, ...] = ()
     mcp_servers: Mapping[str, McpServer] = attrs.field(factory=dict)
+    environment: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     max_turns: int | None = None
     native_id: str | None = None
     origin: NativeOrigin | None = None

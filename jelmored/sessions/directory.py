@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 
 import attrs
@@ -49,7 +49,7 @@ from .briefing import handover_of, known_at
 from .draining import Draining
 from .finding import page_of
 from .foreign import nothing_foreign, waits_for_decision
-from .founding import FIRST_PROMPT, claim_of, located
+from .founding import FIRST_PROMPT, claim_of
 from .handover import read_handoff
 from .messages import (
     Close,
@@ -82,16 +82,9 @@ class Directory:
     Args:
         world: what sessions work with.
         defaults: from the configuration.
-        locate: resolves the directories of a new session.
     """
 
-    def __init__(
-        self,
-        world: World,
-        defaults: Defaults,
-        *,
-        locate: Callable[[CreateSession], Awaitable[CreateSession]] = located,
-    ) -> None:
+    def __init__(self, world: World, defaults: Defaults) -> None:
         self.hub = world.hub
         self._journal = world.journal
         self._purse = world.purse
@@ -100,8 +93,8 @@ class Directory:
         self._router = world.router
         self._settlements = Settlements(world.journal)
         self._roster = Roster(world, self._settlements.note)
-        self._registrar = Registrar(world, self._roster, defaults, locate)
-        self._locate = locate
+        self._registrar = Registrar(world, self._roster, defaults)
+        self._terms = world.terms
         self.sweeper = Sweeper(self._roster, world.hub)
         self.draining = Draining(world.intake, self._roster, world.hub)
 
@@ -129,6 +122,11 @@ class Directory:
         return tuple(sorted(chosen, key=lambda one: one.created_at))
 
     @property
+    def forwarded(self) -> tuple[str, ...]:
+        """Variables that a client may send along with a new session."""
+        return self._terms.names
+
+    @property
     def awake(self) -> int:
         """Sessions that have a task."""
         return self._roster.awake
@@ -154,28 +152,42 @@ class Directory:
         if (trouble := self._journal.trouble) is not None:
             raise trouble.again()
 
+    async def _check_ground(self, session_id: SessionId) -> None:
+        """No agent is started where none may work (any more); what was said there can still be read.
+
+        Raises:
+            Refused: `not-found`; `forbidden`.
+        """
+        facts = self._roster.facts_of(session_id)
+        await self._terms.check(facts.cwd, facts.directories)
+
     async def create(self, command: CreateSession, by: Author) -> SessionView:
         """A new session; durable before any agent starts.
 
         Raises:
-            Refused: `invalid-params`, `no-provider`, `directory-busy`, `key-reused`.
+            Refused: `invalid-params`, `forbidden`, `no-provider`, `directory-busy`, `key-reused`.
             JournalPaused: as everything that writes and does not only end something.
         """
         self._check_room()
         examined = await examine_beside(command.prompt) if command.prompt is not None else None
-        command = await self._locate(command)
+        command = await self._terms.located(command)
         session_id = await self._registrar.create(command)
         if examined is not None and self.get(session_id).seq == 0:
             await self._roster.ask(session_id, lambda: admission_of(examined, by, claim=FIRST_PROMPT))
         return self.get(session_id)
 
     async def prompt(self, command: SendPrompt, by: Author) -> PromptReceipt:
-        """Returns when the prompt is durable: started, or queued."""
+        """Returns when the prompt is durable: started, or queued.
+
+        Raises:
+            Refused: `not-found`, `forbidden`; and what its session says.
+        """
         self.get(command.session_id)
         claim = claim_of(command.request_key, command)
         if (admitted := await self._admitted(command.session_id, claim)) is not None:
             return admitted
         self._check_room()
+        await self._check_ground(command.session_id)
         examined = await examine_beside(command.prompt)
         return await self._roster.ask(
             command.session_id,
@@ -203,6 +215,7 @@ class Directory:
         if (admitted := await self._admitted(command.session_id, claim)) is not None:
             return admitted.prompt_id
         self._check_room()
+        await self._check_ground(command.session_id)
         examined = examine((TextBlock(text="/compact"),))
         receipt = await self._roster.ask(
             command.session_id, lambda: admission_of(examined, by, claim=claim, compacts=True)
@@ -266,12 +279,13 @@ class Directory:
         """Open a session again that is here, or one whose state the client has.
 
         Raises:
-            Refused: `not-found`, `busy`, `no-provider`; `state-invalid`, and nothing has changed.
+            Refused: `not-found`, `forbidden`, `busy`, `no-provider`; `state-invalid`, and nothing has changed.
         """
         self._check_room()
         session_id = command.session_id
         if session_id is None:
             session_id = await self._registrar.restore(command.state or {}, command.provider)
+        await self._check_ground(session_id)
         facts = self._roster.facts_of(session_id)
         moves = command.provider not in (None, facts.provider)
         route = self._router.choice(facts, command.provider, None) if moves else None
@@ -320,10 +334,10 @@ class Directory:
         """A new session that knows what was said in another one, up to an event.
 
         Raises:
-            Refused: `not-found`, `invalid-params`, `no-provider`.
+            Refused: `not-found`, `forbidden`, `invalid-params`, `no-provider`.
         """
-        self.get(command.session_id)
         self._check_room()
+        await self._check_ground(command.session_id)
         session_id = await self._registrar.fork(command)
         log.info("forked", session=command.session_id, into=session_id, client=by.client)
         return self.get(session_id)
@@ -341,7 +355,7 @@ class Directory:
         """Go on with a conversation that an agent has had without us. Again: the same session.
 
         Raises:
-            Refused: `not-found`, `invalid-params`, `invalid-request`; or why it can't be read.
+            Refused: `not-found`, `invalid-params`, `invalid-request`, `forbidden`; or why it can't be read.
         """
         self._check_room()
         session_id = await self._registrar.adopt(command)
@@ -352,9 +366,10 @@ class Directory:
         """What counts where somebody else has gone on with the agent's own session. What waits for it goes on.
 
         Raises:
-            Refused: `not-found`; `wrong-status`: there is nothing to decide.
+            Refused: `not-found`, `forbidden`; `wrong-status`: there is nothing to decide.
         """
         self._check_room()
+        await self._check_ground(command.session_id)
         facts, accept = self._roster.facts_of(command.session_id), command.decision == "accept"
         if not waits_for_decision(facts):
             raise nothing_foreign(command.session_id)
@@ -382,9 +397,11 @@ class Directory:
         """Take a session to another provider, with its conversation.
 
         Raises:
-            Refused: `not-found`, `wrong-status`, `busy`: a turn runs; `no-provider`, `model-not-supported`.
+            Refused: `not-found`, `forbidden`, `wrong-status`, `busy`: a turn runs; `no-provider`,
+                `model-not-supported`.
         """
         self._check_room()
+        await self._check_ground(command.session_id)
         moved: SessionView = await self._roster.ask(
             command.session_id,
             lambda: Move(

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
-from functools import cache
 
 import attrs
-import trio
 
 from jelmored.domain.commands import CompactSession, CreateSession, SendPrompt
 from jelmored.domain.ids import ProviderName, SessionId, new_log_id, new_session_id
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.sessions import Facts
 from jelmored.domain.times import utc_now
-from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Batch
 from jelmored.wire import codec
 
@@ -48,6 +44,7 @@ def first_facts(
         system_prompt=command.system_prompt,
         directories=command.directories,
         mcp_servers=command.mcp_servers,
+        environment=command.environment,
         limits=command.limits,
         requirements=command.requirements,
         created_at=now,
@@ -68,35 +65,3 @@ def claim_of(key: str | None, command: CreateSession | SendPrompt | CompactSessi
     if key is None:
         return None
     return KeyClaim(key, hashlib.sha256(codec.encode(command)).hexdigest())
-
-
-async def located(command: CreateSession) -> CreateSession:
-    """The command with its directories resolved: once, then they are immutable (protocol 1, section 3).
-
-    A disk that does not answer keeps its client waiting, for as long as that is connected, and nobody else.
-
-    Raises:
-        Refused: `invalid-params`, for one that is not there.
-    """
-    return await trio.to_thread.run_sync(located_now, command, abandon_on_cancel=True, limiter=_disk_limiter())
-
-
-@cache
-def _disk_limiter() -> trio.CapacityLimiter:
-    """Threads that hang on a dead mount are not missed elsewhere."""
-    return trio.CapacityLimiter(8)
-
-
-def located_now(command: CreateSession) -> CreateSession:
-    """As `located`, at once."""
-    directories = tuple(_resolved(one, f"directories[{i}]") for i, one in enumerate(command.directories))
-    return attrs.evolve(command, cwd=_resolved(command.cwd, "cwd"), directories=directories)
-
-
-def _resolved(path: str, field: str) -> str:
-    if not os.path.isabs(path) or "\0" in path:
-        raise Refused(ErrorKind.INVALID_PARAMS, f"{field} must be absolute, not {path!r}", field=field)
-    resolved = os.path.realpath(path)
-    if not os.path.isdir(resolved):
-        raise Refused(ErrorKind.INVALID_PARAMS, f"{field}: there is no directory {path}", field=field)
-    return resolved

@@ -120,6 +120,7 @@ def config_of(facts: Facts) -> SessionConfig:
         system_prompt=facts.system_prompt,
         directories=facts.directories,
         mcp_servers=facts.mcp_servers,
+        environment=facts.environment,
         max_turns=facts.limits.max_turns,
         native_id=native.native_id if native and native.used else None,
         origin=native.origin if native and not native.used else None,

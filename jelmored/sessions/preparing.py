@@ -3,8 +3,6 @@ directories, who goes on with it, what waits in it. Its agent's own record is th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import attrs
 
 from jelmored.actors.beside import computed
@@ -14,7 +12,7 @@ from jelmored.domain.sessions import Facts, LogPoint, NativeSession
 from jelmored.domain.state import SessionState
 from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import Attachment
-from jelmored.wire.states import Document, decompressed, invalid, state_in, weight
+from jelmored.wire.states import FIELD, Document, decompressed, invalid, state_in, weight
 
 from .arriving import Newcomer, placed
 from .attachments import examine
@@ -22,23 +20,20 @@ from .hold import config_of
 from .queue import Queued
 from .world import World
 
-Locate = Callable[[CreateSession], Awaitable[CreateSession]]
-
 
 class Newcomers:
     """Prepares those that are to come.
 
     Args:
         world: what sessions work with.
-        locate: resolves the directories of a session.
     """
 
-    def __init__(self, world: World, locate: Locate) -> None:
+    def __init__(self, world: World) -> None:
         self._journal = world.journal
         self._providers = world.providers
         self._router = world.router
         self._hub = world.hub
-        self._locate = locate
+        self._terms = world.terms
 
     def refuse_here(self, session_id: SessionId) -> None:
         """Raises `Refused` (`state-invalid`): it is here."""
@@ -62,7 +57,8 @@ class Newcomers:
             left: where the session stands here, which comes back.
 
         Raises:
-            Refused: `state-invalid`, with the place; `no-provider`, for one that the client named.
+            Refused: `state-invalid`, with the place; `forbidden`, for a directory that no session may work in;
+                `no-provider`, for one that the client named.
         """
         facts = await self._located(state.facts)
         if provider not in (None, facts.provider) or not self._providers.knows(facts.provider):
@@ -93,8 +89,10 @@ class Newcomers:
 
     async def _located(self, facts: Facts) -> Facts:
         try:
-            found = await self._locate(CreateSession(cwd=facts.cwd, directories=facts.directories))
+            found = await self._terms.located(CreateSession(cwd=facts.cwd, directories=facts.directories))
         except Refused as no:
+            if no.kind is ErrorKind.FORBIDDEN:
+                raise Refused(no.kind, no.message, field=f"{FIELD}.facts.{no.field}", remedy=no.remedy) from None
             raise invalid(f"facts.{no.field}", no.message, "make it, or mount it, at the same place") from None
         directory = found.cwd if facts.directory == facts.cwd else facts.directory
         return attrs.evolve(facts, cwd=found.cwd, directory=directory, directories=found.directories)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,7 +29,7 @@ from .forking import Forks
 from .founding import birth, claim_of, first_facts
 from .importing import Imports
 from .messages import Resume
-from .preparing import Locate, Newcomers, opened
+from .preparing import Newcomers, opened
 from .purse import over_budget
 from .queue import Queued
 from .returning import apart, check_at, check_same, check_whole, comes_back
@@ -57,18 +56,18 @@ class Registrar:
         world: what sessions work with.
         roster: where new ones are put.
         defaults: from the configuration.
-        locate: resolves the directories of a session that comes from elsewhere.
     """
 
-    def __init__(self, world: World, roster: Roster, defaults: Defaults, locate: Locate) -> None:
+    def __init__(self, world: World, roster: Roster, defaults: Defaults) -> None:
         self._journal = world.journal
         self._providers = world.providers
         self._hub = world.hub
         self._purse = world.purse
+        self._terms = world.terms
         self._roster = roster
         self._defaults = defaults
         self._forks = Forks(world.journal)
-        self._newcomers = Newcomers(world, locate)
+        self._newcomers = Newcomers(world)
         self._imports = Imports(world.journal, self._newcomers)
         self._one_at_a_time = trio.Lock()
         self._adopting = trio.Lock()
@@ -184,7 +183,7 @@ class Registrar:
         """A session that goes on with a conversation of an agent's own, or the one that does so already; durable.
 
         Raises:
-            Refused: `not-found`, `invalid-params`, `invalid-request`.
+            Refused: `not-found`, `invalid-params`, `invalid-request`, `forbidden`.
         """
         self._refuse_name(command.name)
         async with self._adopting:
@@ -213,10 +212,14 @@ class Registrar:
             told = f"{supervisor.name} has no session {native_id!r} of its own"
             remedy = f"`jelmore import --from {supervisor.name}` lists them"
             raise Refused(ErrorKind.NOT_FOUND, told, field="nativeId", remedy=remedy)
-        if not await trio.to_thread.run_sync(os.path.isdir, past.cwd):
+        try:
+            found = await self._terms.located(CreateSession(cwd=past.cwd))
+        except Refused as no:
+            if no.kind is ErrorKind.FORBIDDEN:
+                raise Refused(no.kind, no.message, field="nativeId", remedy=no.remedy) from None
             told = f"its directory is not there any more: {past.cwd}"
-            raise Refused(ErrorKind.INVALID_REQUEST, told, field="nativeId")
-        return past
+            raise Refused(ErrorKind.INVALID_REQUEST, told, field="nativeId") from None
+        return attrs.evolve(past, cwd=found.cwd)
 
     @asynccontextmanager
     async def naming(self, name: str | None, own: SessionId) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ import attrs
 from jelmored.config.settings import ResumeInterrupted
 from jelmored.journal.base import Journal
 from jelmored.supervision.providers import Providers
+from jelmored.supervision.terms import Terms
 
 from .hub import Hub
 from .intake import Intake
@@ -38,3 +39,4 @@ class World:
     purse: Purse = attrs.field(factory=Purse)
     intake: Intake = attrs.field(factory=Intake)
     wishes: Wishes = attrs.field(factory=Wishes)
+    terms: Terms = attrs.field(factory=Terms)

@@ -39,7 +39,7 @@ from .places import Places
 from .probing import Prober
 from .records import Records
 from .reports import Hear
-from .run import Run
+from .run import Grant, Run, all_of_it
 from .shared import Shared
 
 log = structlog.get_logger(__name__)
@@ -85,6 +85,7 @@ class ProviderSupervisor:
         journal: keeps what outlives the daemon; None: nothing is.
         now: the wall clock.
         catalogue: completes what the agent tells of its models.
+        grant: says what an agent may have.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class ProviderSupervisor:
         journal: Journal | None = None,
         now: Callable[[], datetime] = utc_now,
         catalogue: Catalogue = Catalogue(),  # noqa: B008 - it is frozen
+        grant: Grant = all_of_it,
     ) -> None:
         self.name: ProviderName = spec.provider.name
         self._spec = spec
@@ -104,6 +106,7 @@ class ProviderSupervisor:
         self._changed = changed
         self._journal = journal
         self._catalogue = catalogue
+        self._grant = grant
         self.offer = Offer(default=spec.default_model)
         """Its models, as the last look that saw any saw them, completed."""
         self.records = Records(spec.provider)
@@ -165,6 +168,7 @@ class ProviderSupervisor:
             places=self._places,
             timeouts=self._spec.timeouts,
             answers=self._note_answer,
+            grant=self._grant,
         )
         self._condition.began()
         if self._condition.on_trial:

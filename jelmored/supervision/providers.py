@@ -27,6 +27,7 @@ from .connectivity import Connectivity
 from .cooling import Cooling
 from .places import Places
 from .provider import ProviderSpec, ProviderSupervisor
+from .run import Grant, all_of_it
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,7 @@ class Providers:
         now: the wall clock.
         policy: how one of them is chosen.
         catalogue: what is known of models beside what their agents say.
+        grant: says what an agent may have.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Providers:
         now: Callable[[], datetime] = utc_now,
         policy: ranking.Policy = ranking.Policy(default=""),  # noqa: B008 - it is frozen
         catalogue: Catalogue = Catalogue(),  # noqa: B008
+        grant: Grant = all_of_it,
     ) -> None:
         self._journal = journal
         self._now = now
@@ -70,7 +73,14 @@ class Providers:
         self.places = Places(max_total_runs, {spec.provider.name: spec.max_runs for spec in specs})
         self._supervisors: Mapping[ProviderName, ProviderSupervisor] = {
             spec.provider.name: ProviderSupervisor(
-                spec, self.places, changed, network=self._network, journal=journal, now=now, catalogue=catalogue
+                spec,
+                self.places,
+                changed,
+                network=self._network,
+                journal=journal,
+                now=now,
+                catalogue=catalogue,
+                grant=grant,
             )
             for spec in specs
         }

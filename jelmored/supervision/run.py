@@ -5,7 +5,7 @@ It talks to the agent, watches its clock, and tells its session lists of events 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import get_args
 
 import attrs
@@ -57,6 +57,13 @@ HELD_BACK = 1.0  # s between looks at an agent that the session takes nothing fr
 WORTH_TELLING = 1.0  # seconds of waiting for a place; an idle agent gives its own sooner
 EVENTS = get_args(RunEvent)
 
+Grant = Callable[[SessionConfig], Awaitable[SessionConfig]]
+
+
+async def all_of_it(config: SessionConfig) -> SessionConfig:
+    """An agent may have whatever its session has."""
+    return config
+
 
 class Run:
     """An agent at work for one session.
@@ -69,6 +76,7 @@ class Run:
         places: where it needs a place first.
         timeouts: of the stall clock.
         answers: told how many seconds a prompt waited for the first words of its answer.
+        grant: says what of it an agent may have now, or raises why it may not work at all.
     """
 
     def __init__(
@@ -81,6 +89,7 @@ class Run:
         places: Places,
         timeouts: RunTimeouts,
         answers: Callable[[float], None] = lambda seconds: None,
+        grant: Grant = all_of_it,
     ) -> None:
         self.epoch = epoch
         self.config = config
@@ -95,6 +104,7 @@ class Run:
         self._prompted_at: float | None = None
         self._answers = answers
         self._provider = provider
+        self._grant = grant
         self._hear = hear
         self._places = places
         self._deadlines = Deadlines(timeouts)
@@ -181,9 +191,9 @@ class Run:
         try:
             with self._scope:
                 await self._take_place()
-                self._session = self._provider.open(self.config)
                 self._deadlines.starting(trio.current_time())
                 self._clocks_set.set()
+                self._session = self._provider.open(await self._grant(self.config))
                 await self._session.run(self._events, task_status=_Started(self))
         except Exception as error:  # also what is left of a group when our scope has taken its Cancelled out
             failure = self._failure_of(error)
@@ -302,6 +312,7 @@ class Run:
                 self._idle_since = None
                 self._prompted, self._prompted_at = True, now
                 self._deadlines.silence.prompted(now)
+                await self._grant(self.config)
                 await session.prompt(prompt)
             case Reply(request_id=request_id, answer=answer):
                 self._deadlines.silence.answered(request_id, now)
@@ -310,6 +321,7 @@ class Run:
                 await session.answer(request_id, answer)
             case Steer(prompt=prompt):
                 self._deadlines.silence.steered(prompt.prompt_id)
+                await self._grant(self.config)
                 await session.steer(prompt)
             case Reconfigure(change=change):
                 await session.change(change)

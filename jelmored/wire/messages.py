@@ -81,7 +81,8 @@ class MessageLimits:
 
 @attrs.frozen(kw_only=True)
 class Welcome:
-    """What the daemon says of itself; `scope` is what this client may do."""
+    """What the daemon says of itself; `scope` is what this client may do, `forward_env` which variables it may send
+    along with a new session."""
 
     protocol_version: int
     server_info: ServerInfo
@@ -89,6 +90,7 @@ class Welcome:
     connection_id: ConnectionId
     scope: Scope
     limits: MessageLimits
+    forward_env: tuple[str, ...] = ()
 
 
 # daemon/

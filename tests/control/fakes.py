@@ -155,6 +155,7 @@ class FakeDirectory:
 
     def __init__(self, journal: MemoryJournal) -> None:
         self.hub = Hub()
+        self.forwarded: tuple[str, ...] = ("LANG",)
         self.draining = FakeDraining()
         self.journal = journal
         self.sessions: dict[SessionId, Conversation] = {}

@@ -35,6 +35,7 @@ async def test_the_welcome() -> None:
             "instanceId": "ins_test",
             "scope": "admin",
             "limits": {"maxMessageBytes": 16 * 1024 * 1024},
+            "forwardEnv": ["LANG"],
         },
     }
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.client_raw import connect
 
 from .asking import refused
 from .stage import staged
 
 
-async def test_what_is_not_spoken_yet_is_refused_by_name() -> None:
+@pytest.mark.parametrize("environment", ["PATH=/x", ["PATH"], {"PATH": 1}, {"PATH": None}, {"PATH": ["/x"]}])
+async def test_an_environment_has_texts(environment: object) -> None:
     async with staged() as stage, connect(stage.socket) as client:
-        await refused(
-            client.request("session/create", cwd="/", environment={}), -32602, "invalid-params", "environment"
-        )
+        asked = client.request("session/create", cwd="/", environment=environment)
+        field = "environment['PATH']" if isinstance(environment, dict) else "environment"
+        await refused(asked, -32602, "invalid-params", field)
         assert not stage.directory.sessions

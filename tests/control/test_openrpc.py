@@ -77,11 +77,10 @@ def test_everything_says_what_it_is_for() -> None:
     assert not silent
 
 
-def test_a_method_says_who_may_call_it_and_what_is_not_spoken_yet() -> None:
+def test_a_method_says_who_may_call_it() -> None:
     methods = {method["name"]: method for method in document()["methods"]}
 
     assert methods["daemon/shutdown"]["x-scope"] == "admin"
-    assert "environment" in methods["session/create"]["x-notYet"]
 
 
 def test_the_command_prints_the_same(capsys: pytest.CaptureFixture[str]) -> None:

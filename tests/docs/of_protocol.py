@@ -58,8 +58,7 @@ def _method(method: Method[Any, Any]) -> tuple[str, ...]:
 
 
 def _params(method: Method[Any, Any]) -> str:
-    given = "" if method.params is Nothing else _given(method.params)
-    return given + "".join(f"<br>`{name}`: not yet" for name in method.absent)
+    return "" if method.params is Nothing else _given(method.params)
 
 
 def _result(method: Method[Any, Any]) -> str:

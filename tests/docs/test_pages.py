@@ -68,7 +68,7 @@ def test_every_param_of_every_method_is_named() -> None:
 
     assert "`whenBusy?: " in rows["`session/prompt`"][2]
     assert '= "queue"`' in rows["`session/prompt`"][2]
-    assert "`environment`: not yet" in rows["`session/create`"][2]
+    assert "`environment?: {string: string}`" in rows["`session/create`"][2]
     assert "`turn?: integer`" in rows["`session/prompt`"][3]
 
 

@@ -14,6 +14,7 @@ OF_A_TURN = [kind for kind in ErrorKind if 1300 <= kind.code < 1400] + [
     ErrorKind.BUDGET_EXCEEDED,
     ErrorKind.OVERLOADED,
     ErrorKind.FOREIGN_WRITER,
+    ErrorKind.FORBIDDEN,
 ]
 """Protocol 1, section 5: the kinds that an agent, its model or a limit can end a turn with."""
 

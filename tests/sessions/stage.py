@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import orjson
@@ -23,7 +23,6 @@ from jelmored.journal.base import Journal
 from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import BaseProvider, RunTimeouts
 from jelmored.sessions.directory import Directory
-from jelmored.sessions.founding import located_now
 from jelmored.sessions.hub import Feed, Frame, Hub, Subscriber
 from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
@@ -31,10 +30,12 @@ from jelmored.sessions.router import Router
 from jelmored.sessions.world import Wishes, World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers
+from jelmored.supervision.terms import Terms
 from jelmored.testing.puppet import PuppetProvider
 
 ME = Author(connection_id=ConnectionId("con_test"), client="test")
 PUPPET = ProviderName("puppet")
+T = TypeVar("T")
 
 
 class Watcher:
@@ -111,6 +112,7 @@ async def house(
     failover: FailoverSettings | None = None,
     budget: Budget | None = None,
     resume: ResumeInterrupted = ResumeInterrupted.PLANNED,
+    terms: Terms | None = None,
     meet: Callable[[Providers], None] = lambda providers: None,
 ) -> AsyncIterator[Directory]:
     """Everything between the journal and the door, started and stopped as the daemon does.
@@ -131,7 +133,14 @@ async def house(
         )
         for one in (provider, *others)
     ]
-    providers = Providers(specs, max_total_runs=50, changed=lambda view: None, policy=Policy(default="puppet"))
+    terms = terms or Terms(beside=at_once)
+    providers = Providers(
+        specs,
+        max_total_runs=50,
+        changed=lambda view: None,
+        policy=Policy(default="puppet"),
+        grant=terms.granted,
+    )
     meet(providers)
     router = Router(providers, failover or FailoverSettings())
     world = World(
@@ -141,17 +150,19 @@ async def house(
         router=router,
         purse=Purse(budget),
         wishes=Wishes(resume=resume),
+        terms=terms,
     )
     modes = {spec.provider.name: mode for spec in specs}
-    directory = Directory(world, Defaults(permission_modes=modes), locate=_locate)
+    directory = Directory(world, Defaults(permission_modes=modes))
     world.hub.watch(watcher)
     async with running_in_order([journal.run, directory.hub.run, directory.run, providers.run, directory.begin_turns]):
         yield directory
 
 
-async def _locate(command: CreateSession) -> CreateSession:
+async def at_once(look: Callable[[], T]) -> T:
     """Without a thread: while one works, an autojump clock runs away."""
-    return located_now(command)
+    await trio.lowlevel.checkpoint()
+    return look()
 
 
 @asynccontextmanager

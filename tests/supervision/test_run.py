@@ -20,7 +20,7 @@ from jelmored.errors import ErrorKind, ProviderUnavailableError, SessionError
 from jelmored.providers.base import Delta, RunFacts, RunTimeouts, SessionConfig, TurnBegan, TurnOver
 from jelmored.supervision.places import Places
 from jelmored.supervision.reports import Ready, Reply, Report, Say, SleepWanted, Stop, Waiting
-from jelmored.supervision.run import ORDERS, Run
+from jelmored.supervision.run import ORDERS, Grant, Run, all_of_it
 from jelmored.testing.puppet import PuppetProvider, PuppetSession
 
 TASK = BackgroundTask(task_id="t1", title="sleep 9")
@@ -75,6 +75,7 @@ async def a_run(
     provider: PuppetProvider | None = None,
     places: Places | None = None,
     model: float = 100,
+    grant: Grant = all_of_it,
 ) -> AsyncIterator[Scene]:
     provider = provider or PuppetProvider()
     provider.facts = facts or provider.facts
@@ -86,6 +87,7 @@ async def a_run(
         hear=lambda report: heard[0].hear(report),
         places=places or Places(5, {PUPPET: 5}),
         timeouts=RunTimeouts(model=model),
+        grant=grant,
     )
     heard.append(Scene(run, provider))
     async with trio.open_nursery() as nursery:
@@ -346,3 +348,39 @@ async def test_idle_is_who_has_nothing_to_do(autojump_clock: trio.testing.MockCl
             idle.append(s.run.idle_since)
         s.run.close()
         assert [*idle, s.run.idle_since] == [0, None, 7, None, 7, None]
+
+
+NO = SessionError(ErrorKind.FORBIDDEN, "not there")
+
+
+async def test_what_may_not_work_is_not_so_much_as_opened(autojump_clock: trio.testing.MockClock) -> None:
+    async def never(config: SessionConfig) -> SessionConfig:
+        raise NO
+
+    async with a_run(grant=never) as s:
+        end = await s.end()
+        assert end.failure is not None
+        assert (end.cls, end.failure.kind) == (RunClass.REQUEST, ErrorKind.FORBIDDEN)
+        with trio.move_on_after(1) as nothing:
+            await s.provider.opened()
+        assert nothing.cancelled_caught
+
+
+async def test_it_is_asked_again_before_each_prompt(autojump_clock: trio.testing.MockClock) -> None:
+    may = [True]
+
+    async def now(config: SessionConfig) -> SessionConfig:
+        if not may[0]:
+            raise NO
+        return attrs.evolve(config, environment={"A": "b"})
+
+    async with a_run(grant=now) as s:
+        puppet = await s.puppet()
+        assert puppet.config.environment == {"A": "b"}
+        s.run.post(Say(GO))
+        await puppet.heard()
+        await puppet.finish()
+        may[0] = False
+        s.run.post(Say(GO))
+        assert await s.failed_by() is ErrorKind.FORBIDDEN
+        assert [prompt.text for prompt in puppet.prompts] == ["go"]

@@ -9,6 +9,7 @@ from jelmored.client.acting import Acting
 from jelmored.client.answering import Answering, Approve
 from jelmored.client.attending import Person
 from jelmored.client.beginnings import HISTORY, beginning
+from jelmored.client.bringing import brought
 from jelmored.client.client import Client
 from jelmored.client.endings import AllSaid, Idle, TurnOf, Until, first_turn, for_ever
 from jelmored.client.errors import Misused
@@ -51,6 +52,7 @@ async def run(
     model: str | None,
     provider: str | None,
     require: Requirements | None,
+    env: list[str],
     permission_mode: str | None,
     max_turns: int | None,
     max_cost: float | None,
@@ -67,6 +69,7 @@ async def run(
             provider=provider,
             model=model,
             requirements=require,
+            environment=brought(shell.environ, client.welcome.forward_env, env),
             permission_mode=PermissionMode(permission_mode) if permission_mode else None,
             limits=limited(Limits(), max_turns=max_turns, max_cost=max_cost, turn_seconds=turn_seconds),
         )

@@ -11,6 +11,7 @@ import attrs
 from jelmored.config.providers import ClaudeSettings
 from jelmored.domain.mcp import McpServer
 from jelmored.domain.permissions import PermissionMode, Rule
+from jelmored.process.command import Command
 from jelmored.providers.base import SessionConfig
 
 from .transcripts import Transcript, own_directory
@@ -39,6 +40,8 @@ class Launch:
         argv: the program and its arguments.
         env: its whole environment.
         cwd: absolute; where it works.
+        real_cwd: where that has to lead; None: wherever.
+        search: the PATH that its program is looked for in; None: that of its environment.
         native_id: the id that its conversation has or will have.
         transcript: must be there when the process starts; None where there is nothing to resume.
         mark: what that looked like when the last run ended; None: not known.
@@ -54,6 +57,8 @@ class Launch:
     argv: tuple[str, ...]
     env: Mapping[str, str] = attrs.field(repr=False)
     cwd: str
+    real_cwd: str | None = None
+    search: str | None = None
     native_id: str
     transcript: Transcript | None = None
     mark: str | None = None
@@ -65,15 +70,22 @@ class Launch:
     plans: str = ""
     mcp_servers: Mapping[str, McpServer] = attrs.field(factory=dict)
 
+    @property
+    def command(self) -> Command:
+        return Command(argv=self.argv, cwd=self.cwd, env=self.env, real_cwd=self.real_cwd, search=self.search)
 
-def launch_of(name: str, settings: ClaudeSettings, config: SessionConfig, *, env: Mapping[str, str]) -> Launch:
+
+def launch_of(
+    name: str, settings: ClaudeSettings, config: SessionConfig, *, env: Mapping[str, str], search: str | None = None
+) -> Launch:
     """The real CLI for a session.
 
     Args:
         name: the provider's.
         settings: the provider's.
         config: what the session wants.
-        env: its whole environment; the program is looked for in its PATH.
+        env: its whole environment.
+        search: the PATH that the program is looked for in; None: that of its environment.
     """
     native_id = config.native_id or str(uuid4())
     former = config.native_id or (config.origin.native_id if config.origin else None)
@@ -82,6 +94,8 @@ def launch_of(name: str, settings: ClaudeSettings, config: SessionConfig, *, env
         argv=(settings.claude_bin, *STREAMING, *_arguments(settings, config, native_id)),
         env=env,
         cwd=config.cwd,
+        real_cwd=config.real_cwd,
+        search=search,
         native_id=native_id,
         transcript=Transcript.of(env, config.cwd, former) if former else None,
         mark=config.mark,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 import attrs
 import structlog
@@ -98,7 +98,9 @@ class ClaudeProvider(BaseProvider):
 
     def open(self, config: SessionConfig) -> ClaudeSession:
         models.refuse_retired(config.model or self._settings.default_model, self._catalogue)
-        return ClaudeSession(launch_of(self.name, self._settings, config, env=self._environment()))
+        own = self._environment()
+        env = self._environment(config.environment)
+        return ClaudeSession(launch_of(self.name, self._settings, config, env=env, search=own.get("PATH")))
 
     async def probe(self) -> Probe:
         """Its version, and what it says of itself in a process that is never prompted: no model is called."""
@@ -196,8 +198,12 @@ class ClaudeProvider(BaseProvider):
                 await session.close()
         return session.about or ReplyBody()
 
-    def _environment(self) -> dict[str, str]:
-        return child_environment(os.environ, own_environment(self._settings), instance_id=self._instance_id)
+    def _environment(self, brought: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Args:
+        brought: by a session. What claude keeps is where it is without.
+        """
+        own = own_environment(self._settings)
+        return child_environment(os.environ, own, instance_id=self._instance_id, brought=brought)
 
 
 def _kept(transcript: Transcript, ids: Sequence[str]) -> Collection[str] | None:

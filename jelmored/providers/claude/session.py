@@ -12,7 +12,7 @@ from jelmored.domain.ids import RequestId
 from jelmored.domain.permissions import Answer, PermissionMode
 from jelmored.domain.prompts import Prompt
 from jelmored.errors import SessionError
-from jelmored.process.child import Child, Command, Exit
+from jelmored.process.child import Child, Exit
 from jelmored.providers.base import BaseSession, RunEvent, RunFacts, SessionChange, foreign_writer, native_lost
 from jelmored.providers.locating import Locator
 from jelmored.providers.unwrapping import provider_errors_bare
@@ -55,7 +55,7 @@ class ClaudeSession(BaseSession):
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
-        self._child = Child(Command(argv=launch.argv, cwd=launch.cwd, env=launch.env), name=launch.name)
+        self._child = Child(launch.command, name=launch.name)
         self._normaliser = Normaliser(launch.cwd)
         self._locator = Locator()
         self._gate = Gate(launch.permission_mode, launch.rules, launch.plans)

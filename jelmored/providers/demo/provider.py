@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import trio
@@ -108,11 +109,12 @@ class DemoProvider(BaseProvider):
         return Launch(
             name=self.name,
             argv=(sys.executable, "-P", "-m", "jelmored.providers.demo.agent", *STREAMING, *own),
-            env=self._environment(),
+            env=self._environment(config.environment),
             cwd=config.cwd,
+            real_cwd=config.real_cwd,
             native_id=native_id,
         )
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, brought: Mapping[str, str]) -> dict[str, str]:
         extra = {"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1", "PYTHONPATH": ROOT}
-        return child_environment(os.environ, extra, instance_id=self._instance_id)
+        return child_environment(os.environ, extra, instance_id=self._instance_id, brought=brought)

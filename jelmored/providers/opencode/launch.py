@@ -17,6 +17,7 @@ from jelmored.config.providers import OpencodeSettings
 from jelmored.process.command import Command
 
 from . import rules
+from .surroundings import Surroundings
 
 LOOPBACK = "127.0.0.1"
 USER = "opencode"
@@ -75,8 +76,14 @@ class Home:
         """
         for directory in ("config", "data", "state", "cache"):
             _private(self.root / directory / "opencode")
-        _write(self._configuration, orjson.dumps(configuration(settings), option=orjson.OPT_INDENT_2))
+        told = with_plugin(configuration(settings), self.surroundings.plugin)
+        _write(self.surroundings.plugin, self.surroundings.plugin_text())
+        _write(self._configuration, orjson.dumps(told, option=orjson.OPT_INDENT_2))
         self._take_logins(user if settings.use_my_setup else None)
+
+    @property
+    def surroundings(self) -> Surroundings:
+        return Surroundings(self.root)
 
     @property
     def _configuration(self) -> Path:
@@ -154,6 +161,11 @@ def configuration(settings: OpencodeSettings) -> dict[str, Any]:
     bounds = {"options": {"headerTimeout": milliseconds, "chunkTimeout": milliseconds}}
     bounded = {name: overlaid(bounds, table) for name, table in whole.get("provider", {}).items()}
     return {**whole, "provider": bounded} if bounded else whole
+
+
+def with_plugin(whole: Mapping[str, Any], plugin: Path) -> dict[str, Any]:
+    """The same, with a plug-in of ours beside those of the user."""
+    return {**whole, "plugin": [*whole.get("plugin", ()), plugin.as_uri()]}
 
 
 def _wants_house_models(settings: OpencodeSettings) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -14,12 +14,12 @@ from jelmored.config.providers import OpencodeSettings
 from jelmored.domain.failures import Failure, RunClass
 from jelmored.domain.ids import InstanceId, ProviderName
 from jelmored.domain.models import ModelInfo, ProviderCapabilities
-from jelmored.errors import ErrorKind, ProviderError
+from jelmored.errors import ErrorKind, ProviderError, SessionError
 from jelmored.process.environment import child_environment
 from jelmored.providers.base import BaseProvider, PastSession, PastTurn, Probe, SessionConfig
 from jelmored.providers.unwrapping import provider_errors_bare
 
-from . import memories, models, records
+from . import memories, models, projects, records
 from .client import OpencodeClient
 from .launch import Home, launch_of, place_environment
 from .server import Berth, attach, serve
@@ -89,7 +89,17 @@ class OpencodeProvider(BaseProvider):
     def open(self, config: SessionConfig) -> OpencodeSession:
         if config.model:
             models.check_name(config.model)
-        return OpencodeSession(self.name, config, self._settings, self._berth)
+        return OpencodeSession(
+            self.name, attrs.evolve(config, environment=self._added(config)), self._settings, self._berth
+        )
+
+    def _added(self, config: SessionConfig) -> Mapping[str, str]:
+        """What the tools of a session get beside what its server has."""
+        own = self._environment()
+        whole = child_environment(
+            os.environ, self._settings.environment, instance_id=self._instance_id, brought=config.environment
+        )
+        return {name: whole[name] for name in config.environment if whole[name] != own.get(name)}
 
     async def pack(self, config: SessionConfig) -> bytes | None:
         return await records.pack(await self._client(), config.native_id) if config.native_id else None
@@ -99,6 +109,11 @@ class OpencodeProvider(BaseProvider):
         server = await self._berth.server(SERVER)
         if not server.ours or config.native_id is None:
             return False
+        if not self._settings.project_plugins:
+            try:
+                await projects.check(config.cwd)
+            except SessionError:  # its program would load them too; the agent is told what was said
+                return False
         importer = records.Importer(
             program=self._settings.opencode_bin, env=place_environment(self._settings, self._home, self._environment())
         )

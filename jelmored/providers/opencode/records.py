@@ -87,7 +87,7 @@ class Importer:
         with TemporaryDirectory() as directory:
             file = Path(directory, "session.json")
             await trio.to_thread.run_sync(file.write_bytes, document)
-            command = Command(argv=(self.program, "import", str(file)), cwd=cwd, env=self.env)
+            command = Command(argv=(self.program, "import", str(file)), cwd=cwd, real_cwd=cwd, env=self.env)
             try:
                 ended = await run_to_end(command, name="opencode import", seconds=IMPORT)
             except trio.TooSlowError:

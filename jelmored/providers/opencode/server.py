@@ -15,6 +15,7 @@ from jelmored.process.child import Child
 from .client import OpencodeClient
 from .launch import USER, Launch
 from .streams import Directories
+from .surroundings import Surroundings
 
 STARTING = 30.0  # s until it says where it listens; measured: 1.4 to 3.3
 READY = b"opencode server listening on "
@@ -22,16 +23,20 @@ READY = b"opencode server listening on "
 
 @attrs.frozen(eq=False)
 class Server:
-    """One that answers. `ours`: nobody else uses it, and it has our configuration."""
+    """One that answers. `surroundings`: of a server of ours, which nobody else uses and which has our configuration."""
 
     client: OpencodeClient
     version: str
-    ours: bool
+    surroundings: Surroundings | None
     directories: Directories
 
+    @property
+    def ours(self) -> bool:
+        return self.surroundings is not None
+
     @classmethod
-    def of(cls, client: OpencodeClient, version: str, *, ours: bool) -> Server:
-        return cls(client, version, ours, Directories(client, ours=ours))
+    def of(cls, client: OpencodeClient, version: str, surroundings: Surroundings | None = None) -> Server:
+        return cls(client, version, surroundings, Directories(client, ours=surroundings is not None))
 
 
 class Berth:
@@ -93,7 +98,7 @@ async def serve(launch: Launch, berth: Berth, *, name: str) -> None:
         async with OpencodeClient(launch.url, (USER, launch.password)) as client:
             version = await client.version()
             await trio.to_thread.run_sync(launch.home.settle_plugin, version)
-            async with berth.holding(Server.of(client, version, ours=True)):
+            async with berth.holding(Server.of(client, version, launch.home.surroundings)):
                 while await child.read_lines():
                     pass
                 raise await _fallen(child)
@@ -108,7 +113,7 @@ async def attach(url: str, password: str, berth: Berth) -> None:
     await _refuse_open(url)
     async with (
         OpencodeClient(url, (USER, password)) as client,
-        berth.holding(Server.of(client, await client.version(), ours=False)),
+        berth.holding(Server.of(client, await client.version())),
     ):
         await trio.sleep_forever()
 

@@ -15,7 +15,7 @@ from jelmored.domain.ids import ProviderName, RequestId
 from jelmored.domain.permissions import Answer
 from jelmored.domain.prompts import Prompt
 from jelmored.domain.sessions import NativeOrigin
-from jelmored.errors import ProviderError, SessionError
+from jelmored.errors import ErrorKind, ProviderError, SessionError
 from jelmored.providers.base import (
     BaseSession,
     RunEvent,
@@ -29,7 +29,7 @@ from jelmored.providers.base import (
 from jelmored.providers.locating import Locator
 from jelmored.providers.unwrapping import provider_errors_bare
 
-from . import models, rules
+from . import models, projects, rules
 from .asks import Asks
 from .client import Model, Native, OpencodeClient
 from .limits import Limits
@@ -88,10 +88,14 @@ class OpencodeSession(BaseSession):
         self, events: EventChannel, *, task_status: trio.TaskStatus[RunFacts] = trio.TASK_STATUS_IGNORED
     ) -> None:
         self._server = await self._berth.server(SERVER)
+        if self._server.ours and not self._settings.project_plugins:
+            await projects.check(self._config.cwd)
         self._client = self._server.client
         self._offer = models.offered(self._name, await self._client.providers())
         self._model = self._choose(self._config.model)
         self._native = await self._take_up()
+        await self._check_place()
+        await self._surround(self._native.native_id)
         self._normaliser = Normaliser(self._native.native_id, self._native.directory, windows=self._offer.windows)
         messages = await self._messages(self._native.native_id)
         self._check_mark(messages)
@@ -181,6 +185,23 @@ class OpencodeSession(BaseSession):
         await client.set_rules(native.native_id, self._rules())
         return native
 
+    async def _check_place(self) -> None:
+        """The server works where its own session says that it is, whatever we ask."""
+        real, there = self._config.real_cwd, self._native.directory
+        if real is not None and await self._locator.real(there) != real:
+            told = f"OpenCode's own session is in {there}, and not in {self._config.cwd}"
+            raise SessionError(ErrorKind.FORBIDDEN, told)
+
+    async def _surround(self, native_id: str) -> None:
+        """Its tools, or those of a subagent, get the environment of the session; not at a server that is not ours."""
+        if (surroundings := self._server.surroundings) is None:
+            return
+        try:
+            await trio.to_thread.run_sync(surroundings.put, native_id, self._config.environment)
+        except OSError as error:
+            told = f"the environment of the session can't be kept: {error.strerror}"
+            raise SessionError(ErrorKind.INVALID_REQUEST, told) from error
+
     async def _find(self, native_id: str) -> Native:
         native = await self._client.find(native_id)
         if native is None:
@@ -251,8 +272,9 @@ class OpencodeSession(BaseSession):
 
     async def _bind_child(self, native_id: str) -> None:
         """A subagent has none of our rules by itself. At our own server the configuration has them."""
-        if not self._server.ours:
-            with contextlib.suppress(ProviderError):
+        with contextlib.suppress(ProviderError):
+            await self._surround(native_id)
+            if not self._server.ours:
                 await self._client.set_rules(native_id, self._rules())
 
     async def _look(self) -> list[RunEvent] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jelmored.config.providers import OpencodeSettings
-from jelmored.providers.opencode.launch import PLUGIN, Home, configuration, launch_of
+from jelmored.providers.opencode.launch import PLUGIN, Home, configuration, launch_of, with_plugin
 
 MINE = {"provider": {"mine": {"options": {"apiKey": "sk-secret", "chunkTimeout": 7}}, "other": {}}}
 
@@ -30,7 +30,8 @@ def test_what_it_keeps_is_in_a_place_of_its_own_for_the_user_alone(tmp_path: Pat
         assert stat.S_IMODE((directory / "opencode").stat().st_mode) == 0o700
     written = Path(launch.command.env["OPENCODE_CONFIG"])
     assert stat.S_IMODE(written.stat().st_mode) == 0o600
-    assert json.loads(written.read_text()) == configuration(settings)
+    assert json.loads(written.read_text()) == with_plugin(configuration(settings), home.surroundings.plugin)
+    assert stat.S_IMODE(home.surroundings.plugin.stat().st_mode) == 0o600
 
 
 def test_it_listens_on_loopback_with_a_password_that_is_new_each_time_and_shown_nowhere(tmp_path: Path) -> None:
@@ -70,6 +71,11 @@ def test_its_plugin_looks_as_if_it_were_installed(tmp_path: Path) -> None:
     assert json.loads((directory / "package.json").read_text()) == wanted
     assert json.loads((directory / "package-lock.json").read_text())["packages"] == {"": wanted}
     assert (directory / "node_modules").is_dir()
+
+
+def test_plugins_of_the_user_stay() -> None:
+    told = with_plugin(configuration(OpencodeSettings(opencode_config={"plugin": ["theirs"]})), Path("/ours.js"))
+    assert told["plugin"] == ["theirs", "file:///ours.js"]
 
 
 def test_each_provider_in_its_configuration_has_time_outs_and_the_users_word_counts() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import trio
 
@@ -10,6 +12,7 @@ from jelmored.process.child import Command
 from jelmored.providers.opencode.client import OpencodeClient
 from jelmored.providers.opencode.launch import Home, Launch
 from jelmored.providers.opencode.server import Berth, Server, attach, serve
+from jelmored.providers.opencode.surroundings import Surroundings
 
 from .fake import FakeServer, Says, serving
 
@@ -61,7 +64,7 @@ async def test_a_run_waits_for_the_next_server_but_not_for_ever() -> None:
 
 async def _come_later(berth: Berth, client: OpencodeClient) -> None:
     await trio.sleep(0.05)
-    async with berth.holding(Server.of(client, "1", ours=True)):
+    async with berth.holding(Server.of(client, "1", Surroundings(Path("/nowhere")))):
         await trio.sleep_forever()
 
 
