@@ -18,6 +18,7 @@ LOOKS: Sequence[Look] = (
     household.configuration,
     household.daemon,
     household.directories,
+    household.workspaces,
     household.socket,
     household.tokens,
     household.journal,

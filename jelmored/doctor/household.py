@@ -64,6 +64,16 @@ def tokens(scene: Scene) -> Iterator[Finding]:
         yield area.good(named or "none yet; the first is made when the port opens")
 
 
+def workspaces(scene: Scene) -> Iterator[Finding]:
+    """The directories that sessions may work in; one that is missing may only not be mounted now."""
+    area = Area("workspaces")
+    for root in scene.settings.sessions.workspace_roots if scene.settings else ():
+        if Path(root).expanduser().is_dir():
+            yield area.good(root)
+        else:
+            yield area.note(f"{root} is no directory now: no session works there", "make it, mount it, or take it out")
+
+
 def socket(scene: Scene) -> Iterator[Finding]:
     area, path = Area("socket"), scene.places.socket
     try:

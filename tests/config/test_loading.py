@@ -326,3 +326,16 @@ def test_a_web_origin(tmp_path: Path, origin: str) -> None:
 def test_what_no_browser_ever_sends_is_no_origin(tmp_path: Path, typo: str) -> None:
     (fault,) = _faults(tmp_path, f'[control]\nallowed_origins = ["{typo}"]')
     assert fault.startswith("config.toml:2: control.allowed_origins.0: expected an origin as a browser sends it")
+
+
+@pytest.mark.parametrize("root", ["relative", "", "./x", "~nobody-is-called-this/x", "/a\\u0000b", "file:///x", "C:/x"])
+def test_a_directory_for_sessions_is_absolute(tmp_path: Path, root: str) -> None:
+    (fault,) = _faults(tmp_path, f'[sessions]\nworkspace_roots = ["{root}"]')
+    assert "expected an absolute directory" in fault
+    assert _load(tmp_path, '[sessions]\nworkspace_roots = ["/not/there", "~/x"]').sessions.workspace_roots
+
+
+@pytest.mark.parametrize("name", ["A B", "1A", "A=B", "", "JELMORE_URL", "JELMORED_INSTANCE", "x" * 200])
+def test_a_variable_of_a_client_has_a_name_that_is_not_ours(tmp_path: Path, name: str) -> None:
+    (fault,) = _faults(tmp_path, f'[sessions]\nforward_env = ["{name}"]')
+    assert "sessions.forward_env" in fault

@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from jelmored.client.places import DaemonNotice
+from jelmored.config.settings import SessionsSettings, Settings
 from jelmored.control.tokens import TokenFiles
 from jelmored.doctor import household
 from jelmored.doctor.findings import Finding, Level
@@ -76,6 +77,18 @@ def test_a_token_of_somebody_else(tmp_path: Path) -> None:
     [theirs] = household.tokens(scene)
     assert "admin belongs to uid 65534, not to us" in theirs.text
     assert theirs.remedy == "remove it"
+
+
+def test_a_directory_for_sessions_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "work").mkdir()
+    (tmp_path / "file").write_text("")
+    roots = ("~/work", str(tmp_path / "gone"), str(tmp_path / "file"))
+    settings = Settings(sessions=SessionsSettings(workspace_roots=roots))
+    found = list(household.workspaces(at(tmp_path, settings=settings)))
+    assert levels(found) == [Level.GOOD, Level.NOTE, Level.NOTE]
+    assert str(tmp_path / "gone") in found[1].text
+    assert list(household.workspaces(at(tmp_path))) == list(household.workspaces(at(tmp_path, settings=None))) == []
 
 
 def test_a_socket_of_a_living_daemon_of_a_dead_one_and_none(tmp_path: Path) -> None:
