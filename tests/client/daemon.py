@@ -391,6 +391,7 @@ class FakeDaemon:
             "connectionId": peer.connection_id,
             "scope": "admin",
             "limits": {"maxMessageBytes": 16777216},
+            "forwardEnv": ["PATH", "EDITOR", "LANG"],
         }
 
     def do_ping(self, peer: Peer, params: Json) -> Any:

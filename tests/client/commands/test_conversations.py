@@ -213,6 +213,15 @@ async def test_the_options_of_a_run_reach_the_daemon(daemon: FakeDaemon, machine
     assert asked["cwd"] == str(machine.work / "sub")
 
 
+async def test_what_the_daemon_takes_of_the_environment_goes_along(daemon: FakeDaemon, machine: Machine) -> None:
+    await machine.jelmore("run", "-e", "EDITOR=vi", "--env", "OWN", "go", LANG="C.UTF-8", OWN="x", SECRET="s")
+    [asked] = [request["params"] for request in daemon.asked if request["method"] == "session/create"]
+    path = machine.environ["PATH"]
+    assert asked["environment"] == {"PATH": path, "LANG": "C.UTF-8", "EDITOR": "vi", "OWN": "x"}
+    refused = await machine.jelmore("run", "--env", "NOT_SET", "go")
+    assert (refused.code, "NOT_SET" in refused.err) == (Exit.USAGE, True)
+
+
 async def test_a_prompt_on_stdin(daemon: FakeDaemon, machine: Machine) -> None:
     assert "› from a pipe" in (await machine.jelmore("run", stdin=b"from a pipe\n")).out
     assert "› from a pipe" in (await machine.jelmore("run", "-", stdin=b"from a pipe\n")).out
