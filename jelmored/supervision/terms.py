@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import lru_cache
 from os.path import exists
 from typing import Protocol, TypeVar
 
@@ -34,20 +34,20 @@ T = TypeVar("T")
 
 
 class Beside(Protocol):
-    """Does what may block."""
+    """Does what may block, about a directory."""
 
-    async def __call__(self, look: Callable[[], T]) -> T: ...
-
-
-@cache
-def _disk_limiter() -> trio.CapacityLimiter:
-    """Threads that hang on a dead mount are not missed elsewhere."""
-    return trio.CapacityLimiter(8)
+    async def __call__(self, look: Callable[[], T], about: str) -> T: ...
 
 
-async def in_thread(look: Callable[[], T]) -> T:
+@lru_cache(maxsize=1024)
+def _limiter(_: str) -> trio.CapacityLimiter:
+    """Of one directory: threads that hang on a dead mount are not missed where another one is looked at."""
+    return trio.CapacityLimiter(4)
+
+
+async def in_thread(look: Callable[[], T], about: str) -> T:
     """A disk that does not answer keeps whoever asks waiting, and nobody else."""
-    return await trio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=_disk_limiter())
+    return await trio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=_limiter(about))
 
 
 @attrs.define(kw_only=True)
@@ -77,7 +77,9 @@ class Terms:
         """
         self._check_environment(command.environment)
         places = {"cwd": command.cwd, **{f"directories[{i}]": one for i, one in enumerate(command.directories)}}
-        cwd, *directories = await self.beside(lambda: [self._found(path, field) for field, path in places.items()])
+        cwd, *directories = await self.beside(
+            lambda: [self._found(path, field) for field, path in places.items()], command.cwd
+        )
         return attrs.evolve(command, cwd=cwd, directories=tuple(directories))
 
     async def check(self, cwd: str, directories: Sequence[str]) -> None:
@@ -90,7 +92,7 @@ class Terms:
         if self.roots:
             try:
                 with suppress(OSError):
-                    await self.beside(lambda: self._kept(cwd, directories))
+                    await self.beside(lambda: self._kept(cwd, directories), cwd)
             except _Outside as outside:
                 raise outside.refusal("sessionId") from None
 
@@ -106,7 +108,7 @@ class Terms:
             return config
         try:
             with trio.fail_after(PATIENCE):
-                return await self.beside(lambda: self._grant(config))
+                return await self.beside(lambda: self._grant(config), config.cwd)
         except _Outside as outside:
             raise SessionError(ErrorKind.FORBIDDEN, str(outside), remedy=ADMIT) from None
         except OSError as error:

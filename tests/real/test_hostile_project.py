@@ -41,10 +41,14 @@ def told(run: AgentRun[Any]) -> str:
     return json.dumps([call.body for call in run.model.calls])
 
 
-async def test_claude_asks_all_the_same_and_runs_nothing() -> None:
+@pytest.mark.parametrize("where", ["work", "further"])
+async def test_claude_asks_all_the_same_and_runs_nothing(where: str) -> None:
+    """As the session's directory, and as a further one."""
     with new_home() as home:
-        project = Hostile(home / "work", home / "ran")
-        file = str(home / "work" / "made.txt")
+        (home / where).mkdir(exist_ok=True)
+        project = Hostile(home / where, home / "ran")
+        further = () if where == "work" else (str(home / where),)
+        file = str(home / where / "made.txt")
         script = Script(
             when(
                 "",
@@ -54,7 +58,7 @@ async def test_claude_asks_all_the_same_and_runs_nothing() -> None:
                 says("So it is."),
             )
         )
-        async with serving(script) as model, claude_run.running(home, model) as run:
+        async with serving(script) as model, claude_run.running(home, model, directories=further) as run:
             assert await asked_in(run) == ["Bash", "Write", "Read"]
             assert INSTRUCTIONS not in told(run)
         assert project.has_run == []

@@ -159,7 +159,7 @@ async def house(
         yield directory
 
 
-async def at_once(look: Callable[[], T]) -> T:
+async def at_once(look: Callable[[], T], about: str) -> T:
     """Without a thread: while one works, an autojump clock runs away."""
     await trio.lowlevel.checkpoint()
     return look()

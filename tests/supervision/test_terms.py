@@ -23,7 +23,7 @@ from jelmored.errors import ErrorKind, ProviderError, Refused, SessionError
 from jelmored.process.child import Child
 from jelmored.process.command import Command
 from jelmored.providers.base import SessionConfig
-from jelmored.supervision.terms import MAX_ENVIRONMENT, MAX_VARIABLES, Terms
+from jelmored.supervision.terms import MAX_ENVIRONMENT, MAX_VARIABLES, Terms, in_thread
 from tests.sessions.stage import at_once
 
 NFC = unicodedata.normalize("NFC", "Straße-é")
@@ -427,10 +427,21 @@ async def test_what_is_not_there_any_more_is_left_to_the_daemons_own(tree: Path)
 async def test_a_disk_that_does_not_answer_keeps_no_agent_waiting_for_ever(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async def never(look: Callable[[], object]) -> object:
+    async def never(look: Callable[[], object], about: str) -> object:
         await trio.sleep_forever()
 
     its = Terms(roots=("/srv",), beside=never)  # type: ignore[arg-type]
     with pytest.raises(SessionError) as refused:
         await its.granted(config_at("/srv/x"))
     assert refused.value.kind is ErrorKind.INVALID_REQUEST
+
+
+async def test_a_disk_that_hangs_is_waited_for_by_those_alone_who_ask_for_it() -> None:
+    hang = threading.Event()
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(in_thread, hang.wait, "/dead")
+        await trio.sleep(0.05)
+        with trio.fail_after(5):
+            assert await in_thread(lambda: 7, "/well") == 7
+        hang.set()
