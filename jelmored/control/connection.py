@@ -10,11 +10,12 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from .principal import Principal
-from .stream import MAX_MESSAGE_BYTES, CloseCode, FrameStream
+from .stream import CloseCode, FrameStream
 
 PING_SECONDS = 20
 PONG_SECONDS = 20
 FLUSH_SECONDS = 1
+_FAULTS = {int(fault): fault for fault in (CloseCode.PROTOCOL, CloseCode.NO_TEXT)}
 
 log = structlog.get_logger(__name__)
 
@@ -99,23 +100,18 @@ class Connection:
 
     async def close(self) -> None:
         """Say why, and wait for the peer to say goodbye; the caller has a deadline."""
-        if self._stream.stalled:
-            self._code = CloseCode.SLOW
         log.debug("connection closed", connection=self.principal.connection_id, code=int(self._code))
         await self._ws.aclose(self._code, self._reason)
+        await self._stream.say_goodbye(self._code, self._reason)
 
     async def _read(self, speaker: Speaker) -> None:
         while True:
             try:
                 frame = await self._ws.get_message()
-            except ConnectionClosed:
-                return self.end(CloseCode.BYE, "bye")
-            self._stream.message_ended()
-            if isinstance(frame, bytes):
-                continue  # nothing here speaks them
-            if _is_too_big(frame):
-                return self.end(CloseCode.SIZE, "a message has at most 16 MiB")
-            await speaker.hear(frame)
+            except ConnectionClosed as closed:
+                return self._over(closed)
+            if isinstance(frame, str):  # nothing here speaks the other kind
+                await speaker.hear(frame)
 
     async def _write(self, speaker: Speaker) -> None:
         while True:
@@ -124,7 +120,7 @@ class Connection:
                 await self._stream.send_texts(self._unsent)
                 self._unsent = ()
             except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return self.end(CloseCode.SLOW if self._stream.stalled else CloseCode.BYE, "the peer is gone")
+                return self.end(self._stream.fault or CloseCode.BYE, "the peer is gone")
 
     async def _flush(self, waiting: Sequence[bytes]) -> None:
         try:
@@ -146,10 +142,13 @@ class Connection:
     async def _ping(self) -> None:
         try:
             await self._ws.ping()
-        except ConnectionClosed:
-            self.end(CloseCode.BYE, "bye")
+        except ConnectionClosed as closed:
+            self._over(closed)
 
-
-def _is_too_big(frame: str) -> bool:
-    """The limit is in bytes; a text has one to four a character."""
-    return len(frame) > MAX_MESSAGE_BYTES // 4 and len(frame.encode()) > MAX_MESSAGE_BYTES
+    def _over(self, closed: ConnectionClosed) -> None:
+        """trio-websocket has ended it. If that was for what the peer has said, it has told it nothing: `close` does."""
+        code, reason = (closed.reason.code, closed.reason.reason) if closed.reason else (None, None)
+        if self._stream.fault is not None:
+            self.end(self._stream.fault, "a message that is too large, or in too many pieces")
+        else:
+            self.end(_FAULTS.get(code or 0, CloseCode.BYE), reason or "bye")

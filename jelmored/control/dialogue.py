@@ -19,12 +19,13 @@ from jelmored.wire import messages as m
 
 from .connection import Connection
 from .lanes import Lanes
+from .metering import MAX_MESSAGE_BYTES
 from .method import Method
 from .methods import METHODS
 from .outbound import MAX_NOTICE_BYTES, Outbound
 from .server import Route
 from .services import Services
-from .stream import MAX_MESSAGE_BYTES, CloseCode
+from .stream import CloseCode
 
 INITIALIZE_SECONDS = 10  # protocol 1, section 2
 MAX_IN_FLIGHT = 64
@@ -68,7 +69,7 @@ class Dialogue:
         with trio.move_on_after(INITIALIZE_SECONDS):
             await self._greeted.wait()
         if not self._greeted.is_set():
-            self._connection.end(CloseCode.HANDSHAKE, "initialize must come within 10 s")
+            self._connection.end(CloseCode.PROTOCOL, "initialize must come within 10 s")
 
     def greet(self, hello: m.Initialize) -> m.Welcome:
         """From here on every method may be called."""

@@ -24,8 +24,9 @@ from jelmored.errors import leaves
 from .connection import Connection, Speaker
 from .gate import Guard, House, Refusal, Upgrade, judge
 from .head import MAX_HEAD_BYTES
+from .metering import MAX_MESSAGE_BYTES
 from .principal import Principal, Visitor, peer_of
-from .stream import MAX_MESSAGE_BYTES, CloseCode, FrameStream
+from .stream import CloseCode, FrameStream
 
 MAX_CLIENTS = 512  # protocol 1, section 1
 MAX_WAITING = 256
@@ -164,15 +165,18 @@ class Connections:
         return await judge(head, peer_of(transport), guard, self._house, full=lambda: self.count >= MAX_CLIENTS)
 
     async def _admit(self, stream: FrameStream, judged: Judged) -> None:
-        async with trio.open_nursery() as nursery:  # trio-websocket reads in it
-            try:
+        try:
+            async with trio.open_nursery() as nursery:  # trio-websocket reads in it
                 with self._in_line():
                     await self._upgrade(nursery, stream, judged)
                 if (seat := self._seats.get(stream)) is not None and seat.connection is not None:
                     await self._talk(seat.connection)
-            finally:
-                self._seats.pop(stream, None)
-            nursery.cancel_scope.cancel()
+                nursery.cancel_scope.cancel()
+            if stream in self._seats:
+                with grace(CLOSE_SECONDS):
+                    await stream.linger()
+        finally:
+            self._seats.pop(stream, None)
 
     @contextlib.contextmanager
     def _in_line(self) -> Iterator[None]:
@@ -191,6 +195,7 @@ class Connections:
             verdict = self._bounded(await judged(await stream.head(MAX_HEAD_BYTES)))
             if isinstance(verdict, Refusal):
                 await stream.send_all(verdict.encode())
+                await stream.linger()
             else:
                 seat = self._seats[stream] = _Seat(verdict.visitor)
                 seat.connection = await _accept(nursery, stream, verdict, lambda: self.count)

@@ -19,12 +19,13 @@ from contextlib import asynccontextmanager
 
 import trio
 
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # protocol 1, section 2
-FRAMING_SLACK = 1024 * 1024  # headers of a message in many frames, and the control frames between
+from .metering import MAX_PIECES, Meter
+
 WRITE_SECONDS = 10  # protocol 1, section 4: a socket that takes nothing for so long is closed
 LAST_WORDS_ROOM = 200 * 1024  # the kernel doubles it; more than that takes a privilege
 
 _FINAL_TEXT, _FINAL_CLOSE = 0x81, 0x88
+_REASON_BYTES = 123
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -41,8 +42,9 @@ class CloseCode(enum.IntEnum):
 
     BYE = 1000, "You closed, or are gone."
     SHUTDOWN = 1001, "The daemon stops; come back."
-    HANDSHAKE = 1002, "No `initialize`."
-    SIZE = 1009, "A message larger than 16 MiB."
+    PROTOCOL = 1002, "No `initialize`; or a frame that RFC 6455 does not allow."
+    NO_TEXT = 1007, "A text, or the reason of a close, that is not UTF-8."
+    SIZE = 1009, "A message larger than 16 MiB, or in more than 131,072 pieces."
     OUR_FAULT = 1011, "A fault of the daemon's; its log has it."
     TOKEN = 4001, "The token that you came by was replaced or revoked. Read its file again, and come back."
     SLOW = 4008, "You took nothing, or did not answer a ping. Come back with your last `seq`."
@@ -54,8 +56,8 @@ def text_frames(payloads: Iterable[bytes]) -> bytes:
 
 
 def close_frame(code: CloseCode, reason: str) -> bytes:
-    """`reason`: at most 123 bytes."""
-    payload = struct.pack("!H", code) + reason.encode()
+    """Of the reason only what has room in a control frame."""
+    payload = struct.pack("!H", code) + reason.encode()[:_REASON_BYTES].decode(errors="ignore").encode()
     return _header(_FINAL_CLOSE, len(payload)) + payload
 
 
@@ -78,18 +80,20 @@ class FrameStream(trio.abc.HalfCloseableStream):
         self._transport = transport
         self._writing = trio.StrictFIFOLock()
         self._read_ahead = b""
-        self._unfinished = 0
+        self._meter = Meter()
+        self._unmeasured = b""
+        self._read_over = False
         self._closing = False
         self.received = 0
         """Bytes, the handshake's too."""
-        self.stalled = False
-        """The peer took nothing for `WRITE_SECONDS`."""
+        self.fault: CloseCode | None = None
+        """Why it ended by itself: the peer took nothing for `WRITE_SECONDS`, or sent too much."""
 
     async def head(self, limit: int) -> bytes | None:
         """The head of a request; `receive_some` then gives it again. None: none came, or none within `limit` bytes."""
         head = bytearray()
         while _HEAD_END not in head:
-            chunk = await self.receive_some(4096)
+            chunk = await self._receive(4096)
             head += chunk
             if not chunk or len(head) > limit:
                 return None
@@ -107,7 +111,7 @@ class FrameStream(trio.abc.HalfCloseableStream):
 
         Raises:
             trio.ClosedResourceError: a close frame was sent; nothing may follow it.
-            trio.BrokenResourceError: the peer is gone or `stalled`.
+            trio.BrokenResourceError: the peer is gone, or takes nothing.
         """
         async with self._alone():
             if self._closing:
@@ -158,7 +162,7 @@ class FrameStream(trio.abc.HalfCloseableStream):
     def _give_up(self, rest: memoryview) -> None:
         """Leave the reason behind what the peer has not read yet: it finds it when it wakes up. The kernel's buffer is
         full, so that needs a larger one."""
-        self.stalled = self._closing = True
+        self.fault, self._closing = CloseCode.SLOW, True
         raw = self._transport.socket
         with contextlib.suppress(OSError):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LAST_WORDS_ROOM)
@@ -170,30 +174,54 @@ class FrameStream(trio.abc.HalfCloseableStream):
             await self._transport.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """What the peer sent.
+        """What the peer sent; no more than may be read in one turn of the loop.
 
         Raises:
-            trio.BrokenResourceError: it is gone, or sent more than a message may have without ending it. That is
-                counted here because trio-websocket counts characters, and empty fragments not at all.
+            trio.BrokenResourceError: it is gone, or begins a message that is too large. That is measured here because
+                trio-websocket counts characters, and empty pieces not at all.
+            trio.ClosedResourceError: nobody reads here any more.
         """
+        if self._read_over:
+            raise trio.ClosedResourceError("trio-websocket has read its last")
         if self._read_ahead:
             head, self._read_ahead = self._read_ahead, b""
             return head
+        if self._meter.too_large:
+            self.fault = CloseCode.SIZE
+            raise trio.BrokenResourceError(f"a message has at most 16 MiB, and {MAX_PIECES} pieces")
+        if self._unmeasured:
+            await trio.lowlevel.checkpoint()
+            chunk = self._unmeasured
+        else:
+            chunk = await self._receive(max_bytes)
+        size = self._meter.turn(chunk)
+        self._unmeasured = chunk[size:]
+        return chunk[:size]
+
+    async def _receive(self, max_bytes: int | None) -> bytes:
         chunk = bytes(await self._transport.receive_some(max_bytes))
         self.received += len(chunk)
-        self._unfinished += len(chunk)
-        if self._unfinished > MAX_MESSAGE_BYTES + FRAMING_SLACK:
-            await self.send_all(close_frame(CloseCode.SIZE, "a message has at most 16 MiB"))
-            raise trio.BrokenResourceError("a message without end")
         return chunk
 
-    def message_ended(self) -> None:
-        """Called for each whole message: the next one is counted from here."""
-        self._unfinished = 0
+    async def say_goodbye(self, code: CloseCode, reason: str) -> None:
+        """The close frame, unless one was sent. To a peer that is gone, nothing."""
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            if not self._closing:
+                await self.send_all(close_frame(code, reason))
+
+    async def linger(self) -> None:
+        """Wait until the peer has closed too, and drop what it still says: closing a socket in which something is
+        unread resets it, and the peer might not learn why. To be called with a deadline when nobody reads any more."""
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await self._transport.send_eof()
+            while await self._transport.receive_some(1 << 16):
+                pass
 
     async def send_eof(self) -> None:
         async with self._alone():
             await self._transport.send_eof()
 
     async def aclose(self) -> None:
-        await self._transport.aclose()
+        """trio-websocket is done with it. We are not: see `say_goodbye`; whoever made the transport closes it."""
+        self._read_over = True
+        await trio.lowlevel.checkpoint()

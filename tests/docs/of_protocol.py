@@ -9,9 +9,10 @@ import attrs
 
 from jelmored.control import connection, dialogue, outbound, server
 from jelmored.control.handlers.checks import MAX_PAGE
+from jelmored.control.metering import MAX_MESSAGE_BYTES
 from jelmored.control.method import Method
 from jelmored.control.methods import METHODS
-from jelmored.control.stream import MAX_MESSAGE_BYTES, WRITE_SECONDS, CloseCode
+from jelmored.control.stream import WRITE_SECONDS, CloseCode
 from jelmored.domain import texts
 from jelmored.domain.events import METADATA, Event, System
 from jelmored.domain.models import ModelInfo, ProviderView
