@@ -5,6 +5,9 @@
 #   make test-real          the tests with the real agents, installed from the npm registry
 #   make expectations       what the tests of the client saw is written down as what is to be seen; read the diff
 #   make test-editors       the editors of examples/, with Node.js and Neovim
+#   make test-browser       a page in Chromium that attacks the port
+#   make fuzz               100,000 hostile connections and 3,000 odd clients against a daemon; FUZZ=, SEED=, EXAMPLES=
+#   make autobahn           the Autobahn test suite over what reads frames here; needs Python 2.7 (PYTHON2=)
 #   make soak               the trials that take minutes each, with the real agents
 #   make failover-report    failover on the real agents, measured, into docs/failover.md
 #   make check              format, lint, types, layers
@@ -14,6 +17,10 @@ BIN = .venv/bin
 CLAUDE = @anthropic-ai/claude-code@2.1.197
 OPENCODE = opencode-ai@1.18.33
 WS = ws@8.18.3
+
+FUZZ = 100000
+SEED = 0
+EXAMPLES = 3000
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,6 +40,15 @@ expectations: .venv/test
 test-editors: .venv/test .cache/editors/installed
 	@command -v nvim >/dev/null || { echo "examples/editor.lua is for Neovim: install neovim 0.7 or later first" >&2; exit 1; }
 	$(BIN)/python -m pytest -n 2 -m editors tests/examples
+
+test-browser: .venv/test
+	$(BIN)/python -m pytest -m browser tests/browser
+
+fuzz: .venv/test
+	FUZZ=$(FUZZ) SEED=$(SEED) EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -s tests/fuzz
+
+autobahn: .venv/test
+	@$(BIN)/python -m tests.autobahn
 
 soak: .venv/test .cache/agents/installed
 	$(BIN)/python -m pytest -m soak tests/real tests/faults tests/test_start.py
@@ -78,4 +94,4 @@ clean:
 	npm install --no-audit --no-fund --no-save --prefix .cache/editors $(WS)
 	@touch $@
 
-.PHONY: help run test test-real test-editors soak failover-report expectations check clean
+.PHONY: help run test test-real test-editors test-browser fuzz autobahn soak failover-report expectations check clean

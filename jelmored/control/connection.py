@@ -110,8 +110,12 @@ class Connection:
                 frame = await self._ws.get_message()
             except ConnectionClosed as closed:
                 return self._over(closed)
-            if isinstance(frame, str):  # nothing here speaks the other kind
-                await speaker.hear(frame)
+            await self._heard(speaker, frame)
+
+    async def _heard(self, speaker: Speaker, frame: str | bytes) -> None:
+        """One message; nothing here speaks the binary kind."""
+        if isinstance(frame, str):
+            await speaker.hear(frame)
 
     async def _write(self, speaker: Speaker) -> None:
         while True:

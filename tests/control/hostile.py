@@ -74,14 +74,14 @@ FRAMES: dict[str, bytes] = {
     "a terabyte": frame(TEXT, b"x" * 5000, length=1 << 40),
     "negative length": b"\x81\xff" + b"\xff" * 8 + b"abcd",
     "wordy length": b"\x81\xfe\x00\x05abcdhello",
-    "ping flood": frame(PING, b"x" * 100) * 500,
-    "empty pieces": frame(TEXT, b"", final=False) + frame(0, b"", final=False) * 5000,
-    "binary flood": frame(BINARY, b"x" * 1000) * 200,
-    "no JSON": frame(TEXT, b"{") * 300,
-    "deep JSON": frame(TEXT, b"[" * 200_000),
-    "batches": frame(TEXT, b"[{}]") * 100,
-    "no hello": request("session/list") * 300,
-    "hello without end": request("initialize", **HELLO) * 300,
+    "ping flood": frame(PING, b"x" * 100) * 100,
+    "empty pieces": frame(TEXT, b"", final=False) + frame(0, b"", final=False) * 500,
+    "binary flood": frame(BINARY, b"x" * 1000) * 40,
+    "no JSON": frame(TEXT, b"{") * 50,
+    "deep JSON": frame(TEXT, b"[" * 50_000),
+    "batches": frame(TEXT, b"[{}]") * 30,
+    "no hello": request("session/list") * 80,
+    "hello without end": request("initialize", **HELLO) * 80,
     "goodbye and more": frame(CLOSE, b"\x03\xe8") + request("ping") * 50,
 }
 
@@ -177,6 +177,34 @@ def silence_after_the_upgrade(client: socket.socket, chance: random.Random) -> N
     silence(client, chance)
 
 
+def reset(client: socket.socket) -> None:
+    """What the daemon still says to it runs into an error there."""
+    with contextlib.suppress(OSError):
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+
+
+def resets_and(before: Kind) -> Kind:
+    def kind(client: socket.socket, chance: random.Random) -> None:
+        before(client, chance)
+        reset(client)
+
+    return kind
+
+
+def half_closes(client: socket.socket, chance: random.Random) -> None:
+    """In the middle of a request, or of a frame, and reads what comes."""
+    data = head() + request("initialize", 0, **HELLO) + request("session/list")
+    if chance.random() < 0.5:
+        upgrade(client)
+        data = data[len(head()) :]
+    send(client, data[: chance.randrange(len(data))])
+    with contextlib.suppress(OSError):
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(65536):
+            pass
+
+
 KINDS: dict[str, Kind] = {
     **{name: say(data) for name, data in HEADS.items()},
     **{f"{name}, listening": say_and_listen(data) for name, data in HEADS.items()},
@@ -187,6 +215,12 @@ KINDS: dict[str, Kind] = {
     "gone after hello": hello_and_say(b""),
     "asks and goes": hello_and_say(request("session/list", 1) * 100),
     "subscribes and goes": hello_and_say(request("session/subscribe", sessionId="*", after={})),
+    "half closed": half_closes,
+    "reset at once": resets_and(lambda client, _: None),
+    "reset in a request": resets_and(say(HEADS["half"])),
+    "reset after hello": resets_and(hello_and_say(b"")),
+    "reset in replies": resets_and(hello_and_say(request("daemon/status", 1) * 50)),
+    "reset in a frame": resets_and(hello_and_say(FRAMES["cut frame"])),
     "silence": silence,
     "silence after the upgrade": silence_after_the_upgrade,
     "drips": drips,

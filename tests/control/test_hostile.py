@@ -17,7 +17,7 @@ from tests.eventually import eventually
 from .hostile import HEADS, KINDS
 from .stage import Stage, staged
 
-CONNECTIONS = int(os.environ.get("JELMORE_TEST_HOSTILE", "800"))
+CONNECTIONS = int(os.environ.get("JELMORE_TEST_HOSTILE", "250"))
 HONEST_PATIENCE = (
     0.1  # seconds, of nine in ten pings: what a busy machine does with the rest, the steps below can't be blamed for
 )
