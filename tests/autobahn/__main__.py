@@ -22,7 +22,7 @@ import trio
 from .echo import echoing
 
 SUITE = "autobahntestsuite==0.8.2"
-INSTALLED = Path(".cache/autobahn")
+INSTALLED = Path(".cache/autobahn").absolute()
 CASES = ["*"]
 LEFT_OUT = ["12.*", "13.*"]
 """Compression, which is never agreed to."""
@@ -34,10 +34,7 @@ def python2() -> str:
     """Raises `SystemExit` if there is none."""
     for name in filter(None, (os.environ.get("PYTHON2"), "python2.7", "python2")):
         found, is_it = shutil.which(name), "import sys; sys.exit(sys.version_info[:2] != (2, 7))"
-        if (
-            found
-            and not subprocess.run([found, "-c", "import sys; sys.exit(sys.version_info[:2] != (2, 7))"]).returncode
-        ):
+        if found and not subprocess.run([found, "-c", is_it], check=False, capture_output=True).returncode:
             return found
     raise SystemExit("the Autobahn test suite is a program of Python 2.7, and there is none: name one by PYTHON2")
 
@@ -57,7 +54,7 @@ async def tried(python: str, cases: list[str]) -> Results:
         async with echoing() as url:
             run = "from autobahntestsuite.wstest import run; run()"
             words = [python, "-c", run, "--mode", "fuzzingclient", "--spec", _spec(made, url, cases)]
-            environ = {**os.environ, "PYTHONPATH": os.path.abspath(INSTALLED)}
+            environ = {**os.environ, "PYTHONPATH": str(INSTALLED)}
             await trio.run_process(words, env=environ, capture_stdout=True, capture_stderr=True)
         return _results(made)
 
