@@ -1,5 +1,5 @@
-"""What reads frames in the daemon, with an echo behind it: listener, gate, stream, connection are what they are. Only who
-speaks is another one, and binary messages, which the daemon ignores, come back too."""
+"""What reads frames in the daemon, with an echo behind it: listener, gate, stream, connection are what they are. Only
+who speaks is another one, and binary messages, which the daemon ignores, come back too."""
 
 from __future__ import annotations
 
