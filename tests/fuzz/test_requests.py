@@ -90,7 +90,8 @@ def unharmed(daemon: Daemon) -> Iterator[list[str]]:
     """Two sessions to play with; a third one, that nobody was told of, is afterwards what it was."""
     with Client(daemon.socket) as client:
         ids = [client.ask("session/create", cwd=str(daemon.root), prompt=f"say {n}")["sessionId"] for n in range(3)]
-        yield ids[:2]
+    yield ids[:2]
+    with Client(daemon.socket) as client:
         seen = client.ask("session/history", sessionId=ids[2])["events"]
         assert [event["seq"] for event in seen] == list(range(1, len(seen) + 1))
         assert seen[0]["content"] == "say 2"
