@@ -20,7 +20,7 @@ from .daemon import Daemon, Held, running
 
 CONNECTIONS = int(os.environ.get("FUZZ", "6000"))
 SEED = int(os.environ.get("SEED", "0")) or random.randrange(1, 1 << 30)
-WARM = 1000  # connections after which its memory is what it will be
+WARM = 500  # connections after which its memory is what it will be
 SETTLE_SECONDS = 10
 MEMORY_MIB = 10
 

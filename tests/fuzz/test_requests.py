@@ -27,7 +27,7 @@ from tests.control.wire import CLOSE, HELLO, PING, PONG, TEXT, frame, head, requ
 from .daemon import Daemon, running
 from .requests import Requests, Said
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
 FRAMES = 10  # of one client
 PATIENCE = 20.0
 
@@ -121,7 +121,7 @@ def test_requests(daemon: Daemon) -> None:
 
         talk()
     print(f"{EXAMPLES} clients; answers by kind: {dict(kinds)}")
-    assert len(kinds) >= 6, "it gets no further than the door"
+    assert {"ok", "parse-error", "invalid-message", "invalid-params", "not-found"} <= set(kinds)
 
 
 def _told(client: Client, said: list[Said]) -> Iterator[str]:
