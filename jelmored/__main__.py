@@ -10,8 +10,13 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 def program() -> NoReturn:
     """Run the command and leave by its exit code."""
     from jelmored.cli import main
+    from jelmored.service import streams
 
-    sys.exit(main())
+    streams.complete()
+    try:
+        sys.exit(main())
+    finally:
+        streams.settle()
 
 
 if __name__ == "__main__":

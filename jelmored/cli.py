@@ -102,7 +102,7 @@ async def _live(
 def _ready(notice: Mapping[str, Any]) -> None:
     """The line that whoever started us waits for, if it still does."""
     line = {"ready": True, "pid": os.getpid(), "url": f"ws+unix://{notice['socket']}:/v1"}
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):
         _say(orjson.dumps(line).decode())
 
 
@@ -208,7 +208,8 @@ def _told(failed: Sequence[BaseException]) -> Exit:
     error_sign = "<3>" if logs.leads_to_journal(sys.stderr) else ""
     for error in failed:
         for line in str(error).splitlines():
-            sys.stderr.write(f"{error_sign}jelmored: {line}\n")
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"{error_sign}jelmored: {line}\n")
     causes = (cause for error in failed for cause in _causes(error))
     known = (EXITS[kind] for cause in causes for kind in EXITS if isinstance(cause, kind))
     return next(known, Exit.FAILED)

@@ -40,6 +40,7 @@ from jelmored.reloading import Current, Owners
 from jelmored.secrecy import Secrets
 from jelmored.service.handed import NOTHING, Handed
 from jelmored.service.standing import Standing
+from jelmored.service.terminal import Terminal
 from jelmored.service.watchdog import Watchdog, writing
 from jelmored.sessions.directory import Directory
 from jelmored.sessions.draining import Draining
@@ -91,7 +92,7 @@ async def serve(
     secrets = secrets or Secrets(settings.secrets())
     veil = Veil(secrets)
     instance = Instance(instance_id=new_instance_id(), version=__version__, pid=os.getpid(), started_at=utc_now())
-    end = _End()
+    end = _End(handed.terminal)
     hub = Hub(veil)
     journal = SqliteJournal(
         places.state / "journal.db",
@@ -163,7 +164,7 @@ async def serve(
     async with running_in_order(
         [
             end.hear_signals,  # to the very last: a signal during the stop must not cut it short
-            current.hear_signals,
+            partial(current.hear_signals, hung_up=end.hung_up),
             Reaper(instance.instance_id).run,
             Supervisor("journal", [Child("journal", journal.run)], ESSENTIAL).run,
             Lives(places.state, instance.instance_id).run,  # the journal holds the lock of the state directory
@@ -194,9 +195,14 @@ async def serve(
 
 
 class _End:
-    """The wish to stop: of a signal, or of a client. Who wishes it twice wants it at once."""
+    """The wish to stop: of a signal, a client, or a terminal that closes. Who wishes it twice wants it at once.
 
-    def __init__(self) -> None:
+    Args:
+        terminal: that we were started at.
+    """
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
         self._asked = trio.Event()
         self._asked_again = trio.Event()
         self._within: float | None = None
@@ -209,6 +215,14 @@ class _End:
         else:
             self._within = grace_seconds
         self._asked.set()
+
+    def hung_up(self) -> bool:
+        """SIGHUP has come: because our terminal has closed? Then we stop. The system and a shell may both say it, of
+        one that has closed once."""
+        if self._terminal.closed and not self._asked.is_set():
+            log.info("the terminal has closed")
+            self.ask()
+        return self._terminal.closed
 
     def has_begun(self) -> bool:
         """What is begun now would only be cut."""

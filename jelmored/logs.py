@@ -21,6 +21,7 @@ import structlog
 from structlog.typing import Processor
 
 from jelmored.domain.ids import ProviderName, SessionId
+from jelmored.log_stream import LogStream
 from jelmored.secrecy import REDACTED, Secrets
 
 Record = MutableMapping[str, Any]
@@ -40,7 +41,7 @@ class Level(enum.StrEnum):
 def configure(
     level: Level = Level.INFO,
     *,
-    stream: TextIO = sys.stderr,
+    stream: TextIO | None = None,
     secrets: Secrets | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> None:
@@ -48,10 +49,12 @@ def configure(
 
     Args:
         level: what is below costs next to nothing.
-        stream: a terminal gets lines to read, anything else JSON lines.
+        stream: a terminal gets lines to read, anything else JSON lines; None: stderr. However it fails, nobody who logs
+            ever hears of it, or waits.
         environ: tells whether the stream leads to systemd's journal.
         secrets: none of them is written, whatever it stands in, also of those that it learns later.
     """
+    stream = stream or sys.stderr
     processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -62,12 +65,35 @@ def configure(
     structlog.configure(
         processors=[*processors, _renderer(stream), *([_with_priority] if leads_to_journal(stream, environ) else [])],
         wrapper_class=structlog.make_filtering_bound_logger(level.number),
-        logger_factory=structlog.PrintLoggerFactory(stream)
-        if stream.isatty()
-        else structlog.BytesLoggerFactory(stream.buffer),
+        logger_factory=_Lines(LogStream.of(stream, _say_lost)),
         cache_logger_on_first_use=True,
     )
     _take_over_foreign_logs(level)
+
+
+@attrs.frozen(eq=False)
+class _Lines:
+    """Structlog's end of the stream, the same one for all loggers."""
+
+    stream: LogStream
+
+    def __call__(self, *_: Any) -> _Lines:
+        return self
+
+    def msg(self, line: str | bytes) -> None:
+        self.stream.write((line.encode(errors="replace") if isinstance(line, str) else line) + b"\n")
+
+    debug = info = warning = error = critical = exception = msg
+
+
+def _say_lost(number: int, why: str) -> None:
+    structlog.get_logger().warning("lines of the log were lost", number=number, error=why)
+
+
+def lost() -> int:
+    """Lines that could not be written."""
+    lines = structlog.get_config()["logger_factory"]
+    return lines.stream.lost if isinstance(lines, _Lines) else 0
 
 
 def about(*, session: SessionId, provider: ProviderName) -> AbstractContextManager[None]:

@@ -129,12 +129,20 @@ class Current:
             needs_restart=tuple(_needing_restart(entries, read)),
         )
 
-    async def hear_signals(self, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED) -> None:
-        """Until cancelled: SIGHUP reads it again. Afterwards one is ignored, for then we stop."""
+    async def hear_signals(
+        self, *, hung_up: Callable[[], bool], task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Until cancelled: SIGHUP reads it again. Afterwards one is ignored, for then we stop.
+
+        Args:
+            hung_up: it means something else, and somebody has heeded it.
+        """
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         with trio.open_signal_receiver(signal.SIGHUP) as signals:
             task_status.started()
             async for _ in signals:
+                if hung_up():
+                    continue
                 try:
                     await self.reload()
                 except Refused as refused:

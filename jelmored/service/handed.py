@@ -1,4 +1,5 @@
-"""What a service manager hands to the process that it starts: where to tell it how we are, how often, and sockets."""
+"""What whoever starts us hands to us: a service manager says where to tell it how we are, and how often, and gives us
+sockets; a person gives a terminal."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import attrs
 
 from .manager import Manager
 from .sockets import received
+from .terminal import Terminal
 
 NAMES = (
     "NOTIFY_SOCKET",
@@ -26,15 +28,17 @@ class Handed:
         manager: told how we are.
         watchdog: seconds within which it wants to be told that we are alive; None: it does not.
         sockets: that it listens at for us, instead of ours.
+        terminal: that we were started at.
     """
 
     manager: Manager = Manager()
     watchdog: float | None = None
     sockets: tuple[socket.socket, ...] = ()
+    terminal: Terminal = Terminal()
 
 
 NOTHING = Handed()
-"""Somebody has started us by hand."""
+"""Nobody waits for us, and nobody watches."""
 
 
 def take(environ: MutableMapping[str, str]) -> Handed:
@@ -45,7 +49,10 @@ def take(environ: MutableMapping[str, str]) -> Handed:
     """
     given = {name: environ.pop(name) for name in NAMES if name in environ}
     return Handed(
-        manager=Manager(given.get("NOTIFY_SOCKET") or None), watchdog=_watchdog(given), sockets=received(given)
+        manager=Manager(given.get("NOTIFY_SOCKET") or None),
+        watchdog=_watchdog(given),
+        sockets=received(given),
+        terminal=Terminal.found(),
     )
 
 

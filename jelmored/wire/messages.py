@@ -119,7 +119,7 @@ class JournalHealth:
 @attrs.frozen(kw_only=True)
 class DaemonStatus:
     """`sessions`: how many there are of each status; `runs`: agents at work; `draining`: no turns begin; `tasks`: the
-    daemon's own, all together."""
+    daemon's own, all together; `log_lost`: lines of the log that could not be written."""
 
     version: str
     instance_id: InstanceId
@@ -132,6 +132,7 @@ class DaemonStatus:
     journal: JournalHealth
     draining: bool = False
     tasks: int = 0
+    log_lost: int = 0
 
 
 # config/, daemon/reload

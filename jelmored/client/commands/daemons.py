@@ -172,6 +172,7 @@ def _lines(now: DaemonStatus, views: Sequence[ProviderView]) -> list[str]:
         *(["turns      none begins: the daemon drains"] if now.draining else []),
         f"journal    {journal}, {now.journal.bytes / 1_000_000:.1f} MB, {now.journal.lag_ms:.1f} ms behind",
         *_of_the_disk(now.journal),
+        *([f"log        {now.log_lost} lines could not be written"] if now.log_lost else []),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trio
 
+from jelmored import logs
 from jelmored.control.method import Caller
 from jelmored.domain.times import utc_now
 from jelmored.errors import ErrorKind, Refused
@@ -26,7 +27,8 @@ def ping(caller: Caller, _: m.Nothing) -> m.Nothing:
 
 def status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
     """How the daemon is. `sessions`: how many there are of each status; `runs`: agents at work; `draining`: no turns
-    begin now; `tasks`: the daemon's own, which do not become more with time."""
+    begin now; `tasks`: the daemon's own, which do not become more with time; `logLost`: lines of its log that could
+    not be written."""
     services = caller.services
     instance, journal = services.instance, services.journal.status()
     return m.DaemonStatus(
@@ -41,6 +43,7 @@ def status(caller: Caller, _: m.Nothing) -> m.DaemonStatus:
         journal=_health_of(journal),
         draining=services.directory.draining.under_way,
         tasks=trio.lowlevel.current_statistics().tasks_living,
+        log_lost=logs.lost(),
     )
 
 

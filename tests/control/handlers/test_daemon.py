@@ -28,6 +28,7 @@ async def test_daemon_status() -> None:
         "connections": 2,
         "journal": {"ok": True, "bytes": 0, "lagMs": 0.0},
         "draining": False,
+        "logLost": 0,
     }
 
 
