@@ -16,7 +16,9 @@ from jelmored.actors.running import STOP_DEADLINE
 from jelmored.cli import Exit
 from jelmored.client.units import fitted, shipped
 
-NEEDED = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+NEEDED = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None and "TEST_SYSTEMD" not in os.environ, reason="needs systemd-analyze"
+)
 SYSTEM = ("jelmored.service", "jelmored.socket", "jelmored@.service")
 USER = ("jelmored.service", "jelmored.socket")
 SERVICES = [
@@ -89,11 +91,28 @@ def test_a_fault_would_be_found(units: Units) -> None:
 
 
 @NEEDED
-def test_the_system_s_service_is_held_back(units: Units) -> None:
+@pytest.mark.parametrize(
+    ("unit", "drop_in", "most"),
+    [
+        ("jelmored.service", None, 1.5),
+        ("jelmored.service", "homes.conf", 1.6),
+        ("jelmored.service", "users.conf", 1.5),
+        ("jelmored@alice.service", None, 1.6),
+    ],
+)
+def test_what_the_machine_runs_is_held_back(units: Units, unit: str, drop_in: str | None, most: float) -> None:
     units.install("system", *SYSTEM)
-    assert units.exposure("jelmored.service", 15) <= 1.5
-    units.add("homes.conf")
-    assert units.exposure("jelmored.service", 16) <= 1.6
+    if drop_in:
+        units.add(drop_in)
+    assert units.exposure(unit, round(10 * most)) <= most
+
+
+@NEEDED
+def test_more_than_that_would_be_found(units: Units) -> None:
+    units.install("system", *SYSTEM)
+    units.add("sandboxes.conf")
+    done = units.analyze("security", "--offline=true", "--threshold=16", "jelmored.service")
+    assert done.returncode != 0
 
 
 def settings(unit: Path) -> Iterator[tuple[str, str]]:
