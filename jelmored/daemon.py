@@ -130,7 +130,8 @@ async def serve(
     notifier = Notifier(
         hub, lambda session_id: veil.value(sessions.get(session_id)), tuple(way_of(settings.notify)), NAMES
     )
-    current = Current(configuration, secrets)
+    standing = Standing(handed.manager, sessions, grace=STOP_DEADLINE)
+    current = Current(configuration, secrets, standing.reloading)
     services = Services(
         directory=sessions,
         providers=providers,
@@ -142,7 +143,6 @@ async def serve(
     )
     connections = Connections(routes(services), allowed_origins=settings.control.allowed_origins)
     doors = Doors(settings.control, places, connections, handed.sockets)
-    standing = Standing(handed.manager, sessions, grace=STOP_DEADLINE)
     watchdog = Watchdog(
         handed.manager, handed.watchdog, {"journal": writing(journal), "door": lambda: knock(doors.socket)}
     )

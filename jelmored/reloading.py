@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import attrs
 import structlog
@@ -80,9 +81,16 @@ class Current:
     Args:
         configuration: that the daemon was started with.
         secrets: learn of those that a new one has.
+        reloading: around each time that it is read again.
     """
 
-    def __init__(self, configuration: Configuration, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        secrets: Secrets,
+        reloading: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._reloading = reloading
         self.settings = configuration.settings
         self.owners: Owners | None = None
         """Told when it changes; None while the daemon is being built."""
@@ -102,18 +110,22 @@ class Current:
             Refused: `config-invalid`, with all faults; nothing has changed.
         """
         async with self._reading:
-            try:
-                read = await trio.to_thread.run_sync(self._read_again)
-            except ConfigError as error:
-                raise Refused(
-                    ErrorKind.CONFIG_INVALID,
-                    f"nothing was changed, for the configuration has faults:\n{error}",
-                    remedy="`jelmored check-config` says the same; then reload again",
-                    data={"faults": list(error.faults)},
-                ) from None
-            told = self._take(read)
+            with self._reloading():
+                told = await self._reload()
         log.info("reloaded", applied=told.applied, needs_restart=told.needs_restart)
         return told
+
+    async def _reload(self) -> Reloaded:
+        try:
+            read = await trio.to_thread.run_sync(self._read_again)
+        except ConfigError as error:
+            raise Refused(
+                ErrorKind.CONFIG_INVALID,
+                f"nothing was changed, for the configuration has faults:\n{error}",
+                remedy="`jelmored check-config` says the same; then reload again",
+                data={"faults": list(error.faults)},
+            ) from None
+        return self._take(read)
 
     def _take(self, read: Configuration) -> Reloaded:
         settings = taken(self.settings, read.settings)

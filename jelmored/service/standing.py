@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 import attrs
@@ -59,6 +60,17 @@ class Standing:
         self._stopping = True
         self.manager.stopping(self._patience)
         self._said = ""
+
+    @contextmanager
+    def reloading(self) -> Iterator[None]:
+        """While the configuration is read anew; once we stop, nobody waits for that."""
+        if not self._stopping:
+            self.manager.reloading()
+        try:
+            yield
+        finally:
+            if not self._stopping:
+                self.manager.ready()
 
     def _look(self) -> None:
         if self._stopping:

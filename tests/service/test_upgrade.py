@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +107,21 @@ async def test_a_turn_that_is_cut_is_gone_on_with_by_the_next_one(root: Path, do
         watch = await client.subscribe(session_id)
         assert (await watch.turn_over(1))["metadata"]["cause"] == "daemon_restart"
         await watch.event("approval_requested", turn=2)
+
+
+async def test_a_reload_is_told_before_and_after_also_one_that_is_refused(root: Path) -> None:
+    async with managed(root) as unit:
+        unit.signal(signal.SIGHUP)
+        await unit.ear.hears("READY=1", 2)
+        (root / "config.toml").write_text("nothing = 1")
+        unit.signal(signal.SIGHUP)
+        await unit.ear.hears("READY=1", 3)
+        told = [said for said in unit.ear.heard if not said[0].startswith("STATUS=")]
+        assert [said[0] for said in told] == ["READY=1", "RELOADING=1", "READY=1", "RELOADING=1", "READY=1"]
+        microseconds = [int(said[1].removeprefix("MONOTONIC_USEC=")) for said in told if len(said) > 1]
+        assert microseconds == sorted(microseconds)
+        assert abs(microseconds[-1] / 1e6 - time.monotonic()) < PATIENCE
+        assert await unit.stop() == 0
 
 
 async def test_what_is_ours_to_tell_is_told_in_its_order(root: Path) -> None:
