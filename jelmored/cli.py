@@ -83,20 +83,35 @@ def _serve(options: argparse.Namespace) -> None:
     limits.raise_open_files()
     limits.forbid_cores()
     where.prepare(shared=bool(configuration.settings.control.allow_users))
-    trio.run(_live, configuration, models, where, handed, secrets)
+    trio.run(_live, configuration, models, where, handed, secrets, _again(options))
 
 
 async def _live(
-    configuration: Configuration, models: Catalogue, where: places.Places, handed: Handed, secrets: Secrets
+    configuration: Configuration,
+    models: Catalogue,
+    where: places.Places,
+    handed: Handed,
+    secrets: Secrets,
+    again: Sequence[str],
 ) -> None:
     from jelmored.daemon import serve  # what it needs is not needed to say what is wrong with the configuration
 
     def announce(notice: Mapping[str, Any]) -> None:
-        where.publish(notice)
+        where.publish({**notice, "options": again})
         _ready(notice)
 
     async with where.held():
         await serve(configuration, models, where, announce=announce, handed=handed, secrets=secrets)
+
+
+def _again(options: argparse.Namespace) -> Sequence[str]:
+    """The arguments, but for the places, with which a daemon that is to be like this one is started."""
+    words = ["--log-level", options.log_level.value]
+    if options.config is not None:
+        words += ["--config", os.path.abspath(options.config)]
+    if options.tcp is not None:
+        words += ["--tcp", options.tcp]
+    return [*words, *(word for setting in options.settings for word in ("--set", setting))]
 
 
 def _ready(notice: Mapping[str, Any]) -> None:

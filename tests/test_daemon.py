@@ -148,6 +148,7 @@ async def test_the_notice_says_who_is_there_and_is_gone_with_it(root: Path) -> N
             "instanceId": status["instanceId"],
             "socket": str(daemon.socket),
             "protocolVersions": [1],
+            "options": ["--log-level", "info", "--config", str(root / "config.toml")],
         }
         assert stat.S_IMODE(notice.stat().st_mode) == 0o600
         daemon.process.terminate()

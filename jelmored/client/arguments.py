@@ -366,6 +366,8 @@ def _daemon(add: Add) -> None:
     start.add_argument("--config", metavar=Operand.FILE, help="its configuration")
     stop = add("stop", "daemons:stop", "stop it; sessions stay", to=verbs)
     stop.add_argument("--grace", type=amount, metavar="S", help="seconds that turns have to end; else as configured")
+    restart = add("restart", "restarting:restart", "end it and start it again; sessions stay", to=verbs)
+    restart.add_argument("--grace", type=amount, metavar="S", help="seconds that turns have to end; else as configured")
     add("reload", "daemons:reload", "read the configuration again; no session is ended", to=verbs)
     drain = add("drain", "daemons:drain", "begin no turns; those that run end, prompts wait", to=verbs)
     drain.add_argument("--wait", action="store_true", help="until no turn runs")

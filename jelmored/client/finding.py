@@ -3,15 +3,17 @@ manager starts there when somebody comes, else a new one."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import attrs
 
-from .addresses import Address, TcpAddress, awaited, named, running
+from .addresses import Address, TcpAddress, UnixAddress, awaited, named, running
 from .errors import NoDaemon
+from .managing import unit_behind
 from .places import Places
 from .starting import Starter
-from .units import unit_start
+from .units import own_unit
 
 PATIENCE = 5.0  # seconds for a daemon that holds its lock to open its door
 
@@ -29,13 +31,24 @@ class Finder:
     named: Address | None
     places: Places
     starter: Starter | None
+    environ: Mapping[str, str] = attrs.field(default=os.environ, repr=False)
 
     @classmethod
     def of(cls, environ: Mapping[str, str], *, spawn: bool) -> Finder:
         places = Places.of(environ)
         return cls(
-            named=named(environ), places=places, starter=Starter(places, unit=unit_start(environ)) if spawn else None
+            named=named(environ),
+            places=places,
+            starter=Starter(places, unit=own_unit(environ)) if spawn else None,
+            environ=environ,
         )
+
+    async def account(self) -> str:
+        """What systemd says of the unit that it was to start for us, as we came to its door; nothing, if none was."""
+        address = self.named or UnixAddress(str(self.places.socket))
+        if not isinstance(address, UnixAddress) or (unit := await unit_behind(address.path, self.environ)) is None:
+            return ""
+        return await unit.account(self.environ)
 
     @property
     def patience(self) -> float:

@@ -92,7 +92,8 @@ class Link:
                 return await self._talk(self._finder.find(), task_status)
             except (OSError, NoDaemon, Disconnected) as error:
                 if trio.current_time() + delay > end:
-                    raise NoDaemon(f"the daemon can't be reached: {error}") from None
+                    account = await self._finder.account()
+                    raise NoDaemon(f"the daemon can't be reached: {error}{account and '; ' + account}") from None
             await trio.sleep(delay)
             delay = min(2 * delay, LAST_DELAY)
 

@@ -25,6 +25,7 @@ class DaemonNotice:
     protocol_versions: tuple[int, ...]
     url: str | None = None
     token_file: str | None = None
+    options: tuple[str, ...] = ()
 
 
 @attrs.frozen

@@ -12,7 +12,8 @@ import attrs
 import trio
 
 from .addresses import Address, awaited, running
-from .errors import NoDaemon
+from .errors import ClientError, NoDaemon
+from .managing import Unit, asked
 from .places import Places
 
 START_SECONDS = 20.0
@@ -34,14 +35,14 @@ class Starter:
         places: given to the daemon too, so that both mean the same ones.
         program: and its first arguments.
         options: further arguments of `jelmored serve`.
-        unit: the command by which systemd starts it; none: we do.
+        unit: by which systemd starts it; None: we do.
         seconds: until it must be ready.
     """
 
     places: Places
     program: Sequence[str] = PROGRAM
     options: Sequence[str] = ()
-    unit: Sequence[str] = ()
+    unit: Unit | None = None
     seconds: float = START_SECONDS
 
     async def start(self) -> Address:
@@ -53,7 +54,7 @@ class Starter:
         if address := awaited(self.places):
             return address
         if self.unit:
-            return await self._by_systemd()
+            return await self._by_systemd(self.unit)
         child = _Child(self._spawn())
         with trio.move_on_after(self.seconds):
             while True:
@@ -64,18 +65,17 @@ class Starter:
                 await trio.sleep(LOOK_SECONDS)
         raise NoDaemon(f"the daemon was not ready within {self.seconds:g} s{self._evidence()}")
 
-    async def _by_systemd(self) -> Address:
+    async def _by_systemd(self, unit: Unit) -> Address:
         """The command returns when the daemon is ready, or can't be."""
-        done = None
-        with trio.move_on_after(UNIT_SECONDS):
-            done = await trio.run_process(  # noqa: TID251 – no agent, and nothing that stays
-                self.unit, stdin=b"", capture_stdout=True, capture_stderr=True, check=False
-            )
+        try:
+            done = await asked(unit.command("start"), os.environ, UNIT_SECONDS)
+            said = done.stderr.decode(errors="replace").strip()
+        except ClientError as error:
+            said = str(error)
         if address := running(self.places):
             return address
-        said = done.stderr.decode(errors="replace").strip() if done else f"no answer within {UNIT_SECONDS:g} s"
         said = said or f"it is not in {self.places.runtime}"
-        raise NoDaemon(f"systemd did not start the daemon (`systemctl --user status jelmored` says more): {said}")
+        raise NoDaemon(f"systemd did not start the daemon: {said}; {await unit.account(os.environ)}")
 
     def _spawn(self) -> int:
         places = self.places

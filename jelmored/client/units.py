@@ -14,6 +14,8 @@ import attrs
 
 from jelmored import __version__
 
+from .managing import SYSTEM, USER, Unit
+
 MARK = "# Written by `jelmore daemon install`"
 SERVICE = "jelmored.service"
 SOCKET = "jelmored.socket"
@@ -83,21 +85,21 @@ def for_user(environ: Mapping[str, str], *, socket: bool) -> Plan:
     service = Piece(place / SERVICE, fitted("user", SERVICE, added=lines))
     door = Piece(place / SOCKET, fitted("user", SOCKET))
     return Plan(
-        manager=("systemctl", "--user"),
+        manager=USER,
         pieces=(service, door) if socket else (service,),
         obsolete=() if socket else (door,),
         begins=SOCKET if socket else SERVICE,
     )
 
 
-def unit_start(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The command by which the user's own systemd starts the daemon; nothing, where there is none, where the daemon is
+def own_unit(environ: Mapping[str, str]) -> Unit | None:
+    """By which the user's own systemd starts the daemon; None, where there is none, where the daemon is
     not installed there, or where other places than the usual ones are meant."""
     manager = Path(environ.get("XDG_RUNTIME_DIR") or "/nowhere") / "systemd" / "private"
     elsewhere = environ.get("RUNTIME_DIRECTORY") or environ.get("STATE_DIRECTORY")
     if elsewhere or not manager.exists() or not Piece(_place_of_users(environ) / SERVICE, "").is_ours:
-        return ()
-    return ("systemctl", "--user", "start", SERVICE)
+        return None
+    return Unit(USER, SERVICE)
 
 
 def _place_of_users(environ: Mapping[str, str]) -> Path:
@@ -118,7 +120,7 @@ def for_system(*, socket: bool, root: Path = Path("/")) -> Plan:
         Piece(units / TEMPLATE, fitted("system", TEMPLATE)),
     )
     return Plan(
-        manager=("systemctl",),
+        manager=SYSTEM,
         pieces=(*always, door) if socket else always,
         obsolete=() if socket else (door,),
         made=(("systemd-sysusers", str(user.path)), ("systemd-tmpfiles", "--create", str(directories.path))),

@@ -27,7 +27,17 @@ def test_commands_with_what_they_do() -> None:
 
 
 def test_commands_of_a_command() -> None:
-    assert fitting("daemon", "") == ["start", "stop", "reload", "drain", "undrain", "install", "uninstall", "logs"]
+    assert fitting("daemon", "") == [
+        "start",
+        "stop",
+        "restart",
+        "reload",
+        "drain",
+        "undrain",
+        "install",
+        "uninstall",
+        "logs",
+    ]
     assert fitting("daemon", "logs", "--f") == ["--follow"]
 
 

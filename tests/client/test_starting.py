@@ -12,6 +12,7 @@ import trio
 
 from jelmored.client import Finder, NoDaemon, Places, Starter, open_client
 from jelmored.client.addresses import UnixAddress
+from jelmored.client.managing import Unit
 from jelmored.client.starting import TAIL_LINES, tail
 
 from .daemon import FakeDaemon
@@ -108,7 +109,9 @@ async def test_where_it_is_installed_systemd_starts_it(places: Places) -> None:
     """`unit` is what systemctl does: it returns when the daemon is ready."""
     places.runtime.mkdir()
     begun = f"{sys.executable} -c '{READY}' --runtime-dir {places.runtime} </dev/null >/dev/null 2>&1 &"
-    unit = ("sh", "-c", f"{begun} while [ ! -e {places.runtime}/daemon.json ]; do sleep 0.02; done")
+    unit = Unit(
+        ("sh", "-c", f"{begun} while [ ! -e {places.runtime}/daemon.json ]; do sleep 0.02; done"), "jelmored.service"
+    )
     address = await Starter(places, program=("/nowhere",), unit=unit).start()
     notice = places.notice()
     assert notice is not None
@@ -117,8 +120,8 @@ async def test_where_it_is_installed_systemd_starts_it(places: Places) -> None:
 
 
 async def test_what_systemd_says_when_it_can_t_is_told(places: Places) -> None:
-    with pytest.raises(NoDaemon, match=r"systemctl --user status.*: no such unit"):
-        await Starter(places, unit=("sh", "-c", "echo no such unit >&2; exit 5")).start()
+    with pytest.raises(NoDaemon, match=r"no such unit; jelmored\.service: .*journalctl"):
+        await Starter(places, unit=Unit(("sh", "-c", "echo no such unit >&2; exit 5"), "jelmored.service")).start()
 
 
 async def test_a_large_log_is_set_aside(places: Places) -> None:

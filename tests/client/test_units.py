@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jelmored.client import units
+from jelmored.client.managing import USER, Unit
 from jelmored.client.units import (
     MARK,
     SHIPPED_PROGRAM,
@@ -14,10 +15,10 @@ from jelmored.client.units import (
     for_system,
     for_user,
     hidden_place,
+    own_unit,
     program,
     quoted,
     shipped,
-    unit_start,
 )
 
 
@@ -71,17 +72,17 @@ def test_yours_has_your_path_and_lies_in_your_configuration() -> None:
 def test_systemd_starts_it_only_where_it_is_installed_and_the_usual_places_are_meant(tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path / "run")}
     [service] = for_user(environ, socket=False).pieces
-    assert unit_start(environ) == ()
+    assert own_unit(environ) is None
     service.path.parent.mkdir(parents=True)
     service.path.write_text(service.text)
-    assert unit_start(environ) == (), "there is no systemd of the user's"
+    assert own_unit(environ) is None, "there is no systemd of the user's"
     manager = tmp_path / "run" / "systemd" / "private"
     manager.parent.mkdir(parents=True)
     manager.touch()
-    assert unit_start(environ) == ("systemctl", "--user", "start", "jelmored.service")
-    assert unit_start({**environ, "STATE_DIRECTORY": "/s"}) == ()
+    assert own_unit(environ) == Unit(USER, "jelmored.service")
+    assert own_unit({**environ, "STATE_DIRECTORY": "/s"}) is None
     service.path.write_text("[Unit]\n")
-    assert unit_start(environ) == (), "it is somebody else's"
+    assert own_unit(environ) is None, "it is somebody else's"
 
 
 def test_the_machine_s_has_a_user_and_directories_first(tmp_path: Path) -> None:

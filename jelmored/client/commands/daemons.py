@@ -16,7 +16,7 @@ from jelmored.client.places import Places
 from jelmored.client.shell import Shell
 from jelmored.client.starting import Starter, last_lines
 from jelmored.client.terminal.amounts import duration
-from jelmored.client.units import unit_start
+from jelmored.client.units import own_unit
 from jelmored.domain.models import Health, ProviderView
 from jelmored.domain.status import IN_TURN
 from jelmored.wire.messages import DaemonStatus, JournalHealth
@@ -45,7 +45,7 @@ async def start(shell: Shell, *, config: str | None) -> Exit:
     address = running(shell.places)
     words = "runs already" if address else "started"
     if address is None:
-        unit = () if options else unit_start(shell.environ)
+        unit = None if options else own_unit(shell.environ)
         address = await Starter(shell.places, options=options, unit=unit).start()
     if shell.json:
         shell.give({"socket": str(address)})

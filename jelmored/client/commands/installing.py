@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Sequence
-
-import trio
 
 from jelmored.client.errors import ClientError
 from jelmored.client.exits import Exit
+from jelmored.client.managing import asked
 from jelmored.client.shell import Shell
-from jelmored.client.units import SOCKET, TEMPLATE, Piece, Plan, for_system, for_user, hidden_place
+from jelmored.client.units import SERVICE, SOCKET, TEMPLATE, Piece, Plan, for_system, for_user, hidden_place
 
-COMMAND_SECONDS = 360.0  # a start is waited for, and TimeoutStartSec= is 300
 UNITS = (".service", ".socket")
 
 
@@ -91,7 +88,7 @@ def _need(shell: Shell, manager: Sequence[str], *, system: bool) -> None:
 
 
 async def _is_active(shell: Shell, plan: Plan) -> bool:
-    done = await _done(shell, (*plan.manager, "is-active", "--quiet", "jelmored.service"))
+    done = await asked((*plan.manager, "is-active", "--quiet", SERVICE), shell.environ)
     return done.returncode == 0
 
 
@@ -128,21 +125,10 @@ def _end_of(name: str) -> Iterator[tuple[str, ...]]:
 
 async def _run(shell: Shell, command: Sequence[str]) -> None:
     shell.note(f"running {shlex.join(command)}")
-    done = await _done(shell, command)
+    done = await asked(command, shell.environ)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
         raise ClientError(f"`{shlex.join(command)}` failed: {said}")
-
-
-async def _done(shell: Shell, command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-    with trio.move_on_after(COMMAND_SECONDS):
-        try:
-            return await trio.run_process(  # noqa: TID251 – no agent, and nothing that stays
-                command, stdin=b"", capture_stdout=True, capture_stderr=True, check=False, env=shell.environ
-            )
-        except FileNotFoundError:
-            raise ClientError(f"there is no {command[0]} here: this needs systemd") from None
-    raise ClientError(f"`{shlex.join(command)}` was not done within {COMMAND_SECONDS:g} s")
 
 
 def _advise(shell: Shell, plan: Plan, *, system: bool) -> None:
