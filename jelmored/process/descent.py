@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from jelmored import sockets
 
-from . import procfs, reaper
+from . import cgroups, procfs, reaper
 
 PR_GET_CHILD_SUBREAPER = 37
 LOOKS = 5  # an ancestor that ends while we walk gives its children another parent
@@ -85,7 +85,9 @@ def _unseen(pid: int) -> Origin | None:
         return Origin.ELSEWHERE
     except ProcessLookupError:
         return None
-    return Origin.UNKNOWN  # we may see it, and could not: for want of a descriptor
+    # It is our user's, and hidden all the same: we want a descriptor; it does not let itself be looked at, as one of an
+    # agent may wish; or we are in a user namespace of our own (PrivateUsers=), and it is not.
+    return Origin.ELSEWHERE if cgroups.is_outside(pid) else Origin.UNKNOWN
 
 
 def _is_subreaper() -> bool:

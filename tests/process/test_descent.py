@@ -13,7 +13,7 @@ import pytest
 import trio
 
 from jelmored import sockets
-from jelmored.process import procfs, reaper
+from jelmored.process import cgroups, procfs, reaper
 from jelmored.process.child import Child
 from jelmored.process.descent import Origin, origin_of, origin_of_socket
 from jelmored.process.reaper import Reaper
@@ -171,3 +171,16 @@ async def test_nobody_s_socket_is_unknown_if_an_agent_could_have_made_it(nursery
 def test_it_is_asked_on_linux_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert origin_of(os.getpid()) is origin_of_socket(None) is ELSEWHERE
+
+
+async def test_one_that_is_hidden_is_from_elsewhere_if_it_is_in_none_of_our_groups(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As it is under systemd with PrivateUsers= and ProtectProc=invisible."""
+    other = foreign("sleep", "1000")
+    monkeypatch.setattr(procfs, "parent_of", lambda pid: None)
+    for outside, origin in ((False, UNKNOWN), (True, ELSEWHERE)):
+        monkeypatch.setattr(cgroups, "is_outside", lambda pid, outside=outside: outside and pid == other.pid)
+        assert origin_of(other.pid) is origin
+    other.kill()
+    other.wait()

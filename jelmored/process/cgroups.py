@@ -1,0 +1,41 @@
+"""The control group that a service manager has put us into, with all that we start. Where it is not ours to change, no
+process of ours gets out of it by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+MOUNTS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
+OWN = Path("/proc/self/cgroup")
+MEMBERS = "cgroup.procs"
+
+
+def is_outside(pid: int) -> bool:
+    """Has this process, which lives, never been one of ours? False too, if that can't be told."""
+    group = _own()
+    if group is None:
+        return False
+    try:
+        if group.stat().st_uid == os.getuid() or os.access(group / MEMBERS, os.W_OK):
+            return False  # whoever is in it may leave it
+        return pid not in set(_members(group))
+    except (OSError, ValueError):
+        return False
+
+
+def _own() -> Path | None:
+    """The directory of our group; None for none, or for the root, in which everybody is."""
+    try:
+        lines = OWN.read_text().splitlines()
+    except OSError:
+        return None
+    path = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
+    groups = (mount / path for mount in MOUNTS)
+    return next((group for group in groups if (group / MEMBERS).exists()), None) if path else None
+
+
+def _members(group: Path) -> Iterator[int]:
+    for file in group.rglob(MEMBERS):
+        yield from map(int, file.read_text().split())
