@@ -2,6 +2,7 @@
 #
 #   make run [PROMPT="…"]   one prompt through the daemon: on claude if it is there and logged in, else on the demo
 #   make test               the tests that need nothing but this repository
+#   make test-pythons       the same on every Python from 3.11 on that is found here, also pyenv's
 #   make test-real          the tests with the real agents, installed from the npm registry
 #   make expectations       what the tests of the client saw is written down as what is to be seen; read the diff
 #   make test-editors       the editors of examples/, with Node.js and Neovim
@@ -30,6 +31,9 @@ run: .venv/run
 
 test: .venv/test
 	$(BIN)/python -m pytest -n 3 --dist worksteal
+
+test-pythons:
+	@sh scripts/test-pythons
 
 test-real: .venv/test .cache/agents/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "real and not soak" tests/real
@@ -94,4 +98,4 @@ clean:
 	npm install --no-audit --no-fund --no-save --prefix .cache/editors $(WS)
 	@touch $@
 
-.PHONY: help run test test-real test-editors test-browser fuzz autobahn soak failover-report expectations check clean
+.PHONY: help run test test-pythons test-real test-editors test-browser fuzz autobahn soak failover-report expectations check clean
