@@ -19,7 +19,7 @@ from jelmored.domain.scopes import Scope
 from .dialogue import PATH
 from .guards import ByToken, ByUser
 from .keyring import Keyring
-from .listeners import HandedSocket, Listeners, LoopbackPort, UnixSocket, Way
+from .listeners import HandedPort, HandedSocket, Listeners, LoopbackPort, UnixSocket, Way
 from .server import Connections
 from .tokens import DEFAULT, TokenFiles
 
@@ -35,7 +35,8 @@ class Doors:
         settings: of the control socket.
         places: prepared.
         connections: of all doors.
-        handed: Unix sockets that listen already, to be used instead of one of our own.
+        handed: sockets that listen already, to be used instead of our own: a Unix socket instead of ours, a port on
+            loopback instead of `control.tcp`.
     """
 
     def __init__(
@@ -47,14 +48,17 @@ class Doors:
     ) -> None:
         self._places = places
         self._shared = bool(settings.allow_users)
-        self._port = LoopbackPort(*loopback(settings.tcp)) if settings.tcp else None
+        unix = [HandedSocket(one) for one in handed if one.family == socket.AF_UNIX]
+        ports: list[LoopbackPort | HandedPort] = [HandedPort(one) for one in handed if one.family != socket.AF_UNIX]
+        if not ports and settings.tcp:
+            ports = [LoopbackPort(*loopback(settings.tcp))]
+        self._port = ports[0] if ports else None
         self._keyring = Keyring(TokenFiles(places.tokens), connections.expel)
         own = UnixSocket(places.socket, SHARED if self._shared else 0o600)
-        self._sockets: Sequence[UnixSocket | HandedSocket] = [HandedSocket(one) for one in handed] or [own]
+        self._sockets: Sequence[UnixSocket | HandedSocket] = unix or [own]
         users = ByUser(_users(settings.allow_users))
         ways = [Way(one, users) for one in self._sockets]
-        if self._port:
-            ways.append(Way(self._port, ByToken(self._keyring)))
+        ways += [Way(port, ByToken(self._keyring)) for port in ports]
         self.listeners = Listeners(ways, connections)
 
     @property

@@ -107,8 +107,31 @@ class HandedSocket:
     @contextmanager
     def bound(self) -> Iterator[trio.SocketListener]:
         """A copy of it."""
-        with self.socket.dup() as copy:
-            yield trio.SocketListener(trio.socket.from_stdlib_socket(copy))
+        with _copy(self.socket) as listener:
+            yield listener
+
+
+@attrs.frozen
+class HandedPort:
+    """A port on loopback that somebody has made for us and keeps.
+
+    Args:
+        socket: listens already.
+    """
+
+    socket: socket.socket
+
+    @property
+    def url(self) -> str:
+        """For clients."""
+        host, port = self.socket.getsockname()[:2]
+        return url_of(host, port)
+
+    @contextmanager
+    def bound(self) -> Iterator[trio.SocketListener]:
+        """A copy of it."""
+        with _copy(self.socket) as listener:
+            yield listener
 
 
 class LoopbackPort:
@@ -131,7 +154,7 @@ class LoopbackPort:
     @property
     def url(self) -> str:
         """For clients, once it listens."""
-        return f"ws://[{self.host}]:{self.port}" if ":" in self.host else f"ws://{self.host}:{self.port}"
+        return url_of(self.host, self.port)
 
     @contextmanager
     def bound(self) -> Iterator[trio.SocketListener]:
@@ -146,6 +169,17 @@ class LoopbackPort:
                 raise PlaceError(f"{where} can't be had: {error.strerror}: choose another in control.tcp") from error
             self.port = listener.getsockname()[1]
             yield trio.SocketListener(trio.socket.from_stdlib_socket(listener))
+
+
+def url_of(host: str, port: int) -> str:
+    """Of a port, without a path."""
+    return f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}"
+
+
+@contextmanager
+def _copy(handed: socket.socket) -> Iterator[trio.SocketListener]:
+    with handed.dup() as copy:
+        yield trio.SocketListener(trio.socket.from_stdlib_socket(copy))
 
 
 def bind(path: Path, mode: int = 0o600) -> trio.SocketListener:

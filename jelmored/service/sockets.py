@@ -5,6 +5,7 @@ They stay the manager's: whoever connects while no daemon runs waits in them for
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from jelmored.errors import ConfigError
 
 FIRST = 3
+NETWORK = (socket.AF_INET, socket.AF_INET6)
 
 
 def received(given: Mapping[str, str], *, first: int = FIRST) -> tuple[socket.socket, ...]:
@@ -56,9 +58,12 @@ def _checked(descriptor: int) -> socket.socket:
 def _faults(handed: socket.socket) -> Iterator[str]:
     if handed.type != socket.SOCK_STREAM:
         yield "it is no stream: use ListenStream="
-    elif handed.family != socket.AF_UNIX:
-        yield "only Unix sockets are taken: give ListenStream= the path of one"
+    elif handed.family not in (socket.AF_UNIX, *NETWORK):
+        yield "only Unix sockets and ports on loopback are taken"
     elif not handed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         yield "it is a connection: use Accept=no"
+    elif handed.family in NETWORK:
+        if not ipaddress.ip_address(handed.getsockname()[0]).is_loopback:
+            yield f"{handed.getsockname()[0]} is not loopback: give ListenStream= an address like 127.0.0.1:7000"
     elif not isinstance(handed.getsockname(), str) or not handed.getsockname():
         yield "it has no path: clients find the daemon by its path"

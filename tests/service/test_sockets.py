@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -10,6 +11,9 @@ from pathlib import Path
 import attrs
 import pytest
 
+from jelmored.client import open_client
+from jelmored.client.errors import Rejected
+from jelmored.client.finding import Finder
 from jelmored.errors import ConfigError
 from jelmored.service.sockets import received
 from tests.client_raw import connect
@@ -61,6 +65,14 @@ def test_they_are_taken_in_order_and_inherited_by_nobody(handing: Handing) -> No
         one.close()
 
 
+def test_a_port_on_loopback_is_taken_too(handing: Handing) -> None:
+    given = handing.hand(handing.listening(), tcp(handing, "127.0.0.1"))
+    taken = received(given, first=FIRST)
+    assert [one.family for one in taken] == [socket.AF_UNIX, socket.AF_INET]
+    for one in taken:
+        one.close()
+
+
 def test_those_of_another_process_are_not_touched(handing: Handing) -> None:
     given = handing.hand(handing.listening())
     assert received({**given, "LISTEN_PID": "1"}, first=FIRST) == ()
@@ -69,9 +81,9 @@ def test_those_of_another_process_are_not_touched(handing: Handing) -> None:
     assert os.get_inheritable(FIRST)
 
 
-def tcp(_: Handing) -> socket.socket:
+def tcp(_: Handing, host: str = "0.0.0.0") -> socket.socket:
     made = socket.socket()
-    made.bind(("127.0.0.1", 0))
+    made.bind((host, 0))
     made.listen()
     return made
 
@@ -86,7 +98,7 @@ def abstract(_: Handing) -> socket.socket:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (tcp, "only Unix sockets"),
+        (tcp, "0\\.0\\.0\\.0 is not loopback"),
         (abstract, "no path"),
         (lambda handing: handing.bound(), "Accept=no"),
         (lambda handing: handing.bound(kind=socket.SOCK_DGRAM), "ListenStream="),
@@ -124,3 +136,28 @@ async def test_a_daemon_that_systemd_starts_for_the_first_who_comes(root: Path) 
         assert str(path) in (root / "r" / "daemon.json").read_text()
         assert await unit.stop() == 0
     assert path.exists(), "it is not the daemon's to remove"
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-socket-activate") is None and "TEST_SYSTEMD" not in os.environ,
+    reason="needs systemd-socket-activate",
+)
+async def test_a_port_that_systemd_listens_at_asks_for_the_token_as_ours_does(root: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    path, passed = root / "door.sock", ("-E", "NOTIFY_SOCKET", "-E", "PYTHONPATH")
+    doors = (f"--listen={path}", f"--listen=127.0.0.1:{port}")
+    async with managed(root, before=("systemd-socket-activate", *doors, *passed), called=path) as unit:
+        notice = json.loads((root / "r" / "daemon.json").read_text())
+        assert notice["url"] == f"ws://127.0.0.1:{port}/v1"
+        by_port = {"JELMORE_URL": notice["url"], "JELMORE_TOKEN_FILE": notice["tokenFile"]}
+        async with open_client(finder=Finder.of(by_port, spawn=False)) as client:
+            assert (await client.status()).pid == unit.process.pid
+        (root / "wrong").write_text("admin-nothing")
+        with pytest.raises(Rejected, match="401"):
+            async with open_client(
+                finder=Finder.of({**by_port, "JELMORE_TOKEN_FILE": str(root / "wrong")}, spawn=False)
+            ):
+                pass
+        assert await unit.stop() == 0
