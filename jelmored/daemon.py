@@ -42,14 +42,14 @@ from jelmored.service.handed import NOTHING, Handed
 from jelmored.service.standing import Standing
 from jelmored.service.terminal import Terminal
 from jelmored.service.watchdog import Watchdog, writing
+from jelmored.sessions.agent.router import Router
 from jelmored.sessions.directory import Directory
-from jelmored.sessions.draining import Draining
 from jelmored.sessions.hub import Hub
-from jelmored.sessions.janitor import Janitor
-from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
-from jelmored.sessions.router import Router
-from jelmored.sessions.salvaging import retold
+from jelmored.sessions.turn.purse import Purse
+from jelmored.sessions.upkeep.draining import Draining
+from jelmored.sessions.upkeep.janitor import Janitor
+from jelmored.sessions.upkeep.salvaging import retold
 from jelmored.sessions.world import World
 from jelmored.supervision.providers import Providers
 from jelmored.wire.messages import PROTOCOL_VERSION, DaemonEvent, ProviderChanged

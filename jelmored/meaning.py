@@ -24,7 +24,7 @@ from jelmored.wire.messages import Setting
 
 
 class Tidying(TypedDict):
-    """See `jelmored.sessions.janitor`."""
+    """See `jelmored.sessions.upkeep.janitor`."""
 
     every: float
     expire_after: float

@@ -23,10 +23,10 @@ from jelmored.notify.courier import Way
 from jelmored.notify.notifier import Notifier
 from jelmored.providers.base import BaseProvider
 from jelmored.secrecy import Secrets
-from jelmored.sessions.janitor import Janitor
-from jelmored.sessions.purse import Purse
+from jelmored.sessions.agent.router import Router
 from jelmored.sessions.registrar import Defaults
-from jelmored.sessions.router import Router
+from jelmored.sessions.turn.purse import Purse
+from jelmored.sessions.upkeep.janitor import Janitor
 from jelmored.sessions.world import Wishes
 from jelmored.supervision.providers import Providers
 from jelmored.supervision.terms import Terms

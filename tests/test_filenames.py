@@ -54,7 +54,7 @@ ELSEWHERE = {
         "providers/demo/agent/voice.py",
     ),
     "sessions/test_directory.py": ("domain/sessions.py", "sessions/roster.py"),
-    "sessions/test_importing.py": ("sessions/arriving.py",),
+    "sessions/moving/test_importing.py": ("sessions/moving/arriving.py",),
     "sessions/test_session.py": ("sessions/messages.py",),
     "supervision/test_provider.py": ("providers/base.py",),
     "test_cli.py": ("errors.py",),

@@ -33,12 +33,12 @@ from jelmored.providers.claude.session import ClaudeSession
 from jelmored.providers.opencode.session import OpencodeSession
 from jelmored.reloading import Current, Owners
 from jelmored.secrecy import Secrets
+from jelmored.sessions.agent.router import Router
 from jelmored.sessions.directory import Directory
 from jelmored.sessions.hub import Hub
-from jelmored.sessions.janitor import Janitor
-from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
-from jelmored.sessions.router import Router
+from jelmored.sessions.turn.purse import Purse
+from jelmored.sessions.upkeep.janitor import Janitor
 from jelmored.sessions.world import World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers

@@ -20,7 +20,7 @@ from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.sessions import OpenTurn
 from jelmored.domain.times import utc_now
 from jelmored.journal.schema import opened
-from jelmored.sessions.founding import first_facts
+from jelmored.sessions.moving.founding import first_facts
 from jelmored.wire import codec
 
 from .client_raw import connect

@@ -111,7 +111,7 @@ class Directory(Protocol):
 
 
 class Draining(Protocol):
-    """Quiet in the daemon; `jelmored.sessions.draining` has it."""
+    """Quiet in the daemon; `jelmored.sessions.upkeep.draining` has it."""
 
     @property
     def under_way(self) -> bool: ...

@@ -15,15 +15,15 @@ from jelmored.errors import ErrorKind, Refused
 from jelmored.journal.base import StoredKey
 from jelmored.wire import codec
 
-from .allowance import Allowance
-from .attachments import Examined
-from .chronicle import Chronicle
-from .closing import Closing
-from .intake import Intake
 from .messages import Admit, KeyClaim
-from .purse import over_budget
-from .queue import PromptQueue
-from .suspension import Suspension
+from .moving.suspension import Suspension
+from .record.chronicle import Chronicle
+from .turn.allowance import Allowance
+from .turn.attachments import Examined
+from .turn.intake import Intake
+from .turn.purse import over_budget
+from .turn.queue import PromptQueue
+from .upkeep.closing import Closing
 from .work import Work
 
 KEYS = 256  # requestKeys of prompts that were just admitted

@@ -12,13 +12,13 @@ from jelmored.errors import ErrorKind, Refused
 from jelmored.providers.base import SessionChange
 from jelmored.supervision.reports import StopTask
 
-from . import foreign
-from .approvals import Approvals
-from .chronicle import Chronicle
-from .closing import Closing
-from .hold import RunHold
+from .agent import foreign
+from .agent.hold import RunHold
 from .messages import Configure, EndTask, Move, Resolve, Resume, SettleForeign, Suspend
-from .suspension import Suspension
+from .moving.suspension import Suspension
+from .record.chronicle import Chronicle
+from .turn.approvals import Approvals
+from .upkeep.closing import Closing
 from .work import Work
 
 

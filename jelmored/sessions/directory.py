@@ -43,14 +43,10 @@ from jelmored.wire.messages import ImportProgress, ImportSession
 from jelmored.wire.states import Document
 
 from .admission import admission_of
-from .adopting import page_of as past_page
-from .attachments import examine, examine_beside
-from .briefing import handover_of, known_at
-from .draining import Draining
-from .finding import page_of
-from .foreign import nothing_foreign, waits_for_decision
-from .founding import FIRST_PROMPT, claim_of
-from .handover import read_handoff
+from .agent.briefing import handover_of, known_at
+from .agent.foreign import nothing_foreign, waits_for_decision
+from .agent.handover import read_handoff
+from .agent.remembering import latest
 from .messages import (
     Close,
     Configure,
@@ -64,11 +60,15 @@ from .messages import (
     Suspend,
     Unqueue,
 )
+from .moving.adopting import page_of as past_page
+from .moving.founding import FIRST_PROMPT, claim_of
 from .registrar import Defaults, Registrar
-from .remembering import latest
 from .roster import Roster
-from .settlements import Settlements
-from .sweeping import Sweeper
+from .turn.attachments import examine, examine_beside
+from .turn.settlements import Settlements
+from .upkeep.draining import Draining
+from .upkeep.finding import page_of
+from .upkeep.sweeping import Sweeper
 from .world import World
 
 log = structlog.get_logger(__name__)

@@ -22,11 +22,11 @@ from jelmored.providers.base import (
 )
 from jelmored.supervision.reports import Ready, Report, SleepWanted, Waiting
 
-from .allowance import Allowance
-from .approvals import Approvals
-from .chronicle import Chronicle
-from .hold import RunHold
-from .learning import joined, learn, note_mark
+from .agent.hold import RunHold
+from .record.chronicle import Chronicle
+from .record.learning import joined, learn, note_mark
+from .turn.allowance import Allowance
+from .turn.approvals import Approvals
 from .work import Work
 
 

@@ -17,17 +17,11 @@ from jelmored.domain.times import utc_now
 from jelmored.supervision.reports import Reply
 
 from .admission import Admission
-from .allowance import Allowance
-from .approvals import Approvals
+from .agent.failover import OURS
+from .agent.hold import RunHold
 from .changes import Changes
-from .chronicle import Chronicle
-from .closing import Closing
-from .failover import OURS
 from .hearing import Hearing
-from .hold import RunHold
 from .hub import Feed
-from .leftovers import Leftovers
-from .log import SessionLog
 from .messages import (
     Admit,
     Close,
@@ -52,11 +46,17 @@ from .messages import (
     TurnDue,
     Unqueue,
 )
-from .queue import PromptQueue, Queued
-from .resumption import Resumption
-from .settling import remembered
-from .suspension import Snapshot, Suspension
-from .turns import Turns
+from .moving.suspension import Snapshot, Suspension
+from .record.chronicle import Chronicle
+from .record.log import SessionLog
+from .turn.allowance import Allowance
+from .turn.approvals import Approvals
+from .turn.queue import PromptQueue, Queued
+from .turn.resumption import Resumption
+from .turn.settling import remembered
+from .turn.turns import Turns
+from .upkeep.closing import Closing
+from .upkeep.leftovers import Leftovers
 from .work import Owner as WorkOwner
 from .work import Work
 from .world import World

@@ -23,8 +23,8 @@ from jelmored.supervision.reports import Report
 from jelmored.wire import codec
 from jelmored.wire.states import Document
 
-from .handover import Handover
-from .router import Route
+from .agent.handover import Handover
+from .agent.router import Route
 
 
 @attrs.frozen

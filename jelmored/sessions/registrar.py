@@ -23,18 +23,18 @@ from jelmored.providers.base import PastSession
 from jelmored.supervision.provider import ProviderSupervisor
 from jelmored.wire.states import Document
 
-from .adopting import Adoption, adopted_by
-from .arriving import Newcomer, born
-from .forking import Forks
-from .founding import birth, claim_of, first_facts
-from .importing import Imports
+from .agent.router import choose
 from .messages import Resume
-from .preparing import Newcomers, opened
-from .purse import over_budget
-from .queue import Queued
-from .returning import apart, check_at, check_same, check_whole, comes_back
+from .moving.adopting import Adoption, adopted_by
+from .moving.arriving import Newcomer, born
+from .moving.forking import Forks
+from .moving.founding import birth, claim_of, first_facts
+from .moving.importing import Imports
+from .moving.preparing import Newcomers, opened
+from .moving.returning import apart, check_at, check_same, check_whole, comes_back
 from .roster import Roster
-from .router import choose
+from .turn.purse import over_budget
+from .turn.queue import Queued
 from .world import World
 
 BIRTH = 10.0  # seconds for a new session to be durable

@@ -27,13 +27,13 @@ from jelmored.errors import ErrorKind, JournalError, Refused, Stopped
 from jelmored.journal.base import Batch, StoredSession
 from jelmored.wire import codec, jsonrpc
 
-from .attachments import inflate
 from .hub import EventFrame, Feed
-from .leftovers import Leftovers
 from .messages import GoOn, Rest, StandAside
-from .queue import Queued
-from .returning import check_at
+from .moving.returning import check_at
 from .session import Session
+from .turn.attachments import inflate
+from .turn.queue import Queued
+from .upkeep.leftovers import Leftovers
 from .world import World
 
 log = structlog.get_logger(__name__)

@@ -21,13 +21,11 @@ from jelmored.domain.sessions import BackgroundTask, Facts, SessionView
 from jelmored.errors import JournalError, Stopped
 from jelmored.supervision.reports import Report
 
-from .allowance import Alarm
-from .handover import Handover
-from .hold import RunHold
+from .agent.handover import Handover
+from .agent.hold import RunHold
+from .agent.reminding import read_reminder
 from .hub import Feed
-from .leftovers import Leftovers
 from .life import Life
-from .log import SessionLog
 from .messages import (
     Export,
     Handed,
@@ -39,9 +37,11 @@ from .messages import (
     Suspend,
     TurnDue,
 )
-from .queue import Queued
-from .reminding import read_reminder
-from .suspension import Snapshot, make_state
+from .moving.suspension import Snapshot, make_state
+from .record.log import SessionLog
+from .turn.allowance import Alarm
+from .turn.queue import Queued
+from .upkeep.leftovers import Leftovers
 from .world import World
 
 log = structlog.get_logger(__name__)

@@ -22,22 +22,22 @@ from jelmored.supervision.provider import ProviderSupervisor
 from jelmored.supervision.providers import Providers
 from jelmored.supervision.reports import Reconfigure, Say, Steer, Stop
 
-from .allowance import Allowance
-from .approvals import Approvals
-from .briefing import Briefing
-from .chronicle import Chronicle
-from .failover import MOVED, RETURNED, Done, Failover
-from .foreign import waits_for_decision
-from .handover import Handover
-from .hold import RunHold
-from .intake import Intake
-from .learning import forget_mark, note_end, note_reminder
-from .parking import Parking
-from .queue import PromptQueue
-from .recovery import Recovery
-from .resumption import Resumption
-from .router import Next, Route, Router, after_turn
-from .turns import Turn, Turns, failed, holds_queue
+from .agent.briefing import Briefing
+from .agent.failover import MOVED, RETURNED, Done, Failover
+from .agent.foreign import waits_for_decision
+from .agent.handover import Handover
+from .agent.hold import RunHold
+from .agent.parking import Parking
+from .agent.recovery import Recovery
+from .agent.router import Next, Route, Router, after_turn
+from .record.chronicle import Chronicle
+from .record.learning import forget_mark, note_end, note_reminder
+from .turn.allowance import Allowance
+from .turn.approvals import Approvals
+from .turn.intake import Intake
+from .turn.queue import PromptQueue
+from .turn.resumption import Resumption
+from .turn.turns import Turn, Turns, failed, holds_queue
 
 LEFT = Failure(kind=ErrorKind.AGENT_CRASHED, message="the agent ended by itself, in a turn")
 

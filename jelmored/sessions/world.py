@@ -9,10 +9,10 @@ from jelmored.journal.base import Journal
 from jelmored.supervision.providers import Providers
 from jelmored.supervision.terms import Terms
 
+from .agent.router import Router
 from .hub import Hub
-from .intake import Intake
-from .purse import Purse
-from .router import Router
+from .turn.intake import Intake
+from .turn.purse import Purse
 
 
 @attrs.define(kw_only=True)

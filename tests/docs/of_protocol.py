@@ -21,7 +21,9 @@ from jelmored.domain.prompts import DocumentBlock, FileBlock, ImageBlock, TextBl
 from jelmored.domain.sessions import SessionView
 from jelmored.journal.base import PAGE_BYTES
 from jelmored.notify.notices import Notice
-from jelmored.sessions import attachments, bounds, hub, queue
+from jelmored.sessions import hub
+from jelmored.sessions.record import bounds
+from jelmored.sessions.turn import attachments, queue
 from jelmored.wire.messages import NOTIFICATIONS, Nothing
 from jelmored.wire.schemas import fields_of, left_out, name_of, without_none
 

@@ -14,7 +14,7 @@ from jelmored.domain.permissions import Approval, ApprovalKind, ApprovalStatus, 
 from jelmored.domain.sessions import SessionView, view
 from jelmored.notify.notices import Notice, notice_of
 from jelmored.notify.transitions import Transition
-from jelmored.sessions.founding import first_facts
+from jelmored.sessions.moving.founding import first_facts
 
 PUPPET = ProviderName("puppet")
 MOMENT = datetime(2026, 11, 27, 10, 0, tzinfo=UTC)

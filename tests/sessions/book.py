@@ -15,10 +15,10 @@ from jelmored.domain.sessions import Facts
 from jelmored.domain.status import Status
 from jelmored.journal.base import StoredPrompt, StoredSession
 from jelmored.journal.memory import MemoryJournal
-from jelmored.sessions.chronicle import Chronicle
-from jelmored.sessions.founding import birth
 from jelmored.sessions.hub import Feed
-from jelmored.sessions.log import SessionLog
+from jelmored.sessions.moving.founding import birth
+from jelmored.sessions.record.chronicle import Chronicle
+from jelmored.sessions.record.log import SessionLog
 
 from .stage import Watcher
 

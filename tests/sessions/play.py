@@ -25,8 +25,8 @@ from jelmored.errors import Crashed, ErrorKind, JournalError, Refused, Stopped
 from jelmored.journal.base import Batch
 from jelmored.journal.memory import MemoryJournal
 from jelmored.sessions.directory import Directory
-from jelmored.sessions.founding import birth, first_facts
 from jelmored.sessions.hub import Feed, Frame
+from jelmored.sessions.moving.founding import birth, first_facts
 from jelmored.supervision.providers import Providers
 from jelmored.wire import codec
 from jelmored.wire.states import Document

@@ -22,11 +22,11 @@ from jelmored.domain.sessions import SessionView
 from jelmored.journal.base import Journal
 from jelmored.journal.memory import MemoryJournal
 from jelmored.providers.base import BaseProvider, RunTimeouts
+from jelmored.sessions.agent.router import Router
 from jelmored.sessions.directory import Directory
 from jelmored.sessions.hub import Feed, Frame, Hub, Subscriber
-from jelmored.sessions.purse import Purse
 from jelmored.sessions.registrar import Defaults
-from jelmored.sessions.router import Router
+from jelmored.sessions.turn.purse import Purse
 from jelmored.sessions.world import Wishes, World
 from jelmored.supervision.provider import ProviderSpec
 from jelmored.supervision.providers import Providers

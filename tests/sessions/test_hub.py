@@ -15,8 +15,8 @@ from jelmored.domain.events import DeltaKind
 from jelmored.domain.ids import ItemId, LogId, ProviderName, SessionId
 from jelmored.domain.permissions import PermissionMode
 from jelmored.domain.sessions import SessionView, view
-from jelmored.sessions.founding import first_facts
 from jelmored.sessions.hub import DeltaFrame, EventFrame, Feed, Frame, Hub, OpenItems, VoidFrame
+from jelmored.sessions.moving.founding import first_facts
 
 from .stage import Watcher
 

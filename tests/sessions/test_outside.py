@@ -27,10 +27,10 @@ from jelmored.supervision.terms import Terms
 from jelmored.testing.puppet import PuppetProvider
 from jelmored.wire.messages import ImportSession
 
+from .moving.test_adopting import BEGAN, turn
+from .moving.test_importing import refusal, restore, sealed, two
+from .moving.test_suspension import answer, suspend, talk
 from .stage import ME, PUPPET, Stage, at_once, stage
-from .test_adopting import BEGAN, turn
-from .test_importing import refusal, restore, sealed, two
-from .test_suspension import answer, suspend, talk
 
 Clock = trio.testing.MockClock
 

@@ -33,7 +33,7 @@ from jelmored.domain.prompts import WhenUnavailable
 from jelmored.domain.sessions import BackgroundTask, Limits
 from jelmored.errors import ErrorKind, SessionError
 from jelmored.providers.base import RunFacts
-from jelmored.sessions.failover import GO_ON, STOP
+from jelmored.sessions.agent.failover import GO_ON, STOP
 from tests.actors.virtual import run
 
 from .cast import STARTS

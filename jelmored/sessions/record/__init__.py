@@ -1,0 +1,1 @@
+"""What a session has written: its log, and the facts that change with it."""
