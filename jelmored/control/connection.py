@@ -63,6 +63,7 @@ class Connection:
         self._stream = stream
         self._nursery: trio.Nursery | None = None
         self._unsent: Sequence[bytes] = ()
+        self._ignored = 0
         self._ended = trio.Event()
         self._code, self._reason = CloseCode.OUR_FAULT, "internal error"
 
@@ -100,7 +101,8 @@ class Connection:
 
     async def close(self) -> None:
         """Say why, and wait for the peer to say goodbye; the caller has a deadline."""
-        log.debug("connection closed", connection=self.principal.connection_id, code=int(self._code))
+        principal, code = self.principal, int(self._code)
+        log.debug("connection closed", connection=principal.connection_id, code=code, ignored_frames=self._ignored)
         await self._ws.aclose(self._code, self._reason)
         await self._stream.say_goodbye(self._code, self._reason)
 
@@ -113,9 +115,11 @@ class Connection:
             await self._heard(speaker, frame)
 
     async def _heard(self, speaker: Speaker, frame: str | bytes) -> None:
-        """One message; nothing here speaks the binary kind."""
+        """One message. Binary ones are ignored and counted (protocol 1, section 2)."""
         if isinstance(frame, str):
             await speaker.hear(frame)
+        else:
+            self._ignored += 1
 
     async def _write(self, speaker: Speaker) -> None:
         while True:

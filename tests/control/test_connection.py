@@ -6,6 +6,7 @@ import json
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from jelmored.control import connection, stream
 from tests.client_raw import connect
@@ -54,13 +55,15 @@ async def test_a_message_in_pieces() -> None:
         assert (await wire.message())["result"] == {}
 
 
-async def test_binary_frames_are_ignored_whatever_is_in_them() -> None:
-    async with staged() as stage, await upgraded(stage.socket, hello=True) as wire:
-        for _ in range(10):
-            await wire.send(frame(BINARY, request("daemon/shutdown")))
-        await wire.send(request("ping"))
-        assert (await wire.message())["result"] == {}
-        assert not stage.shutdowns.asked
+async def test_binary_frames_are_ignored_and_counted_whatever_is_in_them() -> None:
+    with capture_logs() as lines:
+        async with staged() as stage, await upgraded(stage.socket, hello=True) as wire:
+            for _ in range(10):
+                await wire.send(frame(BINARY, request("daemon/shutdown")))
+            await wire.send(request("ping"))
+            assert (await wire.message())["result"] == {}
+            assert not stage.shutdowns.asked
+    assert [line["ignored_frames"] for line in lines if line["event"] == "connection closed"] == [10]
 
 
 @pytest.mark.parametrize(("payload", "code"), [(b"", 1005), (b"\x03\xe8", 1000), (b"\x0f\xa0bye", 4000)])

@@ -23,7 +23,7 @@ from jelmored.journal.sqlite import SqliteJournal
 from jelmored.journal.writer import Writer
 from tests.journal.contract import ONE, Clock, JournalContract, Make, batch, entries, running, seqs
 
-KILLS = 20
+KILLS = 10
 
 
 @pytest.fixture

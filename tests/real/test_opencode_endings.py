@@ -27,6 +27,7 @@ pytestmark = pytest.mark.real
 SLOW = says(LONG, pieces=200, pace=0.05)
 
 
+@pytest.mark.soak
 async def test_an_interrupt_ends_the_turn_and_the_next_one_works() -> None:
     async with open_run(Script(when("long", SLOW), when("", says("Here.")))) as run:
         await run.session.prompt(prompt("long"))
@@ -105,6 +106,7 @@ async def test_a_model_that_fails_fails_the_turn_soon_and_with_its_kind(line: Li
         assert (await run.turn("again")).reason is TurnReason.COMPLETED
 
 
+@pytest.mark.soak
 async def test_a_model_that_is_not_there_fails_the_turn() -> None:
     with refusing() as url:
         async with open_run(Script(), {"max_retries": 1, "opencode_config": _at(url)}) as run:

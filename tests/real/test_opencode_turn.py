@@ -154,6 +154,7 @@ async def test_a_question_is_put_to_a_person() -> None:
         assert "red" in run.results()[0]
 
 
+@pytest.mark.soak
 async def test_images_and_unsaved_files_reach_the_model() -> None:
     async with open_run(Script(when("", says("Seen.")))) as run:
         blocks = (
@@ -170,6 +171,7 @@ async def test_images_and_unsaved_files_reach_the_model() -> None:
         assert any("unsaved words" in text for text in conversation.human)
 
 
+@pytest.mark.soak
 async def test_the_system_prompt_is_added_and_a_new_model_is_asked_from_the_next_prompt_on() -> None:
     async with open_run(Script(when("", says("Yes."))), system_prompt="Speak like a sailor.") as run:
         await run.turn("hello")
@@ -182,6 +184,7 @@ async def test_the_system_prompt_is_added_and_a_new_model_is_asked_from_the_next
         assert run.told("model") == [agents.OPENCODE_MODEL, agents.OTHER_MODEL]
 
 
+@pytest.mark.soak
 async def test_a_conversation_is_compacted() -> None:
     script = Script(when("summary", says("They said hello.")), when("", says("Hello!")))
     async with open_run(script) as run:
