@@ -20,14 +20,15 @@ from .managed import Unit, managed
 from .test_upgrade import at_work, deny
 
 AT_TERMINAL = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.setsid()
 terminal = os.open(sys.argv[1], os.O_RDWR)
 for stream in (0, 1, 2):
     os.dup2(terminal, stream)
 os.execvp(sys.argv[2], sys.argv[2:])
 """
-"""Whoever leads a session gets as its own the terminal that it opens first."""
+"""Whoever leads a session gets as its own the terminal that it opens first. These tests may run under nohup."""
 
 NOHUP = ("sh", "-c", """trap '' HUP; exec "$@" """, "sh")
 """It also keeps the terminal."""
