@@ -53,6 +53,7 @@ class Veil:
             facts=None if batch.facts is None else self._again(batch.facts, Facts),
             queue=None if batch.queue is None else tuple(map(self._prompt, batch.queue)),
             open_items=None if batch.open_items is None else self._again(batch.open_items, tuple[OpenItem, ...]),
+            keys=tuple(attrs.evolve(key, answer=self.json(key.answer)) for key in batch.keys),
         )
 
     def _entry(self, entry: Entry) -> Entry:
@@ -95,6 +96,7 @@ class Veil:
 def _bodies(batch: Batch) -> Iterator[bytes]:
     yield from (entry.body for entry in batch.events)
     yield from (prompt.body for prompt in batch.queue or ())
+    yield from (key.answer for key in batch.keys)  # approvals that are closed are kept as such
     yield from (body for body in (batch.facts, batch.open_items) if body is not None)
 
 

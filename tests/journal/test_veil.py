@@ -20,7 +20,7 @@ from jelmored.domain.permissions import ToolKind
 from jelmored.domain.prompts import Author, ImageBlock, Prompt, TextBlock
 from jelmored.domain.sessions import Facts
 from jelmored.domain.times import utc_now
-from jelmored.journal.base import Batch, Entry, Journal, StoredPrompt
+from jelmored.journal.base import Batch, Entry, Journal, StoredKey, StoredPrompt
 from jelmored.journal.memory import MemoryJournal
 from jelmored.journal.sqlite import SqliteJournal
 from jelmored.journal.veil import Veil
@@ -134,8 +134,11 @@ async def test_no_way_into_a_journal_leads_past_it(kind: str, tmp_path: Path) ->
         [entry] = (await journal.read(SESSION)).entries
         assert codec.decode(entry.body, Event).content == f"{REDACTED} {REDACTED}"
         assert b"odd" not in (await journal.providers())[ProviderName("claude")]
+        answer = codec.encode({"command": f"curl -H x-api-key:{SECRET}"})
+        closed = StoredKey(key="apr_1", digest="d", answer=answer, created_at=utc_now())
+        await journal.append([attrs.evolve(batch_of(event(2, printed("closed"))), keys=(closed,))])
         known.secrets.learn(["learnt-only-now"])
-        await journal.append([batch_of(event(2, printed("learnt-only-now")))])
+        await journal.append([batch_of(event(3, printed("learnt-only-now")))])
     bytes_ = b"".join(file.read_bytes() for file in await trio.to_thread.run_sync(lambda: list(tmp_path.iterdir())))
     assert b"odd" not in bytes_
     assert token.encode() not in bytes_

@@ -66,6 +66,7 @@ async def test_a_session_from_its_first_prompt_to_the_next_life_of_the_daemon() 
         assert "sk-scripted" not in place.log.read_text()
 
 
+@pytest.mark.soak
 async def test_a_tool_is_approved_by_a_client() -> None:
     async with _stage() as stage:
         session = await stage.session(prompt="use the tool")
@@ -95,6 +96,7 @@ async def test_a_server_that_is_killed_costs_a_turn_and_no_session_and_nobody_fa
         assert not [event for event in events if event["eventType"] == "failover"]
 
 
+@pytest.mark.soak
 async def test_nothing_is_left_of_it_when_the_daemon_is_killed() -> None:
     async with _stage() as stage:
         session = await stage.session(prompt="long")

@@ -87,6 +87,7 @@ async def test_what_is_denied_does_not_happen_and_the_model_hears_why() -> None:
         assert not (run.work / "made").exists()
 
 
+@pytest.mark.soak
 async def test_of_two_that_are_asked_together_one_may_be_denied_and_the_other_allowed() -> None:
     both = uses_all(
         Use("bash", {"command": "touch one", "description": "one"}),
@@ -196,6 +197,7 @@ async def test_a_conversation_is_compacted() -> None:
         assert run.system("compacted")
 
 
+@pytest.mark.soak
 async def test_a_subagent_asks_as_well_and_its_words_are_told_apart() -> None:
     task = uses("task", description="look", prompt="do the small thing", subagent_type="general")
     script = Script(

@@ -185,7 +185,8 @@ class SessionLog:
         """
         batch, frames = self._batch(facts, queue), self._frames
         if batch is not None and (kept := self._veil.batch(batch)) is not batch:
-            batch, frames = kept, [_retold(frame, {entry.seq: entry for entry in kept.events}) for frame in frames]
+            entries = {entry.seq: entry for entry in kept.events}
+            batch, frames = kept, [_retold(frame, entries) for frame in frames]
         parcel = _Parcel(batch, frames, self._then, self._fail)
         self._entries, self._frames, self._then, self._fail = [], [], [], []
         self._keys, self._attachments, self._usage = [], [], []
