@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import attrs
+import orjson
 import structlog
 import trio
 
@@ -165,7 +166,9 @@ class Dialogue:
 
     def _failure(self, key: jsonrpc.RequestKey, refused: Refused) -> bytes:
         payload = jsonrpc.failure(key, refused)
-        return self._veil.json(payload)
+        if not self._veil.secrets.stand_in(payload):
+            return payload
+        return orjson.dumps({**orjson.loads(self._veil.json(payload)), "id": key})  # whatever stands in that
 
 
 def _for_agents(why: str) -> Refused:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 
+from jelmored import secrecy
 from jelmored.control import guards
 from jelmored.control.dialogue import INITIALIZE_SECONDS, MAX_IN_FLIGHT
 from jelmored.domain.scopes import Scope
@@ -101,6 +102,16 @@ async def test_what_is_no_request(text: str, key: object, code: int, kind: str) 
         assert (reply["id"], reply["error"]["code"], reply["error"]["data"]["kind"]) == (key, code, kind)
         await wire.send(request("ping", 2))
         assert (await wire.message())["result"] == {}
+
+
+async def test_an_error_is_told_without_secrets_to_whoever_has_asked() -> None:
+    token = secrecy.make("admin")
+    async with staged() as stage, await upgraded(stage.socket, hello=True) as wire:
+        text = json.dumps({"jsonrpc": "2.0", "id": token, "method": f"no/{token}"}).encode()
+        await wire.send(frame(TEXT, text))
+        reply = await wire.message()
+        assert reply["id"] == token
+        assert token not in str(reply["error"])
 
 
 async def test_notifications_and_binary_frames_get_no_answer() -> None:
