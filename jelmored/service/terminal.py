@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 
 import attrs
+
+GONE = (errno.ENXIO, errno.EIO, errno.ENODEV, errno.ENOENT)
+"""Any other error, of too many open files say, tells nothing of it."""
 
 
 @attrs.frozen
@@ -32,6 +36,6 @@ def _opens() -> bool:
     """A terminal that hangs up is the controlling one of nobody any more."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC))
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno not in GONE
     return True

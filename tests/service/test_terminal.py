@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -114,3 +115,12 @@ async def test_without_a_terminal_it_has_none_to_lose(root: Path) -> None:
 
 def test_one_that_is_none_of_ours_never_closes() -> None:
     assert not Terminal().closed
+
+
+@pytest.mark.parametrize(("error", "closed"), [(errno.ENXIO, True), (errno.EIO, True), (errno.EMFILE, False)])
+def test_what_else_goes_wrong_is_no_end_of_it(monkeypatch: pytest.MonkeyPatch, error: int, closed: bool) -> None:
+    def fails(*_: object) -> int:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(os, "open", fails)
+    assert Terminal(is_ours=True).closed is closed
