@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 
 import trio
 
@@ -17,6 +18,7 @@ from jelmored.wire.messages import DaemonStatus
 
 from . import daemons
 
+UNDRAIN_SECONDS = 2.0
 DRAIN = "sessions.drain_seconds"
 
 
@@ -30,8 +32,13 @@ async def restart(shell: Shell, *, grace: float | None = None) -> Exit:
         before = await client.status()
         unit = await unit_of(before.pid, shell.environ)
         if unit is not None:
-            await _let_turns_end(client, grace)
-            await _by_systemd(shell, client, unit, before.pid)
+            try:
+                await _let_turns_end(client, grace)
+                await _by_systemd(shell, client, unit, before.pid)
+            except BaseException:  # if the one that runs goes on, its turns do
+                with trio.move_on_after(UNDRAIN_SECONDS, shield=True), suppress(ClientError):
+                    await client.undrain()
+                raise
     if unit is None:
         await _by_ourselves(shell, grace)
     async with shell.client(spawn=False) as client:
@@ -59,7 +66,6 @@ async def _by_systemd(shell: Shell, client: Client, unit: Unit, pid: int) -> Non
         return
     said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
     if await unit_of(pid, shell.environ) == unit:  # it may not be restarted by us
-        await client.undrain()
         raise ClientError(f"`{shlex.join(command)}` was refused, and the daemon goes on as it is: {said}")
     raise NoDaemon(f"`{shlex.join(command)}` failed: {said}; {await unit.account(shell.environ)}")
 
