@@ -63,7 +63,7 @@ def child_environment(
     taken = brought or {}
     search = search_path(taken.get("PATH", ""), passed.get("PATH", ""))
     path = {"PATH": search} if "PATH" in passed or "PATH" in taken else {}
-    return {**GUARDS, **passed, **home, **taken, **path, **extra, INSTANCE: instance_id}
+    return {**passed, **home, **taken, **path, **GUARDS, **extra, INSTANCE: instance_id}
 
 
 def search_path(*paths: str) -> str:

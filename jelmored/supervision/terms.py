@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from os.path import exists
 from typing import Protocol, TypeVar
 
@@ -19,6 +18,7 @@ import trio
 from jelmored.domain.commands import CreateSession
 from jelmored.domain.paths import lies_in
 from jelmored.errors import ErrorKind, Refused, SessionError
+from jelmored.process.disk import in_thread
 from jelmored.providers.base import SessionConfig
 
 ROOTS_KEY, NAMES_KEY = "sessions.workspace_roots", "sessions.forward_env"
@@ -37,17 +37,6 @@ class Beside(Protocol):
     """Does what may block, about a directory."""
 
     async def __call__(self, look: Callable[[], T], about: str) -> T: ...
-
-
-@lru_cache(maxsize=1024)
-def _limiter(_: str) -> trio.CapacityLimiter:
-    """Of one directory: threads that hang on a dead mount are not missed where another one is looked at."""
-    return trio.CapacityLimiter(4)
-
-
-async def in_thread(look: Callable[[], T], about: str) -> T:
-    """A disk that does not answer keeps whoever asks waiting, and nobody else."""
-    return await trio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=_limiter(about))
 
 
 @attrs.define(kw_only=True)
@@ -154,8 +143,10 @@ class Terms:
         return found
 
     def _check_inside(self, real: str) -> None:
-        """The roots are resolved each time: what is not there now may be mounted later. Raises `_Outside`."""
-        if self.roots and not lies_in(real, list(filter(None, map(_resolved, self.roots)))):
+        """The roots are resolved each time: what is not there now may be mounted later. First the one that it seems
+        to lie in: the disks of the others are then not asked. Raises `_Outside`."""
+        likely = sorted(self.roots, key=lambda root: not lies_in(real, [os.path.expanduser(root)]))
+        if self.roots and not any(lies_in(real, [root]) for root in map(_resolved, likely) if root):
             raise _Outside(real)
 
     # The environment

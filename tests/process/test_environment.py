@@ -60,9 +60,14 @@ def test_nothing_else_ever_passes(parent: dict[str, str], extra: dict[str, str],
             name in extra
             or env.get(name) == GUARDS.get(name)
             or name in {INSTANCE, "HOME", "PATH"}
-            or brought.get(name) == value
+            or (brought.get(name) == value and name not in GUARDS)
         )
         assert given_for_it or ((name in PASSED or name.startswith(PASSED_PREFIXES)) and parent[name] == value)
+
+
+def test_what_is_brought_takes_no_guard_away() -> None:
+    env = child_environment({}, {}, instance_id=ME, brought={"GIT_CONFIG_COUNT": "0"})
+    assert GUARDS.items() <= env.items()
 
 
 def test_a_path_that_is_brought_goes_before_the_daemons() -> None:

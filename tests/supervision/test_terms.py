@@ -23,7 +23,7 @@ from jelmored.errors import ErrorKind, ProviderError, Refused, SessionError
 from jelmored.process.child import Child
 from jelmored.process.command import Command
 from jelmored.providers.base import SessionConfig
-from jelmored.supervision.terms import MAX_ENVIRONMENT, MAX_VARIABLES, Terms, in_thread
+from jelmored.supervision.terms import MAX_ENVIRONMENT, MAX_VARIABLES, Terms
 from tests.sessions.stage import at_once
 
 NFC = unicodedata.normalize("NFC", "Straße-é")
@@ -436,12 +436,17 @@ async def test_a_disk_that_does_not_answer_keeps_no_agent_waiting_for_ever(
     assert refused.value.kind is ErrorKind.INVALID_REQUEST
 
 
-async def test_a_disk_that_hangs_is_waited_for_by_those_alone_who_ask_for_it() -> None:
-    hang = threading.Event()
-    async with trio.open_nursery() as nursery:
-        for _ in range(20):
-            nursery.start_soon(in_thread, hang.wait, "/dead")
-        await trio.sleep(0.05)
-        with trio.fail_after(5):
-            assert await in_thread(lambda: 7, "/well") == 7
-        hang.set()
+async def test_the_disk_of_another_root_is_not_asked(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = os.path.realpath
+
+    def watched(path: Any, **options: Any) -> Any:
+        asked.append(os.fspath(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(os.path, "realpath", watched)
+    cwd = Path(real(tree)) / "here"
+    cwd.mkdir()
+    await Terms(roots=("/dead/mount", str(cwd))).granted(config_at(cwd))
+    assert asked
+    assert "/dead/mount" not in asked

@@ -3,14 +3,17 @@ leave a project's configuration alone (measured with 1.18.33): programs of a str
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import trio
 
 from jelmored.errors import ErrorKind, SessionError
+from jelmored.process.disk import in_thread
 
 PATIENCE = 10.0  # s for the disk
 FILES = ("opencode.json", "opencode.jsonc")
@@ -18,6 +21,8 @@ FOLDER = ".opencode"
 FOLDERS = ("plugin", "plugins")
 PROGRAMS = (".js", ".ts")
 REMEDY = "look at it; then move it away, set project_plugins = true of the provider, or use another provider"
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EISDIR, errno.ELOOP)
+"""OpenCode can't read it either: it is the same user. After any other error it might, a moment later."""
 LARGEST = 1 << 20  # bytes of a configuration; nobody writes more
 
 
@@ -33,7 +38,7 @@ async def check(directory: str, home: str = "~") -> None:
     """
     try:
         with trio.fail_after(PATIENCE):
-            found = await trio.to_thread.run_sync(first, Path(directory), Path(home), abandon_on_cancel=True)
+            found = await in_thread(lambda: first(Path(directory), Path(home)), directory)
     except trio.TooSlowError:
         told = f"the disk of {directory} has not answered within {PATIENCE:g} s"
         raise SessionError(ErrorKind.INVALID_REQUEST, told) from None
@@ -62,17 +67,21 @@ def plugins(directory: Path, home: Path) -> Iterator[str]:
 def _programs(folder: Path) -> Iterator[str]:
     try:
         yield from sorted(entry.path for entry in os.scandir(folder) if entry.name.endswith(PROGRAMS))
-    except OSError:  # OpenCode can't read it either: it is the same user
-        return
+    except OSError as error:
+        if error.errno not in NOT_THERE:
+            yield str(folder)
 
 
 def _names_plugins(path: str) -> bool:
-    """Where that can't be told for certain, it does."""
+    """Where that can't be told for certain, it does. Nothing is waited for: a pipe could hold us for ever."""
     try:
-        with open(path, "rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return True
             text = file.read(LARGEST + 1).decode(errors="replace")
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno not in NOT_THERE
     try:
         members = json.loads(text, object_pairs_hook=list)
     except (ValueError, RecursionError):  # with comments in it, say

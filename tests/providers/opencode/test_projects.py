@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
+import trio
 
 from jelmored.errors import ErrorKind, SessionError
 from jelmored.providers.opencode import projects
@@ -75,3 +78,22 @@ async def test_a_link_to_a_folder_of_plugins_is_followed(tmp_path: Path) -> None
     (tmp_path / "work/.opencode/plugin").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SessionError):
         await projects.check(str(tmp_path / "work"), "/nobody")
+
+
+@pytest.mark.parametrize("name", ["opencode.json", ".opencode/opencode.jsonc"])
+async def test_a_pipe_holds_nobody_up_and_may_say_anything(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    os.mkfifo(tmp_path / name)
+    with trio.fail_after(5), pytest.raises(SessionError, match=name):
+        await projects.check(str(tmp_path), "/nobody")
+
+
+@pytest.mark.parametrize(("error", "there"), [(errno.EMFILE, True), (errno.EIO, True), (errno.EACCES, False)])
+def test_what_could_not_be_looked_at_now_may_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, there: bool
+) -> None:
+    def fails(*_: object) -> int:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(os, "open", fails)
+    assert (projects.first(tmp_path, Path("/nobody")) is not None) is there
