@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from jelmored.domain.texts import is_text
+
 from .errors import Misused
 
 
@@ -18,17 +20,12 @@ def brought(environ: Mapping[str, str], wanted: Iterable[str], given: Iterable[s
     Raises:
         Misused: one of those is not set here, or is no text.
     """
-    found = {name: environ[name] for name in wanted if name in environ and _is_text(environ[name])}
+    found = {name: environ[name] for name in wanted if name in environ and is_text(environ[name])}
     for word in given:
         name, is_set, value = word.partition("=")
         if not name or not (is_set or name in environ):
             raise Misused(f"--env {word}: it is not set here; give NAME=VALUE")
         found[name] = value if is_set else environ[name]
-        if not _is_text(name + found[name]):
+        if not is_text(name + found[name]):
             raise Misused(f"--env {name}: its value is no text in UTF-8")
     return found
-
-
-def _is_text(value: str) -> bool:
-    """What is no UTF-8 comes as half characters, which no message can carry."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)

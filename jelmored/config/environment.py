@@ -8,11 +8,13 @@ from typing import Any, get_type_hints
 
 import attrs
 
+from jelmored.domain.texts import is_text
+
 from .documents import Document
 from .faults import cut, nearest
 from .lines import Key
 from .settings import KINDS, Settings
-from .words import Word, is_text
+from .words import Word
 
 PREFIX = "JELMORE_"
 LEVEL = "__"

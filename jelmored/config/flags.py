@@ -6,10 +6,11 @@ import tomllib
 from collections.abc import Sequence
 from typing import Any
 
+from jelmored.domain.texts import is_text
+
 from .documents import Document, overlaid, too_deep, value_of
 from .faults import cut
 from .lines import Key
-from .words import is_text
 
 PLACE = "--set"
 

@@ -16,11 +16,6 @@ class Word(str):
     __slots__ = ()
 
 
-def is_text(word: str) -> bool:
-    """What the system hands over that is no UTF-8 comes as half characters, which nothing can write."""
-    return not any("\ud800" <= character <= "\udfff" for character in word)
-
-
 def meant(value: Any, kind: type) -> Any:
     """The value that a word stands for, if it can stand for one of this kind; anything else as it is."""
     if not isinstance(value, Word) or kind not in _READERS:

@@ -1,4 +1,4 @@
-"""How long a text of a client may be that is kept with a session and told to everyone again and again."""
+"""What a text may be that is kept with a session and told to everyone again and again."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ Line = Annotated[str, AtMost(LINE)]
 """A name, a title, a key."""
 Instructions = Annotated[str, AtMost(INSTRUCTIONS)]
 """What an agent is told before all else."""
+
+
+def is_text(value: str) -> bool:
+    """What the system hands over that is no UTF-8 comes as half characters, which no message and no file can carry."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)

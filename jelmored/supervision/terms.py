@@ -17,6 +17,7 @@ import trio
 
 from jelmored.domain.commands import CreateSession
 from jelmored.domain.paths import lies_in
+from jelmored.domain.texts import is_text
 from jelmored.errors import ErrorKind, Refused, SessionError
 from jelmored.process.disk import in_thread
 from jelmored.providers.base import SessionConfig
@@ -110,14 +111,14 @@ class Terms:
     # Blocking: beside the loop
 
     def _found(self, path: str, field: str) -> str:
-        if not os.path.isabs(path) or "\0" in path or not _is_text(path):
+        if not os.path.isabs(path) or "\0" in path or not is_text(path):
             raise Refused(ErrorKind.INVALID_PARAMS, f"{field} must be absolute, not {path!r}", field=field)
         try:
             real = os.path.realpath(path, strict=True)
         except OSError as error:
             told = f"{field}: there is no directory {path}: {error.strerror}"
             raise Refused(ErrorKind.INVALID_PARAMS, told, field=field) from None
-        if not _is_text(real):
+        if not is_text(real):
             told = f"{field}: {path} leads to a directory whose name is no UTF-8"
             raise Refused(ErrorKind.INVALID_PARAMS, told, field=field)
         try:
@@ -185,8 +186,3 @@ def _resolved(root: str) -> str | None:
         return os.path.realpath(os.path.expanduser(root), strict=True)
     except OSError:
         return None
-
-
-def _is_text(path: str) -> bool:
-    """What the system hands over that is no UTF-8 comes as half characters, which nothing can write."""
-    return not any("\ud800" <= character <= "\udfff" for character in path)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jelmored.config.words import Word, is_text, meant
+from jelmored.config.words import Word, meant
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,3 @@ def test_what_it_cannot_stand_for_stays_a_word(word: str, kind: type) -> None:
 def test_a_string_of_a_file_stands_for_itself() -> None:
     assert meant("1", int) == "1"
     assert meant("true", bool) == "true"
-
-
-def test_what_is_no_text() -> None:
-    assert is_text("é𝄞")
-    assert not is_text("a\udcff")
