@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
+from pathlib import Path
 
+import attrs
 import trio
 
-from jelmored.client.addresses import named
+from jelmored.client.addresses import TcpAddress, named
 from jelmored.client.client import Client
 from jelmored.client.errors import ClientError, NoDaemon
 from jelmored.client.exits import Exit
@@ -30,7 +32,7 @@ async def restart(shell: Shell, *, grace: float | None = None) -> Exit:
     async with shell.client(spawn=False) as client:
         await client.reload()  # what the next one could not start with is told by this one, which stays
         before = await client.status()
-        unit = await unit_of(before.pid, shell.environ)
+        unit = await unit_of(before.pid, shell.environ) if _is_here(shell, before) else None
         if unit is not None:
             try:
                 await _let_turns_end(client, grace)
@@ -43,6 +45,19 @@ async def restart(shell: Shell, *, grace: float | None = None) -> Exit:
         await _by_ourselves(shell, grace)
     async with shell.client(spawn=False) as client:
         return _tell(shell, before, await client.status())
+
+
+def _is_here(shell: Shell, now: DaemonStatus) -> bool:
+    """A socket may lead to another machine, where the same number is another process: what stands beside it tells."""
+    address = named(shell.environ)
+    if isinstance(address, TcpAddress):
+        return False
+    places = shell.places if address is None else attrs.evolve(shell.places, runtime=Path(address.path).parent)
+    try:
+        notice = places.notice()
+    except NoDaemon:
+        return False
+    return notice is not None and (notice.pid, notice.instance_id) == (now.pid, now.instance_id)
 
 
 async def _let_turns_end(client: Client, grace: float | None) -> None:

@@ -108,9 +108,9 @@ def unit(machine: Machine) -> Unit:
     return Unit((str(script),), "jelmored.service")
 
 
-def shell(machine: Machine) -> tuple[Shell, io.StringIO]:
+def shell(machine: Machine, **environ: str) -> tuple[Shell, io.StringIO]:
     err = io.StringIO()
-    return Shell(environ=machine.environ, cwd="/", stdin=io.StringIO(), out=io.StringIO(), err=err), err
+    return Shell(environ={**machine.environ, **environ}, cwd="/", stdin=io.StringIO(), out=io.StringIO(), err=err), err
 
 
 @pytest.fixture
@@ -154,6 +154,12 @@ async def test_one_that_is_named_and_nobody_s_is_left_alone(daemon: FakeDaemon, 
     assert done.code == Exit.REFUSED
     assert "is not systemd's" in done.err
     assert not daemon.stopped.is_set()
+
+
+async def test_a_process_of_another_machine_is_no_unit_s_here(home: Machine, owned: Unit, daemon: FakeDaemon) -> None:
+    with pytest.raises(ClientError, match="is not systemd's"):
+        await restarting.restart(shell(home, JELMORE_SOCKET=str(daemon.socket))[0])
+    assert not (home.root / "asked").exists()
 
 
 async def test_where_none_runs_one_is_started(home: Machine) -> None:
