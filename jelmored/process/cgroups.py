@@ -4,6 +4,7 @@ process of ours gets out of it by itself."""
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,16 +14,27 @@ MEMBERS = "cgroup.procs"
 
 
 def is_outside(pid: int) -> bool:
-    """Has this process, which lives, never been one of ours? False too, if that can't be told."""
+    """Has this process never been one of ours? False too, if that can't be told: of one that has ended, say, for it is
+    in no group any more."""
     group = _own()
     if group is None:
         return False
     try:
         if group.stat().st_uid == os.getuid() or os.access(group / MEMBERS, os.W_OK):
             return False  # whoever is in it may leave it
-        return pid not in set(_members(group))
+        handle = os.pidfd_open(pid)
+        try:
+            return pid not in set(_members(group)) and not _has_ended(handle)
+        finally:
+            os.close(handle)
     except (OSError, ValueError):
         return False
+
+
+def _has_ended(handle: int) -> bool:
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _own() -> Path | None:
